@@ -1,0 +1,48 @@
+//! How the container ended, as a proof the later steps ask for.
+
+use std::time::Duration;
+
+/// Either the component did what it was asked, or not.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Exit {
+    Clean(CleanExit),
+    Bad(BadExit),
+}
+
+/// Exit code 0, no out-of-memory kill, no limit hit. Only with this can outputs be collected for publishing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CleanExit;
+
+impl CleanExit {
+    /// Judges an exit code that nothing speaks against. Everything else about the end (OOM, limits, intent)
+    /// must have been weighed before: code 0 alone is not success.
+    pub fn from_code(code: i64) -> Exit {
+        if code == 0 { Exit::Clean(Self) } else { Exit::Bad(BadExit::Code(code)) }
+    }
+}
+
+/// Why the run does not count.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BadExit {
+    /// A non-zero exit code of the component's own making; 128 + n for a signal n.
+    Code(i64),
+    /// The kernel killed a process of the container, whatever the exit code says.
+    OutOfMemory { limit_bytes: u64, peak_bytes: Option<u64> },
+    /// Stopped by us: it ran longer than allowed.
+    TimeLimit { limit: Duration },
+    /// Stopped by us: it wrote more than allowed. `what` is `data folder`, `file count` or `log`.
+    SizeLimit { what: &'static str, limit: u64, found: u64 },
+    /// Stopped by us because somebody asked.
+    Cancelled,
+    /// The engine could not start the image's entrypoint.
+    CouldNotStart(StartFailure),
+}
+
+/// The entrypoint could not be started: missing, not executable, wrong architecture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StartFailure {
+    pub entrypoint: String,
+    /// The engine's own words.
+    pub reason: String,
+}

@@ -1,0 +1,35 @@
+//! What somebody asks for: one run of a component.
+
+use super::{ComponentId, ConfigurationId};
+
+/// How far a job goes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum RunMode {
+    /// The whole story.
+    #[default]
+    Run,
+    /// Stages the inputs and stops; no container, nothing published.
+    Input,
+    /// Runs and checks the outputs, archives the data folder at every stage, publishes nothing.
+    Debug,
+}
+
+impl RunMode {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Run => "run",
+            Self::Input => "input",
+            Self::Debug => "debug",
+        }
+    }
+}
+
+/// A job as accepted, before anything of it was looked up.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobRequest {
+    pub component: ComponentId,
+    pub configuration: Option<ConfigurationId>,
+    pub mode: RunMode,
+    /// Runs this image tag instead of the spec's.
+    pub tag: Option<String>,
+}

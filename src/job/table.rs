@@ -1,0 +1,100 @@
+//! `stage.bucket.name`, the full name of a table.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A table's full name, e.g. `in.c-main.orders`.
+///
+/// Three parts without dots; each of `A-Z a-z 0-9 _ -`, at most 96 characters; the stage is `in` or `out`.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct TableId {
+    text: String,
+    bucket_start: usize,
+    name_start: usize,
+}
+
+/// Why a text is not a table id.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum TableIdError {
+    #[error("{text:?} is not a table id: expected three parts `stage.bucket.name`, e.g. in.c-main.orders")]
+    Parts { text: String },
+    #[error("{text:?} is not a table id: the stage is {stage:?}, expected `in` or `out`")]
+    Stage { text: String, stage: String },
+    #[error("{text:?} is not a table id: {part:?} must be 1 to 96 of A-Z, a-z, 0-9, `_` and `-`")]
+    Part { text: String, part: String },
+}
+
+const PART_LENGTH_MAX: usize = 96;
+
+impl TableId {
+    /// The table `name` in the bucket `stage.bucket`.
+    pub fn in_bucket(bucket: &str, name: &str) -> Result<Self, TableIdError> {
+        format!("{bucket}.{name}").parse()
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.text
+    }
+
+    /// `in` or `out`.
+    pub fn stage(&self) -> &str {
+        self.part(0, self.bucket_start - 1)
+    }
+
+    /// `stage.bucket`, the id of the bucket the table lies in.
+    pub fn bucket(&self) -> &str {
+        self.part(0, self.name_start - 1)
+    }
+
+    /// The last part.
+    pub fn name(&self) -> &str {
+        self.part(self.name_start, self.text.len())
+    }
+
+    fn part(&self, start: usize, end: usize) -> &str {
+        // Both ends are positions of dots or text ends found when parsing: always character borders.
+        self.text.get(start..end).unwrap_or_default()
+    }
+}
+
+impl FromStr for TableId {
+    type Err = TableIdError;
+
+    fn from_str(text: &str) -> Result<Self, TableIdError> {
+        let parts: Vec<&str> = text.split('.').collect();
+        let [stage, bucket, name] = parts[..] else {
+            return Err(TableIdError::Parts { text: text.into() });
+        };
+        if stage != "in" && stage != "out" {
+            return Err(TableIdError::Stage { text: text.into(), stage: stage.into() });
+        }
+        let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
+        for part in [bucket, name] {
+            if part.is_empty() || part.len() > PART_LENGTH_MAX || !part.chars().all(legal) {
+                return Err(TableIdError::Part { text: text.into(), part: part.into() });
+            }
+        }
+        let bucket_start = stage.len() + 1;
+        Ok(Self { text: text.into(), bucket_start, name_start: bucket_start + bucket.len() + 1 })
+    }
+}
+
+impl fmt::Display for TableId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_table_id_has_three_plain_parts() {
+        let id: TableId = "in.c-main.orders_2024".parse().unwrap();
+        assert_eq!((id.stage(), id.bucket(), id.name()), ("in", "in.c-main", "orders_2024"));
+        for bad in ["orders", "in.c-main", "in.c-main.a.b", "sys.c-main.a", "in..a", "in.c-main.", "in.c main.a"] {
+            assert!(bad.parse::<TableId>().is_err(), "{bad} was accepted");
+        }
+    }
+}
