@@ -1,82 +1,13 @@
-//! What was said: events, levels, redaction, lines, the log object.
+//! What was said: events, redaction, lines, the complete log. Knows no container and no catalog:
+//! bytes come in with a time and a stream, masked lines and events go out.
 
-use jiff::Timestamp;
+mod event;
+mod lines;
+mod log;
+mod redact;
+mod speech;
 
-/// How serious; syslog's words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
-    Debug,
-    Info,
-    Notice,
-    Warning,
-    Error,
-    Critical,
-    Alert,
-    Emergency,
-}
-
-/// Who said it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Source {
-    Stdout,
-    Stderr,
-    /// Longshore itself.
-    Runner,
-}
-
-/// One thing that happened or was said. Holds no secret: only the redactor's output gets here.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
-    /// Order within the job, from 0.
-    pub sequence: u64,
-    pub time: Timestamp,
-    pub level: Level,
-    pub source: Source,
-    pub message: String,
-}
-
-impl Level {
-    pub const ALL: [Self; 8] = [
-        Self::Debug,
-        Self::Info,
-        Self::Notice,
-        Self::Warning,
-        Self::Error,
-        Self::Critical,
-        Self::Alert,
-        Self::Emergency,
-    ];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Debug => "debug",
-            Self::Info => "info",
-            Self::Notice => "notice",
-            Self::Warning => "warning",
-            Self::Error => "error",
-            Self::Critical => "critical",
-            Self::Alert => "alert",
-            Self::Emergency => "emergency",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|level| level.as_str() == text)
-    }
-}
-
-impl Source {
-    pub const ALL: [Self; 3] = [Self::Stdout, Self::Stderr, Self::Runner];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Stdout => "stdout",
-            Self::Stderr => "stderr",
-            Self::Runner => "runner",
-        }
-    }
-
-    pub fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|source| source.as_str() == text)
-    }
-}
+pub use event::{Event, Level, Source};
+pub use log::{LogEntry, LogError, LogReader};
+pub use redact::Redactor;
+pub use speech::{LastWords, Said, Speech, SpeechLimits};

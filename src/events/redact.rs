@@ -1,0 +1,284 @@
+//! Masks secrets in everything that goes out. The only way from a component's bytes to an event or a log.
+
+use aho_corasick::{AhoCorasick, MatchKind};
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
+
+/// What stands where a secret was.
+const MASK: &str = "[hidden]";
+
+/// Shorter values are left alone: masking `1`, `no` or `true` would blank unrelated text and so betray the value.
+const SECRET_LENGTH_MIN: usize = 3;
+
+/// What `encodeURI`-like encoders leave as it is.
+const URI_LENIENT: &AsciiSet = &CONTROLS
+    .add(b' ')
+    .add(b'"')
+    .add(b'<')
+    .add(b'>')
+    .add(b'%')
+    .add(b'`');
+
+/// Finds secrets as they stand, JSON-escaped, URL-encoded and in base64 at each of its three offsets.
+///
+/// A secret of several lines is also found line by line, because speech is read by line.
+#[derive(Clone, Default)]
+pub struct Redactor {
+    /// `None` when there is nothing to hide.
+    patterns: Option<Patterns>,
+}
+
+#[derive(Clone)]
+struct Patterns {
+    automaton: AhoCorasick,
+    length_max: usize,
+}
+
+/// Shows how much is hidden, never what.
+impl std::fmt::Debug for Redactor {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let count = self
+            .patterns
+            .as_ref()
+            .map_or(0, |patterns| patterns.automaton.patterns_len());
+        f.debug_struct("Redactor").field("patterns", &count).finish()
+    }
+}
+
+impl Redactor {
+    /// A redactor for these values. Values too short to be hidden sensibly are skipped.
+    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut variants: Vec<Vec<u8>> = secrets.into_iter().flat_map(variants).collect();
+        variants.sort();
+        variants.dedup();
+        let Some(length_max) = variants.iter().map(Vec::len).max() else {
+            return Self::default();
+        };
+        let built = AhoCorasick::builder()
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(&variants);
+        // Building fails only past two thousand million states; hiding everything is then the safe answer.
+        let automaton = built.or_else(|_too_large| AhoCorasick::new([""])).ok();
+        Self {
+            patterns: automaton.map(|automaton| Patterns {
+                automaton,
+                length_max,
+            }),
+        }
+    }
+
+    /// `text` with every secret replaced.
+    pub fn mask(&self, text: &str) -> String {
+        match &self.patterns {
+            None => text.to_owned(),
+            Some(patterns) => {
+                let mut masked = String::with_capacity(text.len());
+                patterns
+                    .automaton
+                    .replace_all_with(text, &mut masked, |_found, _text, out| {
+                        out.push_str(MASK);
+                        true
+                    });
+                masked
+            }
+        }
+    }
+
+    /// Begins to mask a stream that arrives in pieces.
+    pub(super) fn stream(&self) -> StreamRedactor {
+        StreamRedactor {
+            patterns: self.patterns.clone(),
+            pending: Vec::new(),
+        }
+    }
+}
+
+/// Masks one stream across the borders of its pieces.
+#[derive(Debug)]
+pub(super) struct StreamRedactor {
+    patterns: Option<Patterns>,
+    /// The end of what was given, which may be the beginning of a secret.
+    pending: Vec<u8>,
+}
+
+impl std::fmt::Debug for Patterns {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Patterns")
+            .field("length_max", &self.length_max)
+            .finish_non_exhaustive()
+    }
+}
+
+impl StreamRedactor {
+    /// Takes a piece and appends what can be said for certain to `out`. A complete line never waits:
+    /// no pattern holds a newline.
+    pub(super) fn push(&mut self, piece: &[u8], out: &mut Vec<u8>) {
+        let Some(patterns) = &self.patterns else {
+            out.extend_from_slice(piece);
+            return;
+        };
+        self.pending.extend_from_slice(piece);
+        let after_newline = memchr::memrchr(b'\n', &self.pending).map_or(0, |at| at + 1);
+        let certain = after_newline.max(self.pending.len().saturating_sub(patterns.length_max - 1));
+        let taken = mask_until(&patterns.automaton, &self.pending, certain, out);
+        self.pending.drain(..taken);
+    }
+
+    /// Ends the stream: what was held back goes out, masked.
+    pub(super) fn finish(&mut self, out: &mut Vec<u8>) {
+        if let Some(patterns) = &self.patterns {
+            mask_until(&patterns.automaton, &self.pending, self.pending.len(), out);
+            self.pending.clear();
+        }
+    }
+}
+
+/// Writes `bytes` up to `certain`, masked; a secret that begins before `certain` and ends behind it is left for the
+/// next time. Returns how many bytes were used.
+fn mask_until(automaton: &AhoCorasick, bytes: &[u8], certain: usize, out: &mut Vec<u8>) -> usize {
+    let mut written = 0;
+    for found in automaton.find_iter(bytes) {
+        if found.start() >= certain {
+            break;
+        }
+        out.extend_from_slice(&bytes[written..found.start()]);
+        if found.end() > certain {
+            return found.start();
+        }
+        out.extend_from_slice(MASK.as_bytes());
+        written = found.end();
+    }
+    out.extend_from_slice(&bytes[written..certain]);
+    certain
+}
+
+/// Every way a secret may be written.
+fn variants(secret: &str) -> Vec<Vec<u8>> {
+    let whole = secret.trim_matches(['\r', '\n']);
+    let mut pieces: Vec<&str> = vec![whole];
+    if whole.contains('\n') {
+        // Lines of a key or certificate; short ones (a lone brace) are no secret by themselves.
+        pieces.extend(whole.lines().map(str::trim).filter(|line| line.len() >= 8));
+    }
+    let mut variants = Vec::new();
+    for piece in pieces
+        .into_iter()
+        .filter(|piece| piece.len() >= SECRET_LENGTH_MIN && !is_plain_word(piece))
+    {
+        if !piece.contains('\n') {
+            variants.push(piece.as_bytes().to_vec());
+        }
+        if let Ok(json) = serde_json::to_string(piece) {
+            let inner = json.trim_matches('"').to_owned();
+            variants.push(inner.replace('/', "\\/").into_bytes());
+            variants.push(inner.into_bytes());
+        }
+        for set in [NON_ALPHANUMERIC, URI_LENIENT] {
+            let encoded = utf8_percent_encode(piece, set).to_string();
+            variants.push(encoded.to_lowercase().into_bytes());
+            variants.push(encoded.into_bytes());
+        }
+        variants.extend(base64_variants(piece.as_bytes()));
+    }
+    variants.retain(|variant| variant.len() >= SECRET_LENGTH_MIN && !variant.contains(&b'\n'));
+    variants
+}
+
+/// Words that configurations hold under `#` keys without meaning a secret.
+fn is_plain_word(value: &str) -> bool {
+    matches!(value, "true" | "false" | "null" | "yes" | "none")
+}
+
+/// Base64 of a text that the secret begins in at offset 0, 1 or 2 of a group of three; the characters that also depend
+/// on the neighbours are cut off.
+fn base64_variants(secret: &[u8]) -> Vec<Vec<u8>> {
+    let mut variants = Vec::new();
+    for offset in 0..3_usize {
+        let mut shifted = vec![0_u8; offset];
+        shifted.extend_from_slice(secret);
+        for engine in [STANDARD, URL_SAFE] {
+            let encoded = engine.encode(&shifted).into_bytes();
+            let head = (offset * 8).div_ceil(6);
+            let tail = shifted.len() * 8 / 6;
+            // Under eight characters a match says little and hits unrelated text.
+            if tail >= head + 8 {
+                variants.push(encoded[head..tail].to_vec());
+            }
+        }
+    }
+    variants
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn masked_in_pieces(redactor: &Redactor, text: &[u8], piece: usize) -> String {
+        let (mut stream, mut out) = (redactor.stream(), Vec::new());
+        for part in text.chunks(piece) {
+            stream.push(part, &mut out);
+        }
+        stream.finish(&mut out);
+        String::from_utf8(out).unwrap()
+    }
+
+    #[test]
+    fn a_secret_is_hidden_however_it_is_written() {
+        let redactor = Redactor::new(["p\"ss/w ord"]);
+        let json = serde_json::to_string("p\"ss/w ord").unwrap();
+        for said in [
+            "p\"ss/w ord".to_owned(),
+            json,
+            "p%22ss%2Fw%20ord".into(),
+            "p%22ss%2fw%20ord".into(),
+        ] {
+            let masked = redactor.mask(&format!("user=x&{said}&y"));
+            assert!(
+                masked.contains("[hidden]") && !masked.contains("ss"),
+                "{said} became {masked}"
+            );
+        }
+    }
+
+    #[test]
+    fn base64_is_found_at_each_offset() {
+        let redactor = Redactor::new(["correct horse battery"]);
+        for before in ["", "a", "ab", "abc"] {
+            let encoded = STANDARD.encode(format!("{before}correct horse battery;tail"));
+            let masked = redactor.mask(&encoded);
+            assert!(masked.contains("[hidden]"), "{before:?}: {masked}");
+        }
+    }
+
+    #[test]
+    fn words_like_true_and_single_letters_are_left_alone() {
+        let redactor = Redactor::new(["true", "a", "", "42"]);
+        assert_eq!(redactor.mask("it is true, a 42"), "it is true, a 42");
+    }
+
+    #[test]
+    fn a_secret_of_several_lines_is_hidden_line_by_line() {
+        let redactor = Redactor::new(["-----BEGIN KEY-----\nMIIEvQIBADANBg\n-----END KEY-----\n"]);
+        assert_eq!(redactor.mask("got MIIEvQIBADANBg here"), "got [hidden] here");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        assert!(!format!("{:?}", Redactor::new(["hunter22"])).contains("hunter22"));
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_are_masked_like_the_whole(
+            parts in proptest::collection::vec(prop_oneof![Just("hunter22"), Just("hunt"), Just("\n"), Just("x"), Just("hunter22hunter")], 0..20),
+            piece in 1_usize..20,
+        ) {
+            let redactor = Redactor::new(["hunter22", "hunter22hunter23"]);
+            let text = parts.concat();
+            prop_assert_eq!(masked_in_pieces(&redactor, text.as_bytes(), piece), redactor.mask(&text));
+        }
+    }
+}
