@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bollard::errors::Error as ClientError;
 use bollard::models::{SystemInfoCgroupDriverEnum, SystemInfoCgroupVersionEnum};
 use bollard::{API_DEFAULT_VERSION, Docker};
+use tokio::sync::OnceCell;
 
 use super::EngineError;
 
@@ -21,15 +23,16 @@ const CLIENT_LIMIT_SECONDS: u64 = 900;
 
 /// Where the engine listens: `unix://…`, `tcp://…`, or nothing for the usual socket.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct EngineOptions {
+pub(crate) struct EngineOptions {
     pub host: Option<String>,
 }
 
 /// A connected engine. Cheap to clone; calls may run side by side.
 #[derive(Clone)]
-pub struct Engine {
+pub(crate) struct Engine {
     pub(super) docker: Docker,
     pub(super) address: Address,
+    facts: Arc<OnceCell<EngineFacts>>,
 }
 
 impl fmt::Debug for Engine {
@@ -86,7 +89,7 @@ impl fmt::Display for Address {
 
 /// What the engine says about itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EngineFacts {
+pub(crate) struct EngineFacts {
     pub version: String,
     /// The API version agreed on, such as `1.41`.
     pub api: String,
@@ -101,13 +104,13 @@ pub struct EngineFacts {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CgroupVersion {
+pub(crate) enum CgroupVersion {
     V1,
     V2,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum CgroupDriver {
+pub(crate) enum CgroupDriver {
     Cgroupfs,
     Systemd,
     None,
@@ -115,7 +118,7 @@ pub enum CgroupDriver {
 
 impl Engine {
     /// Finds the engine and agrees on an API version with it.
-    pub async fn connect(options: EngineOptions) -> Result<Self, EngineError> {
+    pub(crate) async fn connect(options: EngineOptions) -> Result<Self, EngineError> {
         let address = Address::parse(options.host.as_deref())?;
         let shown = address.to_string();
         let connected = match &address {
@@ -136,11 +139,20 @@ impl Engine {
                 });
             }
         };
-        Ok(Self { docker, address })
+        Ok(Self {
+            docker,
+            address,
+            facts: Arc::default(),
+        })
     }
 
-    /// Asks the engine about itself.
-    pub async fn facts(&self) -> Result<EngineFacts, EngineError> {
+    /// Asks the engine about itself, once: each container needs to know, and none of it changes while the engine
+    /// runs.
+    pub(crate) async fn facts(&self) -> Result<&EngineFacts, EngineError> {
+        self.facts.get_or_try_init(|| self.ask_facts()).await
+    }
+
+    async fn ask_facts(&self) -> Result<EngineFacts, EngineError> {
         let version = self.ask("tell", "its version", self.docker.version()).await?;
         let info = self.ask("tell", "its configuration", self.docker.info()).await?;
         let security = info.security_options.unwrap_or_default();

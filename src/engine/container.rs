@@ -13,7 +13,7 @@ use super::{Engine, EngineError};
 
 /// What became of a signal.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum SignalOutcome {
+pub(crate) enum SignalOutcome {
     Delivered,
     /// The container had ended by itself, or is gone.
     NotRunning,
@@ -21,7 +21,7 @@ pub enum SignalOutcome {
 
 /// The part of an inspection that decides something, and the whole of it for the record.
 #[derive(Debug, Clone, PartialEq)]
-pub struct InspectedContainer {
+pub(crate) struct InspectedContainer {
     pub state: ContainerState,
     /// The parent cgroup it was created with.
     pub cgroup_parent: Option<String>,
@@ -30,7 +30,7 @@ pub struct InspectedContainer {
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ContainerState {
+pub(crate) struct ContainerState {
     pub running: bool,
     /// It ran at some time, now or before.
     pub started: bool,
@@ -42,7 +42,7 @@ pub struct ContainerState {
 
 /// A container found by label.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FoundContainer {
+pub(crate) struct FoundContainer {
     pub id: String,
     pub name: String,
     pub labels: Vec<(String, String)>,
@@ -51,7 +51,7 @@ pub struct FoundContainer {
 
 impl Engine {
     /// Makes a container and does not start it. Gives its id.
-    pub async fn create_container(&self, new: NewContainer<'_>) -> Result<String, EngineError> {
+    pub(crate) async fn create_container(&self, new: NewContainer<'_>) -> Result<String, EngineError> {
         let subject = format!("container {}", new.name);
         let options = CreateContainerOptions {
             name: Some(new.name.into()),
@@ -69,13 +69,17 @@ impl Engine {
     }
 
     /// Starts a container. [`EngineError::Silent`] means that it may have started all the same.
-    pub async fn start_container(&self, id: &str) -> Result<(), EngineError> {
+    pub(crate) async fn start_container(&self, id: &str) -> Result<(), EngineError> {
         let started = self.docker.start_container(id, None::<StartContainerOptions>);
         self.order("start", &subject(id), started).await
     }
 
     /// Sends a signal such as `SIGTERM` to the container's first process.
-    pub async fn signal_container(&self, id: &str, signal: &str) -> Result<SignalOutcome, EngineError> {
+    pub(crate) async fn signal_container(
+        &self,
+        id: &str,
+        signal: &str,
+    ) -> Result<SignalOutcome, EngineError> {
         let options = KillContainerOptions {
             signal: signal.into(),
         };
@@ -97,7 +101,7 @@ impl Engine {
         }
     }
 
-    pub async fn inspect_container(&self, id: &str) -> Result<InspectedContainer, EngineError> {
+    pub(crate) async fn inspect_container(&self, id: &str) -> Result<InspectedContainer, EngineError> {
         let asked = self.docker.inspect_container(id, None::<InspectContainerOptions>);
         let response = self.ask("inspect", &subject(id), asked).await?;
         inspected(id, response)
@@ -105,7 +109,7 @@ impl Engine {
 
     /// Removes a container, running or not, with its anonymous volumes. A container that is gone or on its way
     /// out counts as removed.
-    pub async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
+    pub(crate) async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
         let options = RemoveContainerOptions {
             force: true,
             v: true,
@@ -129,7 +133,7 @@ impl Engine {
     }
 
     /// Every container, in whatever state, with this label (and this value of it).
-    pub async fn find_containers(
+    pub(crate) async fn find_containers(
         &self,
         label: &str,
         value: Option<&str>,

@@ -8,7 +8,7 @@ use bollard::errors::Error as ClientError;
 /// An engine call that did not do what it was asked. `action` and `subject` read as one phrase:
 /// "start", "container 4f2a…".
 #[derive(Debug, thiserror::Error)]
-pub enum EngineError {
+pub(crate) enum EngineError {
     #[error(
         "no container engine answers at {address}; start the Docker engine, or set DOCKER_HOST to where it listens"
     )]
@@ -46,7 +46,7 @@ pub enum EngineError {
 
 impl EngineError {
     /// Whether the engine's host has no room left: retrying helps only after somebody made some.
-    pub fn is_disk_full(&self) -> bool {
+    pub(crate) fn is_disk_full(&self) -> bool {
         match self {
             Self::Refused { message, .. } => message.contains("no space left on device"),
             Self::Broken { source, .. } => source.to_string().contains("no space left on device"),
@@ -58,7 +58,7 @@ impl EngineError {
     }
 
     /// Whether nobody answered, as opposed to an answer we did not like.
-    pub fn is_unreachable(&self) -> bool {
+    pub(crate) fn is_unreachable(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Silent { .. } => true,
             Self::Broken { .. }
@@ -69,7 +69,7 @@ impl EngineError {
     }
 
     /// The HTTP status of a refusal.
-    pub fn status(&self) -> Option<u16> {
+    pub(crate) fn status(&self) -> Option<u16> {
         match self {
             Self::Refused { status, .. } => Some(*status),
             Self::Unreachable { .. }

@@ -16,7 +16,7 @@ const PULL_STALL_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the engine knows of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageFacts {
+pub(crate) struct ImageFacts {
     pub id: String,
     /// `repository@sha256:…`, one for each registry it came from.
     pub repository_digests: Vec<String>,
@@ -26,7 +26,7 @@ pub struct ImageFacts {
 
 /// One step of a pull.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PullProgress {
+pub(crate) struct PullProgress {
     /// The layer it is about; empty for the image as a whole.
     pub layer: String,
     /// The engine's words, such as `Downloading` or `Pull complete`.
@@ -36,7 +36,7 @@ pub struct PullProgress {
 }
 
 /// A pull under way.
-pub struct PullStream {
+pub(crate) struct PullStream {
     engine: Engine,
     subject: String,
     steps: Pin<Box<dyn Stream<Item = Result<CreateImageInfo, ClientError>> + Send>>,
@@ -52,7 +52,7 @@ impl fmt::Debug for PullStream {
 
 impl Engine {
     /// `None` when the engine has no such image.
-    pub async fn inspect_image(&self, reference: &str) -> Result<Option<ImageFacts>, EngineError> {
+    pub(crate) async fn inspect_image(&self, reference: &str) -> Result<Option<ImageFacts>, EngineError> {
         let subject = format!("image {reference}");
         match self
             .ask("inspect", &subject, self.docker.inspect_image(reference))
@@ -65,7 +65,7 @@ impl Engine {
     }
 
     /// Begins to pull `name:tag` or `name@digest`. Nothing happens until the stream is read.
-    pub fn pull_image(&self, reference: &str) -> PullStream {
+    pub(crate) fn pull_image(&self, reference: &str) -> PullStream {
         let options = CreateImageOptions {
             from_image: Some(reference.into()),
             ..CreateImageOptions::default()
@@ -81,7 +81,7 @@ impl Engine {
 
 impl PullStream {
     /// The next step; `None` when the engine says no more. Trouble after the answer began is found here too.
-    pub async fn next(&mut self) -> Result<Option<PullProgress>, EngineError> {
+    pub(crate) async fn next(&mut self) -> Result<Option<PullProgress>, EngineError> {
         match tokio::time::timeout(PULL_STALL_LIMIT, self.steps.next()).await {
             Ok(None) => Ok(None),
             Ok(Some(Ok(info))) => Ok(Some(progress(info))),

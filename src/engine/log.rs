@@ -16,14 +16,14 @@ const BATCH_FRAMES: usize = 1024;
 
 /// Where the container said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogStream {
+pub(crate) enum LogStream {
     Stdout,
     Stderr,
 }
 
 /// One entry of the engine's log file: a line with its end, or a piece of up to 16 KiB of a longer line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogFrame {
+pub(crate) struct LogFrame {
     pub stream: LogStream,
     pub time: Timestamp,
     pub bytes: Vec<u8>,
@@ -32,7 +32,7 @@ pub struct LogFrame {
 type Batches = Pin<Box<dyn Stream<Item = Vec<Result<LogOutput, ClientError>>> + Send>>;
 
 /// A log being read, in the order in which the engine wrote it.
-pub struct LogFrames {
+pub(crate) struct LogFrames {
     engine: Engine,
     subject: String,
     batches: Batches,
@@ -49,17 +49,17 @@ impl fmt::Debug for LogFrames {
 
 impl Engine {
     /// Reads the log from its beginning and on until the container has ended and its log is closed.
-    pub fn follow_log(&self, id: &str) -> LogFrames {
+    pub(crate) fn follow_log(&self, id: &str) -> LogFrames {
         self.log_frames(id, true, "all")
     }
 
     /// Reads the log as it lies there now.
-    pub fn read_log(&self, id: &str) -> LogFrames {
+    pub(crate) fn read_log(&self, id: &str) -> LogFrames {
         self.log_frames(id, false, "all")
     }
 
     /// The last entry of the log file, if there is any.
-    pub async fn last_log_frame(&self, id: &str) -> Result<Option<LogFrame>, EngineError> {
+    pub(crate) async fn last_log_frame(&self, id: &str) -> Result<Option<LogFrame>, EngineError> {
         let mut frames = self.log_frames(id, false, "1");
         let read = async {
             let mut last = None;
@@ -101,7 +101,7 @@ impl Engine {
 impl LogFrames {
     /// What has arrived, at least one frame; `None` at the end of the log. The caller sets the deadline, since
     /// silence is normal while a container works.
-    pub async fn next_batch(&mut self) -> Option<Result<Vec<LogFrame>, EngineError>> {
+    pub(crate) async fn next_batch(&mut self) -> Option<Result<Vec<LogFrame>, EngineError>> {
         if let Some(error) = self.pending_error.take() {
             return Some(Err(error));
         }

@@ -11,7 +11,7 @@ const ISOLATION: &str = "com.docker.network.bridge.enable_icc";
 
 impl Engine {
     /// The id of the bridge network of this name without traffic between containers; made when there is none.
-    pub async fn ensure_isolated_network(&self, name: &str) -> Result<String, EngineError> {
+    pub(crate) async fn ensure_isolated_network(&self, name: &str) -> Result<String, EngineError> {
         if let Some(id) = self.isolated_network(name).await? {
             return Ok(id);
         }

@@ -17,7 +17,7 @@ const OOM_SCORE: i64 = 500;
 
 /// A container to be made. Whatever is not said here is fixed for all of them.
 #[derive(Debug, Clone)]
-pub struct NewContainer<'a> {
+pub(crate) struct NewContainer<'a> {
     pub name: &'a str,
     /// An image id, never a tag.
     pub image: &'a str,
@@ -39,7 +39,7 @@ pub struct NewContainer<'a> {
 
 /// A folder of the host, seen inside. The source must exist.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BindMount {
+pub(crate) struct BindMount {
     pub source: PathBuf,
     pub target: String,
     pub read_only: bool,
@@ -47,7 +47,7 @@ pub struct BindMount {
 
 /// What a container may talk to.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ContainerNetwork {
+pub(crate) enum ContainerNetwork {
     /// No network at all, not even a namespace to set up: twice as fast to start as `none`.
     Disabled,
     /// The network of this id.

@@ -13,7 +13,7 @@ use super::Engine;
 
 /// One sample. Absent where the engine gives nothing, as after the container has ended.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct StatsSample {
+pub(crate) struct StatsSample {
     /// The highest the engine knows of: the kernel's peak on cgroup v1, the current value on v2.
     pub memory_bytes: Option<u64>,
     /// Since the container started.
@@ -21,7 +21,7 @@ pub struct StatsSample {
 }
 
 /// A running series of samples.
-pub struct StatsStream {
+pub(crate) struct StatsStream {
     samples: Pin<Box<dyn Stream<Item = Result<ContainerStatsResponse, ClientError>> + Send>>,
 }
 
@@ -33,7 +33,7 @@ impl fmt::Debug for StatsStream {
 
 impl Engine {
     /// Samples until the container ends.
-    pub fn stats(&self, id: &str) -> StatsStream {
+    pub(crate) fn stats(&self, id: &str) -> StatsStream {
         let options = StatsOptions {
             stream: true,
             one_shot: false,
@@ -46,7 +46,7 @@ impl Engine {
 
 impl StatsStream {
     /// The next sample; `None` at the end, which includes trouble: a missing sample never fails a job.
-    pub async fn next(&mut self) -> Option<StatsSample> {
+    pub(crate) async fn next(&mut self) -> Option<StatsSample> {
         self.samples.next().await?.ok().map(sample)
     }
 }

@@ -21,7 +21,7 @@ trait Connection: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Connection for T {}
 
 /// The engine has said that it is listening for the container's next exit.
-pub struct ExitWait {
+pub(crate) struct ExitWait {
     connection: Box<dyn Connection>,
     subject: String,
     /// What has arrived of the body.
@@ -44,12 +44,12 @@ struct WaitAnswer {
 
 impl Engine {
     /// Asks for the next exit of a container that was not started yet. Returns once the engine listens.
-    pub async fn wait_next_exit(&self, id: &str) -> Result<ExitWait, EngineError> {
+    pub(crate) async fn wait_next_exit(&self, id: &str) -> Result<ExitWait, EngineError> {
         self.wait(id, "next-exit").await
     }
 
     /// Asks for the end of a container that was started; one that has ended already answers at once.
-    pub async fn wait_not_running(&self, id: &str) -> Result<ExitWait, EngineError> {
+    pub(crate) async fn wait_not_running(&self, id: &str) -> Result<ExitWait, EngineError> {
         self.wait(id, "not-running").await
     }
 
@@ -74,7 +74,7 @@ impl ExitWait {
     /// Waits for the exit code, as long as the container runs: no deadline of its own, and an engine that vanishes
     /// without a word is not noticed, so the caller looks at the container now and then. May be dropped and called
     /// again.
-    pub async fn exit_code(&mut self) -> Result<i64, EngineError> {
+    pub(crate) async fn exit_code(&mut self) -> Result<i64, EngineError> {
         while !more(&mut self.connection, &mut self.body)
             .await
             .map_err(|error| broken(&self.subject, error))?

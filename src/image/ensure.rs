@@ -6,7 +6,7 @@ use crate::job::ImageId;
 
 /// How fresh an image has to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImagePolicy {
+pub(crate) enum ImagePolicy {
     /// Pulled once and kept until the spec names another tag.
     Release,
     /// Follows its tag.
@@ -15,14 +15,14 @@ pub enum ImagePolicy {
 
 /// How the image came to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ImageOrigin {
+pub(crate) enum ImageOrigin {
     Present,
     Pulled,
 }
 
 /// An image that is on the engine.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ResolvedImage {
+pub(crate) struct ResolvedImage {
     pub reference: String,
     pub id: ImageId,
     /// `sha256:…` as its registry knows it; an image that never saw a registry has none.
@@ -34,7 +34,7 @@ pub struct ResolvedImage {
 }
 
 /// Finds the image on the engine, else pulls it.
-pub async fn ensure(
+pub(crate) async fn ensure(
     engine: &Engine,
     reference: &ImageReference,
     policy: ImagePolicy,

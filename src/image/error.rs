@@ -4,7 +4,7 @@ use crate::engine::EngineError;
 
 /// The variants differ in what helps: another name, other credentials, or time.
 #[derive(Debug, thiserror::Error)]
-pub enum ImageError {
+pub(crate) enum ImageError {
     #[error("the image {reference} does not exist: {reason}")]
     NotFound { reference: String, reason: String },
     #[error("the registry refuses access to the image {reference}: {reason}")]

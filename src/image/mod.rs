@@ -6,7 +6,7 @@ mod ensure;
 mod error;
 mod reference;
 
-pub use crate::engine::PullProgress;
-pub use ensure::{ImageOrigin, ImagePolicy, ResolvedImage, ensure};
-pub use error::ImageError;
-pub use reference::{ImageReference, ReferenceError};
+pub(crate) use crate::engine::PullProgress;
+pub(crate) use ensure::{ImageOrigin, ImagePolicy, ResolvedImage, ensure};
+pub(crate) use error::ImageError;
+pub(crate) use reference::{ImageReference, ReferenceError};

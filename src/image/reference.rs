@@ -9,7 +9,7 @@ const TAG_LENGTH_MAX: usize = 128;
 
 /// A reference as it was written: printing it gives the same text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct ImageReference {
+pub(crate) struct ImageReference {
     registry: Option<String>,
     path: String,
     tag: Option<String>,
@@ -19,33 +19,33 @@ pub struct ImageReference {
 /// The text and the rule it breaks.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not an image reference: {rule}")]
-pub struct ReferenceError {
+pub(crate) struct ReferenceError {
     pub text: String,
     pub rule: &'static str,
 }
 
 impl ImageReference {
     /// `host[:port]`; nothing means Docker Hub.
-    pub fn registry(&self) -> Option<&str> {
+    pub(crate) fn registry(&self) -> Option<&str> {
         self.registry.as_deref()
     }
 
     /// The repository within its registry.
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    pub fn tag(&self) -> Option<&str> {
+    pub(crate) fn tag(&self) -> Option<&str> {
         self.tag.as_deref()
     }
 
     /// `sha256:…` where the reference pins one.
-    pub fn digest(&self) -> Option<&str> {
+    pub(crate) fn digest(&self) -> Option<&str> {
         self.digest.as_deref()
     }
 
     /// Registry and path, without tag and digest.
-    pub fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         match &self.registry {
             Some(registry) => format!("{registry}/{}", self.path),
             None => self.path.clone(),
@@ -53,7 +53,7 @@ impl ImageReference {
     }
 
     /// Names exactly one image: the digest where there is one, else a tag. A name alone would pull every tag.
-    pub fn exact(&self) -> String {
+    pub(crate) fn exact(&self) -> String {
         match (&self.digest, &self.tag) {
             (Some(digest), _) => format!("{}@{digest}", self.name()),
             (None, Some(tag)) => format!("{}:{tag}", self.name()),
