@@ -1,1 +1,23 @@
-//! (skeleton)
+//! The one door to the container engine: every call, each under a deadline, in plain types of our own.
+//!
+//! Knows how to ask the engine; never decides what a job deserves. Nothing outside this room sees the client
+//! library, so an engine of another kind would be met here alone.
+
+mod client;
+mod container;
+mod error;
+mod image;
+mod log;
+mod network;
+mod profile;
+mod stats;
+mod wait;
+
+pub(crate) use client::{CgroupDriver, CgroupVersion, Engine, EngineFacts, EngineOptions};
+pub(crate) use container::{ContainerState, FoundContainer, InspectedContainer, SignalOutcome};
+pub(crate) use error::EngineError;
+pub(crate) use image::{ImageFacts, PullProgress, PullStream};
+pub(crate) use log::{LogFrame, LogFrames, LogStream};
+pub(crate) use profile::{BindMount, ContainerNetwork, NewContainer};
+pub(crate) use stats::{StatsSample, StatsStream};
+pub(crate) use wait::ExitWait;

@@ -1,1 +1,12 @@
-//! (skeleton)
+//! Which image a component runs: its reference, the policy that keeps it fresh, and making sure that it is there.
+//!
+//! Decides about images; never runs one. A job runs by the resolved id, never by the tag.
+
+mod ensure;
+mod error;
+mod reference;
+
+pub(crate) use crate::engine::PullProgress;
+pub(crate) use ensure::{ImageOrigin, ImagePolicy, ResolvedImage, ensure};
+pub(crate) use error::ImageError;
+pub(crate) use reference::{ImageReference, ReferenceError};

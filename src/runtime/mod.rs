@@ -1,1 +1,24 @@
-//! (skeleton)
+//! Runs one container once: create, start, spool what it says, hold its limits, judge its end, remove it.
+//!
+//! Never reads tables, never knows a queue, never decides whose fault an end was: it says how the container ended.
+
+mod cgroup;
+mod container;
+mod error;
+mod follow;
+mod judge;
+mod measure;
+mod plan;
+mod spool;
+mod supervise;
+mod sweep;
+#[cfg(test)]
+mod tests;
+mod usage;
+
+pub(crate) use crate::engine::LogStream as Stream;
+pub(crate) use container::{Container, Ended, create};
+pub(crate) use error::RuntimeError;
+pub(crate) use plan::{ContainerPlan, Network};
+pub(crate) use spool::{SpoolError, SpoolReader, SpoolRecord, SpoolWriter};
+pub(crate) use sweep::{Found, find_containers, remove_by_id};

@@ -1,0 +1,252 @@
+//! One container from creation to removal.
+
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+use tokio_util::sync::CancellationToken;
+use tracing::{error, warn};
+
+use super::cgroup::{self, CgroupParent};
+use super::follow::{Follower, LogEnd};
+use super::judge::{self, EndFacts, LATE_OOM_LIMIT};
+use super::supervise::Supervisor;
+use super::usage::UsageWatch;
+use super::{ContainerPlan, Network, RuntimeError, SpoolWriter};
+use crate::engine::{ContainerNetwork, Engine, EngineError, InspectedContainer};
+use crate::job::{BadExit, Exit};
+
+/// The bridge network that our containers share without seeing each other.
+const BRIDGE_NAME: &str = "longshore";
+const LATE_OOM_PAUSE: Duration = Duration::from_millis(50);
+
+/// A container that exists on the engine, and has to be removed by [`Container::remove`].
+#[derive(Debug)]
+#[must_use = "a container stays on the engine until it is removed"]
+pub(crate) struct Container {
+    engine: Engine,
+    id: String,
+    plan: ContainerPlan,
+    parent: Option<CgroupParent>,
+    removed: bool,
+}
+
+/// How the container ended and what it took.
+#[derive(Debug)]
+pub(crate) struct Ended {
+    pub exit: Exit,
+    pub memory_peak_bytes: Option<u64>,
+    pub cpu: Option<Duration>,
+    /// From the request to start until the engine said that it runs.
+    pub start: Duration,
+    pub ran: Duration,
+    /// From the container's end to the end of its log.
+    pub drain: Duration,
+    /// The spool holds everything that was said.
+    pub log_complete: bool,
+    /// The engine's document about the container, without its environment.
+    pub inspect: Value,
+}
+
+/// Makes the container and does not start it.
+pub(crate) async fn create(engine: &Engine, plan: ContainerPlan) -> Result<Container, RuntimeError> {
+    let failed = |source| RuntimeError::Create {
+        name: plan.name.clone(),
+        source,
+    };
+    let facts = engine.facts().await.map_err(failed)?;
+    let parent = CgroupParent::choose(facts, &plan.name);
+    let network = match plan.network {
+        Network::None => ContainerNetwork::Disabled,
+        Network::Bridge => ContainerNetwork::Id(
+            engine
+                .ensure_isolated_network(BRIDGE_NAME)
+                .await
+                .map_err(failed)?,
+        ),
+    };
+    let new = plan.new_container(network, parent.as_ref().map(CgroupParent::path));
+    match engine.create_container(new).await {
+        Ok(id) => Ok(Container {
+            engine: engine.clone(),
+            id,
+            plan,
+            parent,
+            removed: false,
+        }),
+        Err(source) => {
+            if matches!(source, EngineError::Silent { .. } | EngineError::Broken { .. }) {
+                remove_unsure(engine, &plan.name).await;
+            }
+            Err(RuntimeError::Create {
+                name: plan.name,
+                source,
+            })
+        }
+    }
+}
+
+/// The engine may have made the container although we never heard of it.
+async fn remove_unsure(engine: &Engine, name: &str) {
+    if let Err(error) = engine.remove_container(name).await {
+        warn!(container.name = name, %error, "a container may have been left behind; the sweep will find it");
+    }
+}
+
+impl Container {
+    pub(crate) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// Starts the container and stands by it until it has ended and its log is spooled. Stops it when it goes over a
+    /// limit or `cancel` says so. The container is still there afterwards.
+    pub(crate) async fn run(
+        &mut self,
+        spool: SpoolWriter,
+        cancel: &CancellationToken,
+    ) -> Result<Ended, RuntimeError> {
+        if cancel.is_cancelled() {
+            return self.never_ran(BadExit::Cancelled, Duration::ZERO).await;
+        }
+        let asked = Instant::now();
+        let watch_failed = |source| RuntimeError::Watch {
+            id: self.id.clone(),
+            source,
+        };
+        let exit = self.engine.wait_next_exit(&self.id).await.map_err(watch_failed)?;
+        if let Err(source) = self.start().await {
+            let bad = judge::start_failure(&source, &self.plan.entrypoint, self.plan.memory_bytes);
+            return match bad {
+                Some(bad) => self.never_ran(bad, asked.elapsed()).await,
+                None => Err(RuntimeError::Start {
+                    id: self.id.clone(),
+                    source,
+                }),
+            };
+        }
+        let start = asked.elapsed();
+        let follower = Follower::new(
+            self.engine.clone(),
+            self.id.clone(),
+            spool,
+            self.plan.log_bytes_max,
+        );
+        let supervisor = Supervisor::begin(&self.engine, &self.id, &self.plan, follower);
+        let usage_watch = UsageWatch::begin(&self.engine, &self.id, self.parent.clone()).await;
+        let watched = supervisor.watch(exit, cancel).await?;
+
+        let usage = usage_watch.read().await;
+        let counted_oom = usage.oom_kills.is_some_and(|kills| kills > 0);
+        let inspected = self
+            .inspect_end(counted_oom, watched.stopped_for.is_some())
+            .await?;
+        let exit = judge::judge(EndFacts {
+            stopped_for: watched.stopped_for,
+            exit_code: inspected.state.exit_code,
+            oom_killed: counted_oom || inspected.state.oom_killed,
+            memory_limit_bytes: self.plan.memory_bytes,
+            memory_peak_bytes: usage.memory_peak_bytes,
+            entrypoint: &self.plan.entrypoint,
+            log: &watched.log,
+        });
+        let LogEnd {
+            complete: log_complete,
+            ..
+        } = watched.log;
+        Ok(Ended {
+            exit,
+            memory_peak_bytes: usage.memory_peak_bytes,
+            cpu: usage.cpu,
+            start,
+            ran: watched.ran,
+            drain: watched.drain,
+            log_complete,
+            inspect: inspected.document,
+        })
+    }
+
+    /// Removes the container, running or not, and its cgroup.
+    pub(crate) async fn remove(mut self) -> Result<(), RuntimeError> {
+        let removed = self.engine.remove_container(&self.id).await;
+        // Asked once; after a failure the sweep is responsible, so dropping need not shout as well.
+        self.removed = true;
+        removed.map_err(|source| RuntimeError::Remove {
+            id: self.id.clone(),
+            source,
+        })?;
+        if let Some(parent) = &self.parent {
+            cgroup::remove_parent(parent.path()).await;
+        }
+        Ok(())
+    }
+
+    /// A start whose answer never came may have happened: then it counts.
+    async fn start(&self) -> Result<(), EngineError> {
+        let Err(error) = self.engine.start_container(&self.id).await else {
+            return Ok(());
+        };
+        if matches!(error, EngineError::Silent { .. } | EngineError::Broken { .. })
+            && self
+                .engine
+                .inspect_container(&self.id)
+                .await
+                .is_ok_and(|inspected| inspected.state.started)
+        {
+            warn!(container.id = self.id, %error, "the container started although the engine did not say so");
+            return Ok(());
+        }
+        Err(error)
+    }
+
+    async fn never_ran(&self, bad: BadExit, start: Duration) -> Result<Ended, RuntimeError> {
+        let inspected = self.inspect().await?;
+        Ok(Ended {
+            exit: Exit::Bad(bad),
+            memory_peak_bytes: None,
+            cpu: None,
+            start,
+            ran: Duration::ZERO,
+            drain: Duration::ZERO,
+            log_complete: true,
+            inspect: inspected.document,
+        })
+    }
+
+    async fn inspect(&self) -> Result<InspectedContainer, RuntimeError> {
+        let failed = |source| RuntimeError::Watch {
+            id: self.id.clone(),
+            source,
+        };
+        self.engine.inspect_container(&self.id).await.map_err(failed)
+    }
+
+    /// The engine hears of the exit and of the out-of-memory kill separately, and the second may come later.
+    async fn inspect_end(
+        &self,
+        counted_oom: bool,
+        stopped_by_us: bool,
+    ) -> Result<InspectedContainer, RuntimeError> {
+        let give_up_at = Instant::now() + LATE_OOM_LIMIT;
+        loop {
+            let inspected = self.inspect().await?;
+            let oom_killed = counted_oom || inspected.state.oom_killed;
+            let late = judge::may_be_late_oom(inspected.state.exit_code, oom_killed, stopped_by_us);
+            if !late || Instant::now() >= give_up_at {
+                return Ok(inspected);
+            }
+            sleep(LATE_OOM_PAUSE).await;
+        }
+    }
+}
+
+impl Drop for Container {
+    fn drop(&mut self) {
+        if !self.removed {
+            error!(
+                container.id = self.id,
+                container.name = self.plan.name,
+                "a container was dropped, not removed"
+            );
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! From the engine's log to the spool, every record once, in order.
+//!
+//! Reading again is always possible, because the engine's file is never rotated: records that were spooled before
+//! are skipped by count.
+
+use std::time::Duration;
+
+use tokio::time::{sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tracing::warn;
+
+use super::{SpoolError, SpoolRecord, SpoolWriter, Stream};
+use crate::engine::{Engine, EngineError, LogFrame, LogFrames};
+
+/// After the container has ended the engine only has to send what it has; a longer pause means that it does not.
+const DRAIN_PAUSE_LIMIT: Duration = Duration::from_secs(10);
+/// The engine closes the log a little before it tells of the exit, so an end of the log without news of the exit is
+/// normal for this long and a broken stream afterwards.
+const EXIT_NEWS_LIMIT: Duration = Duration::from_secs(3);
+/// The one line that the judge may ask for is short.
+const ONLY_LINE_BYTES_MAX: usize = 4096;
+
+/// What became of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct LogEnd {
+    /// The spool holds everything that the engine's file holds.
+    pub(super) complete: bool,
+    /// The whole log, where it is one short line on stderr.
+    pub(super) only_line: Option<String>,
+    /// Bytes found when the limit was passed; nothing was spooled after that.
+    pub(super) excess: Option<u64>,
+}
+
+/// Copies the log of one container.
+#[derive(Debug)]
+pub(super) struct Follower {
+    engine: Engine,
+    id: String,
+    spool: SpoolWriter,
+    bytes_max: u64,
+    bytes: u64,
+    records: u64,
+    first: Option<SpoolRecord>,
+    last: Option<SpoolRecord>,
+}
+
+enum Copied {
+    ToTheEnd,
+    Broken,
+    OverLimit,
+}
+
+impl Follower {
+    pub(super) fn new(engine: Engine, id: String, spool: SpoolWriter, bytes_max: u64) -> Self {
+        Self {
+            engine,
+            id,
+            spool,
+            bytes_max,
+            bytes: 0,
+            records: 0,
+            first: None,
+            last: None,
+        }
+    }
+
+    /// Copies until the container has ended (which the token tells) and its log too. Finishes the spool.
+    pub(super) async fn run(mut self, ended: CancellationToken) -> Result<LogEnd, SpoolError> {
+        loop {
+            let frames = self.engine.follow_log(&self.id);
+            if let Copied::OverLimit = self.copy(frames, &ended).await? {
+                return Ok(self.finish(false));
+            }
+            if timeout(EXIT_NEWS_LIMIT, ended.cancelled()).await.is_ok() {
+                break;
+            }
+        }
+        let complete = match self.has_everything().await {
+            Ok(true) => true,
+            // The stream ended early. What lies in the file is read once more, past what we have.
+            Ok(false) | Err(_) => {
+                let frames = self.engine.read_log(&self.id);
+                self.copy(frames, &ended).await?;
+                self.has_everything().await.unwrap_or(false)
+            }
+        };
+        Ok(self.finish(complete))
+    }
+
+    fn finish(self, complete: bool) -> LogEnd {
+        let only = self
+            .first
+            .filter(|record| self.records == 1 && record.stream == Stream::Stderr);
+        let short = only.filter(|record| record.bytes.len() <= ONLY_LINE_BYTES_MAX);
+        LogEnd {
+            complete,
+            only_line: short.map(|record| String::from_utf8_lossy(&record.bytes).into_owned()),
+            excess: (self.bytes > self.bytes_max).then_some(self.bytes),
+        }
+    }
+
+    /// Compares the end of the engine's file with ours.
+    async fn has_everything(&self) -> Result<bool, EngineError> {
+        let theirs = self.engine.last_log_frame(&self.id).await?.map(record);
+        Ok(theirs == self.last)
+    }
+
+    async fn copy(&mut self, mut frames: LogFrames, ended: &CancellationToken) -> Result<Copied, SpoolError> {
+        let mut skip = self.records;
+        loop {
+            let stalled = async {
+                ended.cancelled().await;
+                sleep(DRAIN_PAUSE_LIMIT).await;
+            };
+            let batch = tokio::select! {
+                batch = frames.next_batch() => batch,
+                () = stalled => return Ok(Copied::Broken),
+            };
+            match batch {
+                None => return Ok(Copied::ToTheEnd),
+                Some(Ok(batch)) => {
+                    let known = usize::try_from(skip).unwrap_or(usize::MAX).min(batch.len());
+                    skip -= known as u64;
+                    self.keep(batch.into_iter().skip(known).map(record).collect())
+                        .await?;
+                }
+                Some(Err(error)) => {
+                    warn!(container.id = %self.id, %error, "the log broke off and is read again");
+                    return Ok(Copied::Broken);
+                }
+            }
+            if self.bytes > self.bytes_max {
+                return Ok(Copied::OverLimit);
+            }
+        }
+    }
+
+    async fn keep(&mut self, records: Vec<SpoolRecord>) -> Result<(), SpoolError> {
+        let Some(last) = records.last() else { return Ok(()) };
+        self.spool.append(&records).await?;
+        self.records += records.len() as u64;
+        self.bytes += records
+            .iter()
+            .map(|record| record.bytes.len() as u64)
+            .sum::<u64>();
+        self.last = Some(last.clone());
+        if self.first.is_none() {
+            self.first = records.into_iter().next();
+        }
+        Ok(())
+    }
+}
+
+fn record(frame: LogFrame) -> SpoolRecord {
+    SpoolRecord {
+        stream: frame.stream,
+        time: frame.time,
+        bytes: frame.bytes,
+    }
+}

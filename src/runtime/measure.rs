@@ -1,0 +1,163 @@
+//! How much lies under `out/`, measured while an untrusted process may be changing it.
+//!
+//! Folders are walked by handle and symlinks are never followed, so the walk cannot be led out.
+
+use std::io;
+use std::path::Path;
+
+use cap_std::ambient_authority;
+use cap_std::fs::{Dir, MetadataExt, ReadDir};
+
+use crate::job::BadExit;
+
+/// Deeper than any output may be; also bounds the open handles of a walk.
+const DEPTH_MAX: usize = 64;
+const BLOCK_BYTES: u64 = 512;
+
+/// The limits on `out/`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct OutputLimits {
+    pub(super) bytes_max: u64,
+    pub(super) files_max: u64,
+}
+
+#[derive(Debug, Default)]
+struct Tally {
+    apparent_bytes: u64,
+    block_bytes: u64,
+    files: u64,
+}
+
+/// The first limit that is exceeded, or nothing. Stops counting there, so that a million files cost no more than
+/// the limit. A missing folder is an empty one. Blocks.
+pub(super) fn exceeded(out: &Path, limits: OutputLimits) -> io::Result<Option<BadExit>> {
+    let mut tally = Tally::default();
+    let root = match Dir::open_ambient_dir(out, ambient_authority()) {
+        Ok(root) => root,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut open: Vec<ReadDir> = vec![root.entries()?];
+    while let Some(entries) = open.last_mut() {
+        let Some(entry) = entries.next() else {
+            open.pop();
+            continue;
+        };
+        // Entries vanish under a walk; what is gone weighs nothing.
+        let Ok(entry) = entry else { continue };
+        let Ok(metadata) = entry.metadata() else { continue };
+        tally.files += 1;
+        if !metadata.is_dir() {
+            tally.apparent_bytes = tally.apparent_bytes.saturating_add(metadata.len());
+            tally.block_bytes = tally
+                .block_bytes
+                .saturating_add(metadata.blocks().saturating_mul(BLOCK_BYTES));
+        }
+        if let Some(excess) = tally.excess(limits) {
+            return Ok(Some(excess));
+        }
+        if metadata.is_dir() {
+            if open.len() >= DEPTH_MAX {
+                let found = DEPTH_MAX as u64 + 1;
+                return Ok(Some(BadExit::SizeLimit {
+                    what: "folder depth",
+                    limit: DEPTH_MAX as u64,
+                    found,
+                }));
+            }
+            // A folder that was swapped for something else, or is closed to us, is left to the checks at collect.
+            if let Ok(entries) = entry.open_dir().and_then(|folder| folder.entries()) {
+                open.push(entries);
+            }
+        }
+    }
+    Ok(None)
+}
+
+impl Tally {
+    fn excess(&self, limits: OutputLimits) -> Option<BadExit> {
+        // A sparse giant has few blocks, many small files have more blocks than bytes: the larger one counts.
+        let bytes = self.apparent_bytes.max(self.block_bytes);
+        let over = |what, limit, found| (found > limit).then_some(BadExit::SizeLimit { what, limit, found });
+        over("data folder", limits.bytes_max, bytes)
+            .or_else(|| over("file count", limits.files_max, self.files))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    const LIMITS: OutputLimits = OutputLimits {
+        bytes_max: 1 << 20,
+        files_max: 10,
+    };
+
+    #[test]
+    fn a_missing_and_a_small_folder_are_within_limits() {
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(exceeded(&folder.path().join("none"), LIMITS).unwrap(), None);
+        fs::create_dir_all(folder.path().join("tables/x.csv")).unwrap();
+        fs::write(folder.path().join("tables/x.csv/part"), [0; 5000]).unwrap();
+        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), None);
+    }
+
+    #[test]
+    fn a_sparse_giant_counts_by_its_apparent_size() {
+        let folder = tempfile::tempdir().unwrap();
+        fs::File::create(folder.path().join("giant"))
+            .unwrap()
+            .set_len(1 << 30)
+            .unwrap();
+        let expected = BadExit::SizeLimit {
+            what: "data folder",
+            limit: 1 << 20,
+            found: 1 << 30,
+        };
+        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn many_small_files_exceed_the_count() {
+        let folder = tempfile::tempdir().unwrap();
+        for number in 0..20 {
+            fs::write(folder.path().join(number.to_string()), "").unwrap();
+        }
+        let expected = BadExit::SizeLimit {
+            what: "file count",
+            limit: 10,
+            found: 11,
+        };
+        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn symlinks_are_neither_followed_nor_weighed_by_their_target() {
+        let folder = tempfile::tempdir().unwrap();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("big"), vec![1; 2 << 20]).unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join("away")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("big"), folder.path().join("big")).unwrap();
+        std::os::unix::fs::symlink(".", folder.path().join("loop")).unwrap();
+        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), None);
+    }
+
+    #[test]
+    fn a_bottomless_folder_is_an_excess() {
+        let folder = tempfile::tempdir().unwrap();
+        let deep = folder.path().join(["d"; 80].join("/"));
+        fs::create_dir_all(deep).unwrap();
+        let limits = OutputLimits {
+            files_max: 1000,
+            ..LIMITS
+        };
+        let expected = BadExit::SizeLimit {
+            what: "folder depth",
+            limit: 64,
+            found: 65,
+        };
+        assert_eq!(exceeded(folder.path(), limits).unwrap(), Some(expected));
+    }
+}

@@ -1,0 +1,117 @@
+//! Everything a container is started with, decided before.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::engine::{BindMount, ContainerNetwork, NewContainer};
+use crate::job::ImageId;
+
+/// Where the data folder lies inside.
+const DATA_TARGET: &str = "/data";
+
+/// What the container may reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Network {
+    None,
+    /// Our own bridge network, without traffic between containers.
+    Bridge,
+}
+
+/// One container to be run once. Byte counts are limits; each is enforced.
+#[derive(Clone)]
+pub(crate) struct ContainerPlan {
+    pub name: String,
+    pub image: ImageId,
+    /// The image's entrypoint, for messages.
+    pub entrypoint: String,
+    pub labels: Vec<(String, String)>,
+    pub environment: Vec<(String, String)>,
+    /// The only folder of the host that is mounted. The user must be able to write to it.
+    pub data_folder: PathBuf,
+    /// Mounts `in/tables` and `in/files` read-only, so that inputs may be links to what others read too.
+    pub read_only_inputs: bool,
+    pub memory_bytes: u64,
+    /// Billionths of a processor.
+    pub nano_cpus: i64,
+    pub pids: i64,
+    pub tmp_bytes: u64,
+    /// From the start of the container. Nothing means no limit.
+    pub timeout: Option<Duration>,
+    /// Between SIGTERM and SIGKILL.
+    pub grace: Duration,
+    pub network: Network,
+    /// `uid:gid`; nothing for the image's own user.
+    pub user: Option<String>,
+    pub read_only_root: bool,
+    /// Capabilities added back after all were dropped.
+    pub capabilities: Vec<String>,
+    /// Of everything under `out/`, by the larger of apparent size and blocks.
+    pub output_bytes_max: u64,
+    /// Of entries under `out/`, folders included.
+    pub output_files_max: u64,
+    pub log_bytes_max: u64,
+}
+
+/// Values of environment variables may be secrets, so only their names are printed.
+impl fmt::Debug for ContainerPlan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let environment: Vec<_> = self.environment.iter().map(|(name, _value)| name).collect();
+        f.debug_struct("ContainerPlan")
+            .field("name", &self.name)
+            .field("image", &self.image)
+            .field("environment", &environment)
+            .field("data_folder", &self.data_folder)
+            .field("memory_bytes", &self.memory_bytes)
+            .field("timeout", &self.timeout)
+            .field("network", &self.network)
+            .field("user", &self.user)
+            .finish_non_exhaustive()
+    }
+}
+
+impl ContainerPlan {
+    pub(super) fn out_folder(&self) -> PathBuf {
+        self.data_folder.join("out")
+    }
+
+    /// The engine's view of the plan.
+    pub(super) fn new_container<'a>(
+        &'a self,
+        network: ContainerNetwork,
+        cgroup_parent: Option<&'a str>,
+    ) -> NewContainer<'a> {
+        NewContainer {
+            name: &self.name,
+            image: self.image.as_str(),
+            labels: &self.labels,
+            environment: &self.environment,
+            mounts: self.mounts(),
+            memory_bytes: self.memory_bytes,
+            nano_cpus: self.nano_cpus,
+            pids: self.pids,
+            tmp_bytes: self.tmp_bytes,
+            network,
+            user: self.user.as_deref(),
+            read_only_root: self.read_only_root,
+            capabilities: &self.capabilities,
+            cgroup_parent,
+        }
+    }
+
+    fn mounts(&self) -> Vec<BindMount> {
+        let data = BindMount {
+            source: self.data_folder.clone(),
+            target: DATA_TARGET.into(),
+            read_only: false,
+        };
+        let inputs = ["in/tables", "in/files"].map(|folder| BindMount {
+            source: self.data_folder.join(folder),
+            target: format!("{DATA_TARGET}/{folder}"),
+            read_only: true,
+        });
+        std::iter::once(data)
+            .chain(inputs.into_iter().filter(|_| self.read_only_inputs))
+            .collect()
+    }
+}

@@ -1,0 +1,277 @@
+//! What the container says, kept on disk: one writer that nobody can hold up, and readers that follow at their pace.
+//!
+//! A record is: stream (1 byte), time (8, nanoseconds since 1970), length (4), bytes; numbers little-endian.
+//! Readers are told of whole records only, after they are written, so they never meet half of one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use jiff::Timestamp;
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
+use tokio::sync::watch;
+
+use super::Stream;
+
+const HEADER_BYTES: usize = 13;
+/// Far above the engine's 16 KiB pieces: a longer record means a damaged file.
+const RECORD_BYTES_MAX: u32 = 16 << 20;
+const READ_BUFFER_BYTES: usize = 256 << 10;
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SpoolError {
+    #[error("no room left on the disk of the log spool {path}", path = path.display())]
+    DiskFull { path: PathBuf },
+    #[error("cannot {action} the log spool {path}", path = path.display())]
+    Io {
+        action: &'static str,
+        path: PathBuf,
+        source: io::Error,
+    },
+    #[error("the log spool {path} is damaged at byte {position}", path = path.display())]
+    Damaged { path: PathBuf, position: u64 },
+}
+
+impl SpoolError {
+    pub(crate) fn is_disk_full(&self) -> bool {
+        match self {
+            Self::DiskFull { .. } => true,
+            Self::Io { .. } | Self::Damaged { .. } => false,
+        }
+    }
+
+    fn from_io(action: &'static str, path: &Path, source: io::Error) -> Self {
+        let path = path.to_owned();
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign, open enum")]
+        match source.kind() {
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
+            _ => Self::Io { action, path, source },
+        }
+    }
+}
+
+/// A line with its end, or a piece of a longer line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SpoolRecord {
+    pub stream: Stream,
+    pub time: Timestamp,
+    pub bytes: Vec<u8>,
+}
+
+/// The writing end. Dropping it finishes the spool.
+#[derive(Debug)]
+pub(crate) struct SpoolWriter {
+    file: File,
+    path: PathBuf,
+    buffer: Vec<u8>,
+    /// Bytes of complete records on disk; closed when the writer is gone.
+    written: watch::Sender<u64>,
+}
+
+impl SpoolWriter {
+    /// Begins a new spool; an older one of the same path is emptied.
+    pub(crate) async fn create(path: &Path) -> Result<Self, SpoolError> {
+        let file = File::create(path)
+            .await
+            .map_err(|error| SpoolError::from_io("create", path, error))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+            buffer: Vec::new(),
+            written: watch::Sender::new(0),
+        })
+    }
+
+    /// A reader from the beginning. May outlive the writer.
+    pub(crate) async fn reader(&self) -> Result<SpoolReader, SpoolError> {
+        let file = File::open(&self.path)
+            .await
+            .map_err(|error| SpoolError::from_io("open", &self.path, error))?;
+        Ok(SpoolReader {
+            file: BufReader::with_capacity(READ_BUFFER_BYTES, file),
+            path: self.path.clone(),
+            position: 0,
+            written: self.written.subscribe(),
+        })
+    }
+
+    /// Writes records and tells the readers. After an error nothing of this batch counts.
+    pub(crate) async fn append(&mut self, records: &[SpoolRecord]) -> Result<(), SpoolError> {
+        self.buffer.clear();
+        for record in records {
+            encode(&mut self.buffer, record);
+        }
+        let written = async {
+            self.file.write_all(&self.buffer).await?;
+            self.file.flush().await
+        };
+        written
+            .await
+            .map_err(|error| SpoolError::from_io("write", &self.path, error))?;
+        let length = self.buffer.len() as u64;
+        self.written.send_modify(|total| *total += length);
+        Ok(())
+    }
+}
+
+/// A reading end.
+#[derive(Debug)]
+pub(crate) struct SpoolReader {
+    file: BufReader<File>,
+    path: PathBuf,
+    position: u64,
+    written: watch::Receiver<u64>,
+}
+
+impl SpoolReader {
+    /// The next record, as soon as there is one; `None` after the writer has finished and all was read.
+    pub(crate) async fn next(&mut self) -> Result<Option<SpoolRecord>, SpoolError> {
+        let position = self.position;
+        if *self.written.borrow() <= position {
+            // An error here means that the writer is gone; what it had written may still be ahead.
+            let more = self.written.wait_for(|written| *written > position).await.is_ok();
+            if !more && *self.written.borrow() <= position {
+                return Ok(None);
+            }
+        }
+        let mut header = [0; HEADER_BYTES];
+        self.fill(&mut header).await?;
+        let (stream, time, length) = decode(header).ok_or_else(|| self.damaged())?;
+        let mut bytes = vec![0; length];
+        self.fill(&mut bytes).await?;
+        self.position += (HEADER_BYTES + length) as u64;
+        Ok(Some(SpoolRecord { stream, time, bytes }))
+    }
+
+    async fn fill(&mut self, buffer: &mut [u8]) -> Result<(), SpoolError> {
+        match self.file.read_exact(buffer).await {
+            Ok(_count) => Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => Err(self.damaged()),
+            Err(error) => Err(SpoolError::from_io("read", &self.path, error)),
+        }
+    }
+
+    fn damaged(&self) -> SpoolError {
+        SpoolError::Damaged {
+            path: self.path.clone(),
+            position: self.position,
+        }
+    }
+}
+
+fn encode(buffer: &mut Vec<u8>, record: &SpoolRecord) {
+    let stream = match record.stream {
+        Stream::Stdout => 1,
+        Stream::Stderr => 2,
+    };
+    // Times beyond the year 2262 do not fit; the log of such a job may show the last one that does.
+    let time = i64::try_from(record.time.as_nanosecond()).unwrap_or(i64::MAX);
+    for piece in pieces(&record.bytes) {
+        buffer.push(stream);
+        buffer.extend_from_slice(&time.to_le_bytes());
+        buffer.extend_from_slice(&(u32::try_from(piece.len()).unwrap_or(RECORD_BYTES_MAX)).to_le_bytes());
+        buffer.extend_from_slice(piece);
+    }
+}
+
+/// A record too long for its length field becomes several, as a long line does at the engine.
+fn pieces(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let (first, rest) = bytes.split_at(bytes.len().min(RECORD_BYTES_MAX as usize));
+    std::iter::once(first).chain(rest.chunks(RECORD_BYTES_MAX as usize))
+}
+
+fn decode(header: [u8; HEADER_BYTES]) -> Option<(Stream, Timestamp, usize)> {
+    let (stream, rest) = header.split_first()?;
+    let (time, length) = rest.split_at_checked(8)?;
+    let stream = match stream {
+        1 => Stream::Stdout,
+        2 => Stream::Stderr,
+        _ => return None,
+    };
+    let time = Timestamp::from_nanosecond(i64::from_le_bytes(time.try_into().ok()?).into()).ok()?;
+    let length = u32::from_le_bytes(length.try_into().ok()?);
+    (length <= RECORD_BYTES_MAX).then_some((stream, time, length as usize))
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn record(stream: Stream, bytes: &[u8]) -> SpoolRecord {
+        SpoolRecord {
+            stream,
+            time: "2026-11-22T20:19:39.123456789Z".parse().unwrap(),
+            bytes: bytes.to_vec(),
+        }
+    }
+
+    async fn read_all(mut reader: SpoolReader) -> Vec<SpoolRecord> {
+        let mut records = Vec::new();
+        while let Some(record) = reader.next().await.unwrap() {
+            records.push(record);
+        }
+        records
+    }
+
+    #[tokio::test]
+    async fn a_reader_sees_each_record_as_it_comes_and_the_end_after_the_writer() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut writer = SpoolWriter::create(&folder.path().join("log")).await.unwrap();
+        let mut reader = writer.reader().await.unwrap();
+        let (one, two) = (record(Stream::Stdout, b"one\n"), record(Stream::Stderr, b"two"));
+        writer.append(std::slice::from_ref(&one)).await.unwrap();
+        assert_eq!(reader.next().await.unwrap(), Some(one));
+        let waiting = tokio::task::JoinSet::from_iter([read_all(reader)]);
+        writer.append(std::slice::from_ref(&two)).await.unwrap();
+        drop(writer);
+        assert_eq!(waiting.join_all().await, [vec![two]]);
+    }
+
+    #[tokio::test]
+    async fn a_full_disk_is_its_own_error() {
+        let mut writer = SpoolWriter::create(Path::new("/dev/full")).await.unwrap();
+        let error = writer.append(&[record(Stream::Stdout, b"x")]).await.unwrap_err();
+        assert!(error.is_disk_full(), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn a_damaged_spool_is_named_with_its_position() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let mut writer = SpoolWriter::create(&path).await.unwrap();
+        let mut reader = writer.reader().await.unwrap();
+        writer.append(&[record(Stream::Stdout, b"four")]).await.unwrap();
+        tokio::fs::write(&path, [9; 17]).await.unwrap();
+        let error = reader.next().await.unwrap_err();
+        assert!(
+            matches!(error, SpoolError::Damaged { position: 0, .. }),
+            "{error:?}"
+        );
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(32))]
+        #[test]
+        fn what_is_written_is_read(batches in prop::collection::vec(
+            prop::collection::vec((any::<bool>(), 0i64..4_000_000_000_000_000_000, prop::collection::vec(any::<u8>(), 0..300)), 0..6), 0..6,
+        )) {
+            let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            runtime.block_on(async {
+                let folder = tempfile::tempdir().unwrap();
+                let mut writer = SpoolWriter::create(&folder.path().join("log")).await.unwrap();
+                let reader = writer.reader().await.unwrap();
+                let batches: Vec<Vec<SpoolRecord>> = batches.into_iter().map(|batch| batch.into_iter().map(|(out, nanos, bytes)| {
+                    let stream = if out { Stream::Stdout } else { Stream::Stderr };
+                    SpoolRecord { stream, time: Timestamp::from_nanosecond(nanos.into()).unwrap(), bytes }
+                }).collect()).collect();
+                for batch in &batches {
+                    writer.append(batch).await.unwrap();
+                }
+                drop(writer);
+                assert_eq!(read_all(reader).await, batches.concat());
+            });
+        }
+    }
+}
