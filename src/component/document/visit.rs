@@ -26,7 +26,9 @@ pub(super) fn into_node<'de, W: Wrapper>(wrapped: W::Wrapped<'de, Tree<W>>) -> N
 
 impl<'de, W: Wrapper> Deserialize<'de> for Tree<W> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(TreeVisitor::<W>(PhantomData)).map(|value| Self(value, PhantomData))
+        deserializer
+            .deserialize_any(TreeVisitor::<W>(PhantomData))
+            .map(|value| Self(value, PhantomData))
     }
 }
 
@@ -61,7 +63,9 @@ impl<'de, W: Wrapper> Visitor<'de> for TreeVisitor<W> {
 
     fn visit_f64<E: Error>(self, number: f64) -> Result<Value, E> {
         let number = serde_json::Number::from_f64(number);
-        number.map(Value::Number).ok_or_else(|| E::custom("infinity and not-a-number have no place in a document"))
+        number
+            .map(Value::Number)
+            .ok_or_else(|| E::custom("infinity and not-a-number have no place in a document"))
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Value, E> {
