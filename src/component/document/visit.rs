@@ -19,7 +19,7 @@ pub(super) trait Wrapper {
 pub(super) struct Tree<W>(Value, PhantomData<W>);
 
 /// Takes a value and its place out of the wrapper.
-pub(super) fn into_node<'de, W: Wrapper>(wrapped: W::Wrapped<'de, Tree<W>>) -> Node {
+pub(super) fn into_node<W: Wrapper>(wrapped: W::Wrapped<'_, Tree<W>>) -> Node {
     let (tree, place) = W::unwrap(wrapped);
     Node { place, value: tree.0 }
 }
