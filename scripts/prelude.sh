@@ -29,5 +29,15 @@ step() {
     say "✓ $name ($((SECONDS - started)) s)"
 }
 
+# Cargo shows its own progress to a person; elsewhere a build is a step like the others.
+build_step() {
+    if [ -t 2 ]; then
+        say "… $1"
+        "${@:2}"
+    else
+        step "$@"
+    fi
+}
+
 is_root() { [ "$(id -u)" -eq 0 ]; }
 has() { command -v "$1" >/dev/null 2>&1; }
