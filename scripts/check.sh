@@ -24,4 +24,4 @@ if timeout 15 git ls-remote --quiet --exit-code https://github.com/rustsec/advis
 else
     say "skipped: advisories, because github.com/rustsec/advisory-db is not reachable"
 fi
-cargo deny --log-level error --locked check --config .cargo/deny.toml --hide-inclusion-graph "${checks[@]}"
+cargo deny --log-level error --locked check --hide-inclusion-graph "${checks[@]}"
