@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Measures against the peers with the release build. BYTES (size of the data, default 1 GB), QUOTED (all or
+# minimal), RUNS (per contender), ONLY (a regular expression on case names), WRITE=1 (docs/benchmarks.md).
+source "$(dirname "$0")/prelude.sh"
+
+scripts/setup.sh
+scripts/engine.sh start
+scripts/base-images.sh
+has python3 || fail "python3 is not installed" "apt-get install python3 python3-venv"
+build_step "compile longshore (release)" cargo build --release --locked
+
+venv="$cache/bench/venv"
+if ! "$venv/bin/python" -c 'import duckdb' 2>/dev/null; then
+    step "make the peers' environment" python3 -m venv "$venv"
+    step "install DuckDB" "$venv/bin/pip" install --quiet duckdb
+fi
+
+options=()
+[ -z "${BYTES-}" ] || options+=(--bytes "$BYTES")
+[ -z "${QUOTED-}" ] || options+=(--quoted "$QUOTED")
+[ -z "${RUNS-}" ] || options+=(--runs "$RUNS")
+[ -z "${ONLY-}" ] || options+=(--only "$ONLY")
+[ "${WRITE-}" != 1 ] || options+=(--write docs/benchmarks.md)
+exec "$venv/bin/python" benches/bench.py "${options[@]}"

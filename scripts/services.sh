@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# Starts what the tests need beside the program, each service by its own script: today the Docker engine.
+# Without names all of them are started.
+source "$(dirname "$0")/prelude.sh"
+
+known=(engine)
+
+[ $# -gt 0 ] || set -- "${known[@]}"
+for service in "$@"; do
+    [ -x "scripts/$service.sh" ] && [[ " ${known[*]} " == *" $service "* ]] ||
+        fail "unknown service: $service" "one of: ${known[*]}"
+    "scripts/$service.sh" start
+    "scripts/$service.sh" status
+done

@@ -1,0 +1,16 @@
+#!/usr/bin/env bash
+# Runs every test, after installing and starting what they need. Arguments go to the test runner.
+source "$(dirname "$0")/prelude.sh"
+
+scripts/setup.sh
+scripts/engine.sh start
+# The images are network and disk, the compiler is processor: together they take no longer than the one.
+scripts/base-images.sh &
+images=$!
+build_step "compile the tests" cargo test --no-run --locked
+wait "$images" || fail "the images could not be built"
+
+if cargo nextest --version >/dev/null 2>&1; then
+    exec cargo nextest run --locked "$@"
+fi
+exec cargo test --locked "$@"
