@@ -11,8 +11,8 @@ use roaring::RoaringBitmap;
 use crate::blob::BlobKey;
 use crate::events::Event;
 use crate::job::{
-    AttemptNumber, ComponentId, ConfigurationId, FileId, FileQuery, JobId, JobStatus, LoadKind, Phase, Receipt, RowId,
-    TableId, VersionNumber, WorkerId,
+    AttemptNumber, ComponentId, ConfigurationId, FileId, FileQuery, JobId, JobStatus, LoadKind, Phase,
+    Receipt, RowId, TableId, VersionNumber, WorkerId,
 };
 
 /// The catalog: a SQLite file now, PostgreSQL beside it later, one SQL for both.
@@ -258,7 +258,13 @@ impl Catalog {
     }
 
     // ---- files
-    pub async fn files(&self, query: &FileQuery, newer_than: Option<FileId>, since: Option<Timestamp>, files_max: u64) -> Result<Vec<StoredFile>, CatalogError> {
+    pub async fn files(
+        &self,
+        query: &FileQuery,
+        newer_than: Option<FileId>,
+        since: Option<Timestamp>,
+        files_max: u64,
+    ) -> Result<Vec<StoredFile>, CatalogError> {
         unimplemented!()
     }
     pub async fn file(&self, id: FileId) -> Result<Option<StoredFile>, CatalogError> {
@@ -275,7 +281,13 @@ impl Catalog {
 
     // ---- jobs
     /// Records a job (status waiting) with its request document (JSON text).
-    pub async fn create_job(&self, id: JobId, component: &ComponentId, configuration: Option<&ConfigurationId>, request: &str) -> Result<(), CatalogError> {
+    pub async fn create_job(
+        &self,
+        id: JobId,
+        component: &ComponentId,
+        configuration: Option<&ConfigurationId>,
+        request: &str,
+    ) -> Result<(), CatalogError> {
         unimplemented!()
     }
     /// Takes the next attempt by compare-and-set; `None` when the job is running or done.
@@ -283,15 +295,33 @@ impl Catalog {
         unimplemented!()
     }
     /// Where the attempt is, what the result document says so far. False: the fence is lost.
-    pub async fn progress(&self, job: JobId, attempt: AttemptNumber, phase: Phase, data_folder: Option<&str>, result: Option<&str>) -> Result<bool, CatalogError> {
+    pub async fn progress(
+        &self,
+        job: JobId,
+        attempt: AttemptNumber,
+        phase: Phase,
+        data_folder: Option<&str>,
+        result: Option<&str>,
+    ) -> Result<bool, CatalogError> {
         unimplemented!()
     }
     /// Ends a job without publishing anything (failed, terminated, cancelled). False: the fence is lost or it had ended.
-    pub async fn end_job(&self, job: JobId, attempt: AttemptNumber, end: &JobEnd, result: Option<&str>) -> Result<bool, CatalogError> {
+    pub async fn end_job(
+        &self,
+        job: JobId,
+        attempt: AttemptNumber,
+        end: &JobEnd,
+        result: Option<&str>,
+    ) -> Result<bool, CatalogError> {
         unimplemented!()
     }
     /// After the end: what became known later (log object, cleanup phase).
-    pub async fn annotate(&self, job: JobId, result: &str, log: Option<&BlobKey>) -> Result<(), CatalogError> {
+    pub async fn annotate(
+        &self,
+        job: JobId,
+        result: &str,
+        log: Option<&BlobKey>,
+    ) -> Result<(), CatalogError> {
         unimplemented!()
     }
     pub async fn job(&self, id: JobId) -> Result<Option<JobRecord>, CatalogError> {
