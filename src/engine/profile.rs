@@ -8,8 +8,9 @@ use bollard::models::{
     MountBindOptionsPropagationEnum, MountType, ResourcesUlimits, RestartPolicy, RestartPolicyNameEnum,
 };
 
-/// Open files a process may have: enough for any sane component, far from the machine's own limit.
-const OPEN_FILES: i64 = 65_536;
+/// Open files a process may have: enough for any sane component, and below what an engine has itself, since an engine
+/// without `CAP_SYS_RESOURCE` cannot give more than that.
+const OPEN_FILES: i64 = 16_384;
 /// `/dev/shm`, counted against the memory limit like everything else in memory.
 const SHARED_MEMORY_BYTES: i64 = 64 << 20;
 /// The kernel should pick a component before it picks the worker or the engine.

@@ -269,7 +269,7 @@ mod tests {
     proptest! {
         #[test]
         fn printing_a_reference_gives_the_text_it_was_read_from(
-            text in r"(([a-z0-9]{1,8}\.){1,3}[a-z]{2,4}(:[1-9][0-9]{1,3})?/)?[a-z0-9]{1,9}(([._]|__|-{1,3})[a-z0-9]{1,5}){0,2}(/[a-z0-9]{1,9}){0,3}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20})?(@sha256:[0-9a-f]{64})?"
+            text in r"(([a-z0-9]{1,8}\.){1,3}[a-z]{2,4}(:[1-9][0-9]{1,3})?/)?[a-z0-9]{1,9}((_|__|-{1,3})[a-z0-9]{1,5}){0,2}(/[a-z0-9]{1,9}(\.[a-z0-9]{1,5}){0,2}){0,3}(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,20})?(@sha256:[0-9a-f]{64})?"
         ) {
             prop_assert_eq!(text.parse::<ImageReference>().unwrap().to_string(), text);
         }

@@ -13,7 +13,7 @@ use crate::engine::{Engine, StatsSample};
 pub(super) struct UsageWatch {
     parent: Option<CgroupParent>,
     samples: watch::Receiver<StatsSample>,
-    _sampler: JoinSet<()>,
+    _task: JoinSet<()>,
 }
 
 impl UsageWatch {
@@ -24,10 +24,10 @@ impl UsageWatch {
             None => CgroupUsage::default(),
         };
         let (highest_seen, samples) = watch::channel(StatsSample::default());
-        let mut sampler = JoinSet::new();
+        let mut task = JoinSet::new();
         if seen.memory_peak_bytes.is_none() || seen.cpu.is_none() {
             let mut stats = engine.stats(id);
-            sampler.spawn(async move {
+            task.spawn(async move {
                 while let Some(sample) = stats.next().await {
                     highest_seen.send_modify(|highest| {
                         highest.memory_bytes = highest.memory_bytes.max(sample.memory_bytes);
@@ -39,7 +39,7 @@ impl UsageWatch {
         Self {
             parent,
             samples,
-            _sampler: sampler,
+            _task: task,
         }
     }
 
