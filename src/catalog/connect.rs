@@ -21,7 +21,7 @@ pub(crate) struct Catalog {
     writes: AnyPool,
     /// What a job says on its way survives a killed process, but the last of it not a power cut: that job is lost
     /// anyway, and a dozen disk flushes a job would cost more than everything else the catalog does.
-    notes: AnyPool,
+    pub(super) notes: AnyPool,
 }
 
 /// Readers beside each other; each has a thread.

@@ -60,26 +60,28 @@ async fn find(
         "SELECT id, blob, name, byte_count, is_permanent, is_public, created, job FROM files
          WHERE id > $1 AND created >= $2",
     );
-    match query {
+    let conditions: Vec<String> = match query {
         FileQuery::Tags { include, exclude } => {
             let relations = include
                 .iter()
                 .map(|_| "IN")
                 .chain(exclude.iter().map(|_| "NOT IN"));
-            for (placeholder, relation) in (4..).zip(relations) {
-                sql += &format!(" AND id {relation} (SELECT file FROM file_tags WHERE tag = ${placeholder})");
-            }
+            let tagged = |(relation, placeholder)| {
+                format!(" AND id {relation} (SELECT file FROM file_tags WHERE tag = ${placeholder})")
+            };
+            relations.zip(4..).map(tagged).collect()
         }
+        FileQuery::Ids(ids) if ids.is_empty() => return Ok(Vec::new()),
         FileQuery::Ids(ids) => {
-            // No file has the first, so that a list of no ids is a list too.
-            sql += " AND id IN (-1";
-            for placeholder in (4..).take(ids.len()) {
-                sql += &format!(", ${placeholder}");
-            }
-            sql += ")";
+            let placeholders: Vec<String> = (4..)
+                .take(ids.len())
+                .map(|placeholder| format!("${placeholder}"))
+                .collect();
+            vec![format!(" AND id IN ({})", placeholders.join(", "))]
         }
-    }
-    sql += " ORDER BY id DESC LIMIT $3";
+    };
+    sql.push_str(&conditions.concat());
+    sql.push_str(" ORDER BY id DESC LIMIT $3");
     // Only the number of placeholders varies; every value is bound.
     let mut bound = sqlx::query(AssertSqlSafe(sql))
         .bind(newer_than.map_or(0, |id| stored_count(id.0)))
