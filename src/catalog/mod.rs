@@ -1,5 +1,5 @@
 //! What exists: tables, versions, files, states, jobs, events, and the one commit that publishes. SQL lives here only,
-//! written once in the subset that SQLite and PostgreSQL share. Never touches a blob: it knows keys, not bytes.
+//! written once in the subset that `SQLite` and `PostgreSQL` share. Never touches a blob: it knows keys, not bytes.
 
 mod commit;
 mod connect;
@@ -16,16 +16,11 @@ mod tables;
 mod tests;
 mod types;
 
-use std::path::Path;
-
-use jiff::Timestamp;
-use roaring::RoaringBitmap;
-
-use crate::blob::BlobKey;
-use crate::events::Event;
-use crate::job::{
-    AttemptNumber, ComponentId, ConfigurationId, FileId, FileQuery, JobId, JobStatus, LoadKind, Phase,
-    Receipt, RowId, TableId, VersionNumber, WorkerId,
+pub(crate) use connect::Catalog;
+pub(crate) use error::{CatalogError, CommitError};
+pub(crate) use types::{
+    At, Commit, JobEnd, JobRecord, NewFile, NewSlice, OpenAttempt, Slice, SliceDeletion, SliceId, StateKey,
+    StoredFile, TableLoad, TableSummary, TableVersion,
 };
 
 /// The catalog: a SQLite file now, PostgreSQL beside it later, one SQL for both.
