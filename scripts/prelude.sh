@@ -5,8 +5,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 cache="$root/.cache"
 mkdir -p "$cache/logs"
-# rustup installs here, and a fresh login shell may not know it yet.
-PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+# rustup installs there, and a fresh login shell may not know it yet; daemons are not on a person's path.
+PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/usr/sbin:/sbin"
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {
