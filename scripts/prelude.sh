@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by every script: where the project lies, how a script speaks, where Rust's tools are.
 # Steps go to stderr, so that a script's stdout stays data.
 set -euo pipefail
