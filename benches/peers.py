@@ -28,10 +28,20 @@ def copy(query, path, quoted=False):
     return f"COPY ({query}) TO {text(path)} (HEADER, DELIMITER ','{force})"
 
 
+def duckdb_process(sql):
+    finished = execute([sys.executable, str(HERE / "duckdb_peer.py"), sql])
+    return finished, json.loads(finished.stdout)
+
+
 def duckdb(sql):
     """The query's own seconds and the peak of the whole process."""
-    finished = execute([sys.executable, str(HERE / "duckdb_peer.py"), json.dumps({"sql": sql})])
-    return Sample(float(finished.stdout), finished.peak_mib)
+    finished, answer = duckdb_process(sql)
+    return Sample(answer["seconds"], finished.peak_mib)
+
+
+def duckdb_value(sql):
+    _, answer = duckdb_process(sql)
+    return answer["rows"][0][0]
 
 
 def select_sql(source, target, columns, category=None, values=()):

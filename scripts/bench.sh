@@ -9,10 +9,12 @@ scripts/base-images.sh
 has python3 || fail "python3 is not installed" "apt-get install python3 python3-venv"
 build_step "compile longshore (release)" cargo build --release --locked
 
+# Pinned, because a peer that changes would move our ratios.
+duckdb_version=2.0.0
 venv="$cache/bench/venv"
 if ! "$venv/bin/python" -c 'import duckdb' 2>/dev/null; then
     step "make the peers' environment" python3 -m venv "$venv"
-    step "install DuckDB" "$venv/bin/pip" install --quiet duckdb
+    step "install DuckDB" "$venv/bin/pip" install --quiet "duckdb==$duckdb_version"
 fi
 
 options=()

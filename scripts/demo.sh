@@ -47,7 +47,7 @@ show run component-specs/python-transformation.yaml \
 show table ls --project "$project"
 show table head out.c-demo.revenue_by_country --project "$project"
 show table history out.c-demo.customer_totals --project "$project"
-show table diff out.c-demo.customer_totals 1 2 --project "$project" | head -n 12
+show table diff out.c-demo.customer_totals 1 2 --project "$project"
 show job ls --project "$project"
 
 say ""

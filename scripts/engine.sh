@@ -5,7 +5,7 @@ source "$(dirname "$0")/prelude.sh"
 
 services="$cache/services"
 host=${DOCKER_HOST:-unix:///var/run/docker.sock}
-# Further options for a daemon that we start, e.g. `--data-root /mnt/docker`.
+# Further options for a daemon that we start, e.g. `--data-root=/mnt/docker`.
 read -ra daemon_options <<<"${LONGSHORE_DOCKERD_OPTIONS:-}"
 start_limit_seconds=60
 
@@ -47,6 +47,11 @@ start_daemon() {
         --exec-root) exec_root=${daemon_options[index + 1]} ;;
         --pidfile=*) pid_file=${daemon_options[index]#*=} ;;
         --pidfile) pid_file=${daemon_options[index + 1]} ;;
+        # A daemon without a bridge deletes docker0 as it starts, whoever made it and whoever uses it.
+        --bridge=none)
+            [ ! -e /sys/class/net/docker0 ] ||
+                fail "--bridge=none would delete docker0 of another Docker engine" "leave the option out"
+            ;;
         esac
     done
     remove_stale_pid "$pid_file" dockerd

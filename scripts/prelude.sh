@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Sourced by every script: where the project lies, how a script speaks, where Rust's tools are.
 # Steps go to stderr, so that a script's stdout stays data.
 set -euo pipefail
@@ -5,8 +6,8 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 cd "$root"
 cache="$root/.cache"
 mkdir -p "$cache/logs"
-# rustup installs here, and a fresh login shell may not know it yet.
-PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin"
+# rustup installs there, and a fresh login shell may not know it yet; daemons are not on a person's path.
+PATH="$PATH:${CARGO_HOME:-$HOME/.cargo}/bin:/usr/sbin:/sbin"
 
 say() { printf '%s\n' "$*" >&2; }
 fail() {

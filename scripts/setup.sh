@@ -54,20 +54,18 @@ rust_is_new_enough() {
     [ "$(printf '%s\n%s\n' "$rust_wanted" "$found" | sort -V | head -n 1)" = "$rust_wanted" ]
 }
 
+# The commands are chained, because `set -e` means nothing below a condition, and `step` is one.
 install_rust() {
-    local target installer
-    target="$(uname -m)-unknown-linux-gnu"
-    installer="$cache/rustup-init"
-    if ! has rustup; then
-        curl --proto '=https' --tlsv1.2 -fsS --retry 3 -o "$installer" \
-            "https://static.rust-lang.org/rustup/dist/$target/rustup-init"
-        chmod +x "$installer"
-        "$installer" -y --no-modify-path --profile minimal --component clippy,rustfmt
-        rm "$installer"
-    else
-        rustup toolchain install stable --profile minimal --component clippy,rustfmt
-        rustup default stable
+    if has rustup; then
+        rustup toolchain install stable --profile minimal --component clippy,rustfmt && rustup default stable
+        return
     fi
+    local installer="$cache/rustup-init"
+    curl --proto '=https' --tlsv1.2 -fsS --retry 3 -o "$installer" \
+        "https://static.rust-lang.org/rustup/dist/$(uname -m)-unknown-linux-gnu/rustup-init" &&
+        chmod +x "$installer" &&
+        "$installer" -y --no-modify-path --profile minimal --component clippy,rustfmt &&
+        rm "$installer"
 }
 
 collect_packages
