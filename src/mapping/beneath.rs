@@ -113,17 +113,6 @@ impl OutputFolder {
         }))
     }
 
-    /// Opens a folder that [`OutputFolder::entries`] found; `None` when it is gone.
-    pub(super) fn folder(&self, name: &str) -> Result<Option<Self>, UnsafeError> {
-        let shown = self.show(name);
-        let fd = open_folder_at(&self.fd, name, &shown)?;
-        Ok(fd.map(|fd| Self {
-            fd,
-            path: self.path.join(name),
-            shown,
-        }))
-    }
-
     /// Everything in the folder in the order of names, and every complaint. Names with a leading dot are left out.
     pub(super) fn entries(&self) -> (Vec<Entry>, Vec<UnsafeError>) {
         let mut complaints = Vec::new();
