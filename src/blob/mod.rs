@@ -1,43 +1,22 @@
-//! Bytes by key: a directory (S3 comes beside it). Streams; never holds a blob in memory.
+//! Bytes by key, in a directory (an object store stands beside it as another variant). Blobs are written once under
+//! fresh keys and never changed. Streams; never holds a file in memory, never knows what a blob means.
 
-// CONTRACT (skeleton). Owner: the blob room.
-#![allow(unused_variables, clippy::all, reason = "skeleton")]
+mod directory;
+mod error;
+mod key;
+mod put;
+#[cfg(test)]
+mod tests;
 
-use std::fmt;
 use std::fs::File;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use jiff::Timestamp;
 
-/// A blob's name: `/`-separated, `[A-Za-z0-9._-]` in each part, no `.` or `..` part.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlobKey(String);
-
-impl BlobKey {
-    pub fn parse(text: impl Into<String>) -> Result<Self, BlobError> {
-        unimplemented!()
-    }
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for BlobKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-#[derive(Debug, thiserror::Error)]
-#[error("(skeleton)")]
-pub struct BlobError {}
-
-impl BlobError {
-    pub fn is_disk_full(&self) -> bool {
-        unimplemented!()
-    }
-}
+pub use directory::DirectoryStore;
+pub use error::BlobError;
+pub use key::BlobKey;
 
 /// One stored blob as [`BlobStore::list`] finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,51 +43,100 @@ pub enum Delivery {
     Copy,
 }
 
+/// Where blobs lie.
 #[derive(Debug, Clone)]
 pub enum BlobStore {
     Directory(DirectoryStore),
 }
 
-#[derive(Debug, Clone)]
-pub struct DirectoryStore {
-    root: PathBuf,
-    /// Whether a put is on disk before it returns.
-    sync: bool,
-}
-
 impl BlobStore {
+    /// A store in the directory `root`, which is made when it is not there. With `sync` a put returns only when the
+    /// blob is on disk. Touches the file system: call it from a blocking thread or at start-up.
     pub fn directory(root: &Path, sync: bool) -> Result<Self, BlobError> {
-        unimplemented!()
+        Ok(Self::Directory(DirectoryStore::open(root, sync)?))
     }
+
     /// Stores a file under a fresh key; visible whole or not at all. Returns its bytes.
+    ///
+    /// The path may be what a container left behind: anything but a plain file is refused, links are not followed.
     pub async fn put_file(&self, key: &BlobKey, path: &Path, source: Source) -> Result<u64, BlobError> {
-        unimplemented!()
+        match self {
+            Self::Directory(store) => {
+                let (store, key, path) = (store.clone(), key.clone(), path.to_owned());
+                blocking(key.to_string(), move || store.put_file(&key, &path, source)).await
+            }
+        }
     }
+
+    /// Stores bytes under a fresh key; visible whole or not at all.
     pub async fn put_bytes(&self, key: &BlobKey, bytes: Vec<u8>) -> Result<(), BlobError> {
-        unimplemented!()
+        match self {
+            Self::Directory(store) => {
+                let (store, key) = (store.clone(), key.clone());
+                blocking(key.to_string(), move || store.put_bytes(&key, &bytes)).await
+            }
+        }
     }
-    /// Opens a blob for sequential reading on a blocking thread.
+
+    /// Opens a blob for sequential reading. Blocks: call and read it on a blocking thread.
     pub fn open(&self, key: &BlobKey) -> Result<Box<dyn Read + Send>, BlobError> {
-        unimplemented!()
+        match self {
+            Self::Directory(store) => Ok(Box::new(store.open_file(key)?)),
+        }
     }
-    /// A seekable local file with the blob's bytes (for S3: a downloaded temporary file).
+
+    /// A seekable local file with the blob's bytes. Blocks: call it on a blocking thread.
     pub fn open_file(&self, key: &BlobKey) -> Result<File, BlobError> {
-        unimplemented!()
+        match self {
+            Self::Directory(store) => store.open_file(key),
+        }
     }
+
     /// Makes `path` (which must not exist) a file with the blob's bytes; returns its bytes.
     pub async fn deliver(&self, key: &BlobKey, path: &Path, how: Delivery) -> Result<u64, BlobError> {
-        unimplemented!()
+        match self {
+            Self::Directory(store) => {
+                let (store, key, path) = (store.clone(), key.clone(), path.to_owned());
+                blocking(key.to_string(), move || store.deliver(&key, &path, how)).await
+            }
+        }
     }
+
     /// Removes a blob; one that is not there is fine.
     pub async fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {
-        unimplemented!()
+        match self {
+            Self::Directory(store) => {
+                let (store, key) = (store.clone(), key.clone());
+                blocking(key.to_string(), move || store.remove(&key)).await
+            }
+        }
     }
-    /// All blobs below a prefix, in key order.
+
+    /// All blobs whose keys begin with `prefix`, in key order.
     pub async fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, BlobError> {
-        unimplemented!()
+        match self {
+            Self::Directory(store) => {
+                let (store, prefix) = (store.clone(), prefix.to_owned());
+                blocking(format!("list {prefix}"), move || store.list(&prefix)).await
+            }
+        }
     }
+
     /// A fresh directory on the store's own file system, so that a finished file can be put by a rename.
+    /// It goes with its handle. Blocks for one `mkdir`.
     pub fn scratch(&self) -> Result<tempfile::TempDir, BlobError> {
-        unimplemented!()
+        match self {
+            Self::Directory(store) => store.scratch(),
+        }
+    }
+}
+
+async fn blocking<T: Send + 'static>(
+    what: String,
+    work: impl FnOnce() -> Result<T, BlobError> + Send + 'static,
+) -> Result<T, BlobError> {
+    match tokio::task::spawn_blocking(work).await {
+        Ok(result) => result,
+        Err(source) => Err(BlobError::CutOff { what, source }),
     }
 }

@@ -20,7 +20,10 @@ pub struct Dialect {
 }
 
 impl Dialect {
-    pub const CANONICAL: Self = Self { delimiter: b',', enclosure: b'"' };
+    pub const CANONICAL: Self = Self {
+        delimiter: b',',
+        enclosure: b'"',
+    };
 }
 
 /// Where the column names come from.
@@ -86,7 +89,11 @@ impl CsvError {
 
 /// Reads a file once without writing its rows anywhere: checks every record, counts, checksums, hashes keys.
 /// `keys` receives the key index when `options.key` is not empty.
-pub fn check(input: &mut impl Read, options: &ReadOptions, keys: Option<&mut File>) -> Result<Checked, CsvError> {
+pub fn check(
+    input: &mut impl Read,
+    options: &ReadOptions,
+    keys: Option<&mut File>,
+) -> Result<Checked, CsvError> {
     unimplemented!()
 }
 
@@ -143,7 +150,11 @@ pub fn write_header(columns: &[String], write: WriteDialect, output: &mut impl W
 }
 
 /// The ordinals of the rows of one canonical slice for which all filters hold.
-pub fn matching_rows(input: &mut impl Read, file: &str, filters: &[Filter]) -> Result<RoaringBitmap, CsvError> {
+pub fn matching_rows(
+    input: &mut impl Read,
+    file: &str,
+    filters: &[Filter],
+) -> Result<RoaringBitmap, CsvError> {
     unimplemented!()
 }
 

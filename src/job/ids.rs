@@ -37,7 +37,11 @@ impl FromStr for JobId {
     fn from_str(text: &str) -> Result<Self, IdError> {
         let rule = "a job id is a UUID such as 0192f0c1-2b3c-7d4e-8f50-617283940a1b";
         // The parser's own message adds nothing to the rule.
-        Uuid::parse_str(text).map(Self).map_err(|_uuid_error| IdError { kind: "job id", text: text.into(), rule })
+        Uuid::parse_str(text).map(Self).map_err(|_uuid_error| IdError {
+            kind: "job id",
+            text: text.into(),
+            rule,
+        })
     }
 }
 

@@ -12,13 +12,13 @@ mod table;
 
 pub use exit::{BadExit, CleanExit, Exit, StartFailure};
 pub use ids::{
-    AttemptNumber, ComponentId, ConfigurationId, ContentHash, FileId, IdError, ImageId, JobId, RowId, VersionNumber,
-    WorkerId,
+    AttemptNumber, ComponentId, ConfigurationId, ContentHash, FileId, IdError, ImageId, JobId, RowId,
+    VersionNumber, WorkerId,
 };
 pub use ledger::{Phase, PhaseEntry, PhaseLedger, Usage};
 pub use mapping::{
-    ChangedSince, DeleteWhere, FileOptions, FileQuery, Filter, FilterOperator, InputFile, InputMapping, InputTable,
-    LoadKind, OutputFile, OutputMapping, OutputTable, TableOptions,
+    ChangedSince, DeleteWhere, FileOptions, FileQuery, Filter, FilterOperator, InputFile, InputMapping,
+    InputTable, LoadKind, OutputFile, OutputMapping, OutputTable, TableOptions,
 };
 pub use outcome::{Blame, Failure, FailureCode, FileReceipt, Outcome, Receipt, TableReceipt};
 pub use request::{JobRequest, RunMode};

@@ -7,10 +7,15 @@ use super::{FileId, JobStatus, LoadKind, Phase, TableId, VersionNumber};
 pub enum Outcome {
     Succeeded(Receipt),
     /// Ended with its outputs published, but something the user should look at happened on the way.
-    Warned { receipt: Receipt, message: String },
+    Warned {
+        receipt: Receipt,
+        message: String,
+    },
     Failed(Failure),
     /// Stopped on request after it had begun.
-    Terminated { during: Phase },
+    Terminated {
+        during: Phase,
+    },
     /// Called off before anything ran.
     Cancelled,
 }

@@ -1,0 +1,215 @@
+//! Opens the catalog and begins its transactions. Everything that only one of the databases knows is here.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
+use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Row as _, Transaction};
+
+use super::error::{doing, is_busy, is_not_a_database};
+use super::{CatalogError, migrations};
+
+/// The catalog: a SQLite file now, PostgreSQL beside it later, one SQL for both. Cheap to clone.
+///
+/// Three ways in, because SQLite takes one writer at a time and its waiting for a lock is a crude sleep: writers of one
+/// process queue here instead, and a reader never waits for a writer.
+#[derive(Debug, Clone)]
+pub struct Catalog {
+    reads: AnyPool,
+    /// What is published or has ended is on disk before the call returns, power cuts included.
+    writes: AnyPool,
+    /// What a job says on its way survives a killed process, but the last of it not a power cut: that job is lost
+    /// anyway, and a dozen disk flushes a job would cost more than everything else the catalog does.
+    notes: AnyPool,
+}
+
+/// Readers beside each other; each has a thread.
+const READERS_MAX: u32 = 4;
+/// How long to queue behind our own writers. Longer than SQLite waits for the writers of other processes, so that the
+/// error of the one who really waits comes first.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(90);
+/// Waits up to 30 s for writers of other processes. A commit takes milliseconds; only a stopped process holds a lock
+/// that long.
+const FOR_READS: &str = "PRAGMA busy_timeout = 30000; PRAGMA foreign_keys = ON; PRAGMA synchronous = NORMAL;";
+const FOR_WRITES: &str = "PRAGMA busy_timeout = 30000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;";
+
+/// What keeps its meaning in the path of a URL.
+const PLAIN_IN_PATH: AsciiSet = NON_ALPHANUMERIC
+    .remove(b'/')
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.');
+
+impl Catalog {
+    /// Opens (and makes, and migrates) the SQLite catalog at `path`.
+    pub async fn open_sqlite(path: &Path) -> Result<Self, CatalogError> {
+        sqlx::any::install_default_drivers();
+        let path = with_real_parent(path.to_owned()).await?;
+        let options = sqlite_options(&path)?;
+        prepare(&path, &options).await?;
+        let pool = |pragmas: &'static str, connections_max: u32| {
+            AnyPoolOptions::new()
+                .max_connections(connections_max)
+                .acquire_timeout(QUEUE_TIMEOUT)
+                // A connection to a file does not go stale.
+                .idle_timeout(None)
+                .max_lifetime(None)
+                .test_before_acquire(false)
+                .after_connect(move |connection, _metadata| {
+                    Box::pin(async move { sqlx::raw_sql(pragmas).execute(connection).await.map(drop) })
+                })
+                .connect_lazy_with(options.clone())
+        };
+        Ok(Self {
+            reads: pool(FOR_READS, READERS_MAX),
+            writes: pool(FOR_WRITES, 1),
+            notes: pool(FOR_READS, 1),
+        })
+    }
+
+    /// A transaction in which everything is read as of one moment.
+    pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Any>, CatalogError> {
+        self.reads
+            .begin_with("BEGIN")
+            .await
+            .map_err(doing("begin reading the catalog"))
+    }
+
+    /// A transaction that keeps other writers out from its start, so that what it reads holds until it ends; on disk
+    /// when its commit returns.
+    pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Any>, CatalogError> {
+        self.writes
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(doing("begin writing to the catalog"))
+    }
+
+    /// The same for what a power cut may take.
+    pub(super) async fn begin_note(&self) -> Result<Transaction<'static, Any>, CatalogError> {
+        self.notes
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(doing("begin writing to the catalog"))
+    }
+}
+
+/// Makes the directory of the file and resolves its links: a URL would take `..` apart by text alone.
+async fn with_real_parent(path: PathBuf) -> Result<PathBuf, CatalogError> {
+    let parent = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
+        Some(_) | None => PathBuf::from("."),
+    };
+    let made = tokio::task::spawn_blocking({
+        let parent = parent.clone();
+        move || {
+            std::fs::create_dir_all(&parent)?;
+            parent.canonicalize()
+        }
+    });
+    let real = match made.await {
+        Ok(result) => result,
+        Err(cut_off) => Err(cut_off.into()),
+    };
+    let real = real.map_err(|source| CatalogError::Directory { path: parent, source })?;
+    Ok(match path.file_name() {
+        Some(name) => real.join(name),
+        None => real,
+    })
+}
+
+fn sqlite_options(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
+    let Some(text) = path.to_str() else {
+        return Err(CatalogError::PathNotText {
+            path: path.to_owned(),
+        });
+    };
+    let url = format!("sqlite://{}?mode=rwc", utf8_percent_encode(text, &PLAIN_IN_PATH));
+    let options: AnyConnectOptions = url.parse().map_err(|source| CatalogError::Open {
+        path: path.to_owned(),
+        source,
+    })?;
+    Ok(options.disable_statement_logging())
+}
+
+/// Checks that the file is a catalog or fresh, and brings it up to date.
+async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<(), CatalogError> {
+    let open_error = |source: sqlx::Error| {
+        if is_not_a_database(&source) {
+            CatalogError::NotACatalog {
+                path: path.to_owned(),
+                what: "it is no SQLite database",
+            }
+        } else {
+            CatalogError::Open {
+                path: path.to_owned(),
+                source,
+            }
+        }
+    };
+    let mut connection = options.connect().await.map_err(open_error)?;
+    sqlx::raw_sql(FOR_WRITES)
+        .execute(&mut connection)
+        .await
+        .map_err(open_error)?;
+    let is_current = match content(&mut connection).await.map_err(open_error)? {
+        Content::Nothing => false,
+        Content::Catalog => migrations::version(&mut connection).await? == migrations::KNOWN_VERSION,
+        Content::SomethingElse => {
+            return Err(CatalogError::NotACatalog {
+                path: path.to_owned(),
+                what: "it is another program's database",
+            });
+        }
+    };
+    if !is_current {
+        switch_to_wal(&mut connection).await.map_err(open_error)?;
+        let mut transaction = connection
+            .begin_with("BEGIN IMMEDIATE")
+            .await
+            .map_err(open_error)?;
+        migrations::apply(&mut transaction).await?;
+        transaction.commit().await.map_err(open_error)?;
+    }
+    connection.close().await.map_err(open_error)
+}
+
+/// What a SQLite file holds.
+enum Content {
+    Nothing,
+    Catalog,
+    SomethingElse,
+}
+
+async fn content(connection: &mut AnyConnection) -> Result<Content, sqlx::Error> {
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS tables, COUNT(CASE WHEN name = 'schema_versions' THEN 1 END) AS ours
+         FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'",
+    )
+    .fetch_one(connection)
+    .await?;
+    Ok(
+        match (row.try_get::<i64, _>("tables")?, row.try_get::<i64, _>("ours")?) {
+            (0, _) => Content::Nothing,
+            (_, 0) => Content::SomethingElse,
+            (_, _) => Content::Catalog,
+        },
+    )
+}
+
+/// Write-ahead log: readers and a writer do not wait for each other. The file remembers it.
+async fn switch_to_wal(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
+    let mut attempts_left = 300;
+    loop {
+        match sqlx::raw_sql("PRAGMA journal_mode = WAL")
+            .execute(&mut *connection)
+            .await
+        {
+            Ok(_) => return Ok(()),
+            // For this one statement SQLite does not wait by itself when another process does the same.
+            Err(error) if is_busy(&error) && attempts_left > 0 => attempts_left -= 1,
+            Err(error) => return Err(error),
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}

@@ -1,0 +1,123 @@
+//! What can go wrong with the catalog.
+
+use std::path::PathBuf;
+
+use crate::blob::BlobKey;
+use crate::job::{AttemptNumber, JobId, JobStatus, TableId};
+
+use super::SliceId;
+
+/// Why the catalog could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum CatalogError {
+    #[error("cannot make the catalog's directory {}", path.display())]
+    Directory { path: PathBuf, source: std::io::Error },
+    #[error("the catalog's path {} is not valid UTF-8", path.display())]
+    PathNotText { path: PathBuf },
+    #[error("cannot open the catalog {}", path.display())]
+    Open { path: PathBuf, source: sqlx::Error },
+    #[error("{} is not a catalog of Longshore: {what}", path.display())]
+    NotACatalog { path: PathBuf, what: &'static str },
+    #[error(
+        "the catalog has schema version {found}, this Longshore knows up to {known}: use a newer Longshore"
+    )]
+    TooNew { found: i64, known: i64 },
+    #[error("cannot {action}")]
+    Sql { action: String, source: sqlx::Error },
+    /// Something stored does not say what it must: the catalog was changed by other means, or is damaged.
+    #[error("the catalog is damaged: {column} holds {found:?}")]
+    Damaged { column: &'static str, found: String },
+    #[error("there is no job {job}")]
+    NoSuchJob { job: JobId },
+    #[error("job {job} is already known")]
+    JobExists { job: JobId },
+    /// Two loads of one table cannot both be computed against the head they find.
+    #[error("table {table} is loaded twice in one commit")]
+    TableTwice { table: TableId },
+    #[error("slice {slice} is not in the head of table {table}")]
+    NotInHead { table: TableId, slice: SliceId },
+    #[error("the rows deleted from slice {blob} of table {table} {problem}")]
+    Deletion {
+        table: TableId,
+        blob: BlobKey,
+        problem: &'static str,
+    },
+    #[error("job {job} cannot end as {}", status.as_str())]
+    NotAnEnd { job: JobId, status: JobStatus },
+    #[error("a commit by hand has no job to end")]
+    NoJobToEnd,
+}
+
+/// Why nothing was published.
+#[derive(Debug, thiserror::Error)]
+pub enum CommitError {
+    /// Somebody else published to this table since the load was computed: compute again and retry.
+    #[error("table {table} moved while the load was prepared")]
+    HeadMoved { table: TableId },
+    /// The attempt is not the job's current one any more: publish nothing.
+    #[error("attempt {attempt} of job {job} has lost its lease")]
+    FenceLost { job: JobId, attempt: AttemptNumber },
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+/// SQLite's result codes, without what the extended codes add above the first byte.
+const SQLITE_BUSY: i64 = 5;
+const SQLITE_FULL: i64 = 13;
+const SQLITE_NOT_A_DATABASE: i64 = 26;
+/// PostgreSQL's `disk_full`.
+const POSTGRES_DISK_FULL: &str = "53100";
+
+impl CatalogError {
+    /// Whether the file system under the catalog is full: the operator must act.
+    pub fn is_disk_full(&self) -> bool {
+        match self {
+            Self::Open { source, .. } | Self::Sql { source, .. } => {
+                sqlite_code(source) == Some(SQLITE_FULL)
+                    || source
+                        .as_database_error()
+                        .and_then(|error| error.code())
+                        .as_deref()
+                        == Some(POSTGRES_DISK_FULL)
+            }
+            Self::Directory { source, .. } => {
+                matches!(
+                    source.kind(),
+                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+                )
+            }
+            Self::PathNotText { .. }
+            | Self::NotACatalog { .. }
+            | Self::TooNew { .. }
+            | Self::Damaged { .. }
+            | Self::NoSuchJob { .. }
+            | Self::JobExists { .. }
+            | Self::TableTwice { .. }
+            | Self::NotInHead { .. }
+            | Self::Deletion { .. }
+            | Self::NotAnEnd { .. }
+            | Self::NoJobToEnd => false,
+        }
+    }
+}
+
+/// Wraps a database error with what was being done.
+pub(super) fn doing(action: impl Into<String>) -> impl FnOnce(sqlx::Error) -> CatalogError {
+    move |source| CatalogError::Sql {
+        action: action.into(),
+        source,
+    }
+}
+
+pub(super) fn is_busy(error: &sqlx::Error) -> bool {
+    sqlite_code(error) == Some(SQLITE_BUSY)
+}
+
+pub(super) fn is_not_a_database(error: &sqlx::Error) -> bool {
+    sqlite_code(error) == Some(SQLITE_NOT_A_DATABASE)
+}
+
+fn sqlite_code(error: &sqlx::Error) -> Option<i64> {
+    let code: i64 = error.as_database_error()?.code()?.parse().ok()?;
+    Some(code & 0xff)
+}

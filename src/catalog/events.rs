@@ -1,0 +1,96 @@
+//! What was said about jobs: written in bulk, read in order.
+
+use std::fmt::Write as _;
+use std::sync::LazyLock;
+
+use sqlx::any::{AnyArguments, AnyRow};
+use sqlx::query::Query;
+use sqlx::{Any, AssertSqlSafe};
+
+use crate::events::{Event, Level, Source};
+use crate::job::JobId;
+
+use super::error::doing;
+use super::rows::{count, named, stored_count, text, time};
+use super::{Catalog, CatalogError};
+
+/// Lines of one statement: a few bring nearly all that many would, and the statement stays prepared.
+const BATCH: usize = 50;
+
+static INSERT_BATCH: LazyLock<String> = LazyLock::new(|| insert_sql(BATCH));
+static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
+
+impl Catalog {
+    /// Records events of a job that is known. An event whose sequence number is there already is passed over, so that
+    /// a batch can be sent again.
+    pub async fn add_events(&self, job: JobId, events: &[Event]) -> Result<(), CatalogError> {
+        if events.is_empty() {
+            return Ok(());
+        }
+        let action = || doing(format!("record events of job {job}"));
+        let job_text = job.to_string();
+        let mut transaction = self.begin_note().await?;
+        let (batches, rest) = events.as_chunks::<BATCH>();
+        for batch in batches {
+            let mut query = sqlx::query(AssertSqlSafe(INSERT_BATCH.as_str()));
+            for event in batch {
+                query = bind(query, &job_text, event);
+            }
+            query.execute(&mut *transaction).await.map_err(action())?;
+        }
+        for event in rest {
+            let query = bind(sqlx::query(AssertSqlSafe(INSERT_ONE.as_str())), &job_text, event);
+            query.execute(&mut *transaction).await.map_err(action())?;
+        }
+        transaction.commit().await.map_err(action())
+    }
+
+    /// In order, from sequence number `from` on.
+    pub async fn events(&self, job: JobId, from: u64, events_max: u64) -> Result<Vec<Event>, CatalogError> {
+        let mut transaction = self.begin_read().await?;
+        let rows = sqlx::query(
+            "SELECT sequence, time, level, source, message FROM events
+             WHERE job = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3",
+        )
+        .bind(job.to_string())
+        .bind(stored_count(from))
+        .bind(stored_count(events_max))
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(doing(format!("read the events of job {job}")))?;
+        rows.iter().map(event).collect()
+    }
+}
+
+fn insert_sql(lines: usize) -> String {
+    let mut sql = String::from("INSERT INTO events (job, sequence, time, level, source, message) VALUES ");
+    for line in 0..lines {
+        let separator = if line == 0 { "" } else { ", " };
+        let first = line * 6 + 1;
+        let [a, b, c, d, e, f] = [first, first + 1, first + 2, first + 3, first + 4, first + 5];
+        // Writing to a String cannot fail.
+        write!(sql, "{separator}(${a}, ${b}, ${c}, ${d}, ${e}, ${f})").ok();
+    }
+    sql.push_str(" ON CONFLICT DO NOTHING");
+    sql
+}
+
+fn bind<'q>(query: Query<'q, Any, AnyArguments>, job: &str, event: &Event) -> Query<'q, Any, AnyArguments> {
+    query
+        .bind(job.to_owned())
+        .bind(stored_count(event.sequence))
+        .bind(event.time.as_microsecond())
+        .bind(event.level.as_str())
+        .bind(event.source.as_str())
+        .bind(event.message.clone())
+}
+
+fn event(row: &AnyRow) -> Result<Event, CatalogError> {
+    Ok(Event {
+        sequence: count(row, "sequence")?,
+        time: time(row, "time")?,
+        level: named(row, "level", Level::parse)?,
+        source: named(row, "source", Source::parse)?,
+        message: text(row, "message")?,
+    })
+}

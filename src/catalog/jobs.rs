@@ -1,0 +1,291 @@
+//! Jobs and their attempts. Every change of a job compares where it stands, so that only one of two writers moves it.
+
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use crate::blob::BlobKey;
+use crate::job::{AttemptNumber, ComponentId, ConfigurationId, JobId, JobStatus, Phase, WorkerId};
+
+use super::error::doing;
+use super::rows::{
+    count, named, optional_blob_key, optional_parsed, optional_text, optional_time, parsed, stored_count,
+    stored_now, time,
+};
+use super::{Catalog, CatalogError, JobEnd, JobRecord, OpenAttempt};
+
+/// Job records by some condition.
+macro_rules! select_jobs {
+    ($rest:literal) => {
+        concat!(
+            "SELECT id, component, configuration, status, created, started, ended, code, message, result, log
+             FROM jobs ",
+            $rest
+        )
+    };
+}
+
+impl Catalog {
+    /// Records a job (status waiting) with its request document (JSON text). A known id is [`CatalogError::JobExists`].
+    pub async fn create_job(
+        &self,
+        id: JobId,
+        component: &ComponentId,
+        configuration: Option<&ConfigurationId>,
+        request: &str,
+    ) -> Result<(), CatalogError> {
+        let action = || doing(format!("record job {id}"));
+        let mut transaction = self.begin_note().await?;
+        let inserted = sqlx::query(
+            "INSERT INTO jobs (id, component, configuration, request, status, attempt, created)
+             VALUES ($1, $2, $3, $4, 'waiting', 0, $5) ON CONFLICT DO NOTHING",
+        )
+        .bind(id.to_string())
+        .bind(component.as_str())
+        .bind(configuration.map(ConfigurationId::as_str))
+        .bind(request)
+        .bind(stored_now())
+        .execute(&mut *transaction)
+        .await
+        .map_err(action())?;
+        if inserted.rows_affected() == 0 {
+            return Err(CatalogError::JobExists { job: id });
+        }
+        transaction.commit().await.map_err(action())
+    }
+
+    /// Takes the next attempt by compare-and-set; `None` when the job is running or done.
+    pub async fn claim(&self, job: JobId, worker: &WorkerId) -> Result<Option<AttemptNumber>, CatalogError> {
+        let action = || doing(format!("claim job {job}"));
+        let now = stored_now();
+        let mut transaction = self.begin_note().await?;
+        let claimed = sqlx::query(
+            "UPDATE jobs SET status = 'processing', attempt = attempt + 1, started = COALESCE(started, $1)
+             WHERE id = $2 AND status = 'waiting' RETURNING attempt",
+        )
+        .bind(now)
+        .bind(job.to_string())
+        .fetch_optional(&mut *transaction)
+        .await
+        .map_err(action())?;
+        let Some(row) = claimed else {
+            return if read_job(&mut transaction, job).await?.is_some() {
+                Ok(None)
+            } else {
+                Err(CatalogError::NoSuchJob { job })
+            };
+        };
+        let attempt = attempt_number(&row, "attempt")?;
+        sqlx::query("INSERT INTO attempts (job, number, worker, phase, started) VALUES ($1, $2, $3, $4, $5)")
+            .bind(job.to_string())
+            .bind(i64::from(attempt.0))
+            .bind(worker.as_str())
+            .bind(Phase::Resolve.as_str())
+            .bind(now)
+            .execute(&mut *transaction)
+            .await
+            .map_err(action())?;
+        transaction.commit().await.map_err(action())?;
+        Ok(Some(attempt))
+    }
+
+    /// Where the attempt is, what the result document says so far; `None` leaves what is recorded. False: the fence is
+    /// lost.
+    pub async fn progress(
+        &self,
+        job: JobId,
+        attempt: AttemptNumber,
+        phase: Phase,
+        data_folder: Option<&str>,
+        result: Option<&str>,
+    ) -> Result<bool, CatalogError> {
+        let action = || doing(format!("record the progress of job {job}"));
+        let mut transaction = self.begin_note().await?;
+        let held = sqlx::query(
+            "UPDATE jobs SET result = COALESCE($1, result) WHERE id = $2 AND attempt = $3 AND status = 'processing'",
+        )
+        .bind(result)
+        .bind(job.to_string())
+        .bind(i64::from(attempt.0))
+        .execute(&mut *transaction)
+        .await
+        .map_err(action())?;
+        if held.rows_affected() == 0 {
+            return Ok(false);
+        }
+        sqlx::query(
+            "UPDATE attempts SET phase = $1, data_folder = COALESCE($2, data_folder) WHERE job = $3 AND number = $4",
+        )
+        .bind(phase.as_str())
+        .bind(data_folder)
+        .bind(job.to_string())
+        .bind(i64::from(attempt.0))
+        .execute(&mut *transaction)
+        .await
+        .map_err(action())?;
+        transaction.commit().await.map_err(action())?;
+        Ok(true)
+    }
+
+    /// Ends a job without publishing anything (failed, terminated, cancelled). False: the fence is lost or it had ended.
+    pub async fn end_job(
+        &self,
+        job: JobId,
+        attempt: AttemptNumber,
+        how: &JobEnd,
+        result: Option<&str>,
+    ) -> Result<bool, CatalogError> {
+        check_end(job, how)?;
+        let mut transaction = self.begin_write().await?;
+        let ended = end(&mut transaction, job, attempt, how, result).await?;
+        transaction
+            .commit()
+            .await
+            .map_err(doing(format!("end job {job}")))?;
+        Ok(ended)
+    }
+
+    /// After the end: what became known later (log object, cleanup phase). `None` leaves the log that is recorded.
+    pub async fn annotate(
+        &self,
+        job: JobId,
+        result: &str,
+        log: Option<&BlobKey>,
+    ) -> Result<(), CatalogError> {
+        let action = || doing(format!("add to the record of job {job}"));
+        let mut transaction = self.begin_note().await?;
+        let annotated = sqlx::query("UPDATE jobs SET result = $1, log = COALESCE($2, log) WHERE id = $3")
+            .bind(result)
+            .bind(log.map(BlobKey::as_str))
+            .bind(job.to_string())
+            .execute(&mut *transaction)
+            .await
+            .map_err(action())?;
+        if annotated.rows_affected() == 0 {
+            return Err(CatalogError::NoSuchJob { job });
+        }
+        transaction.commit().await.map_err(action())
+    }
+
+    pub async fn job(&self, id: JobId) -> Result<Option<JobRecord>, CatalogError> {
+        let mut transaction = self.begin_read().await?;
+        read_job(&mut transaction, id).await
+    }
+
+    /// Newest first.
+    pub async fn jobs(&self, jobs_max: u64) -> Result<Vec<JobRecord>, CatalogError> {
+        let mut transaction = self.begin_read().await?;
+        let rows = sqlx::query(select_jobs!("ORDER BY created DESC, id DESC LIMIT $1"))
+            .bind(stored_count(jobs_max))
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(doing("list the jobs"))?;
+        rows.iter().map(record).collect()
+    }
+
+    /// Attempts that nobody has ended, oldest first.
+    pub async fn open_attempts(&self) -> Result<Vec<OpenAttempt>, CatalogError> {
+        let mut transaction = self.begin_read().await?;
+        let rows = sqlx::query(
+            "SELECT job, number, worker, phase, started, data_folder FROM attempts
+             WHERE ended IS NULL ORDER BY started, job",
+        )
+        .fetch_all(&mut *transaction)
+        .await
+        .map_err(doing("list the open attempts"))?;
+        rows.iter().map(open_attempt).collect()
+    }
+}
+
+/// Refuses an end that is none.
+pub(super) fn check_end(job: JobId, end: &JobEnd) -> Result<(), CatalogError> {
+    if end.status.is_done() {
+        Ok(())
+    } else {
+        Err(CatalogError::NotAnEnd {
+            job,
+            status: end.status,
+        })
+    }
+}
+
+/// Ends a job within the caller's transaction. False: the attempt is not the current one, or the job had ended.
+pub(super) async fn end(
+    connection: &mut AnyConnection,
+    job: JobId,
+    attempt: AttemptNumber,
+    how: &JobEnd,
+    result: Option<&str>,
+) -> Result<bool, CatalogError> {
+    let action = || doing(format!("end job {job}"));
+    let now = stored_now();
+    let ended = sqlx::query(
+        "UPDATE jobs SET status = $1, code = $2, message = $3, ended = $4, result = COALESCE($5, result)
+         WHERE id = $6 AND attempt = $7 AND status = 'processing'",
+    )
+    .bind(how.status.as_str())
+    .bind(how.code.as_deref())
+    .bind(how.message.as_str())
+    .bind(now)
+    .bind(result)
+    .bind(job.to_string())
+    .bind(i64::from(attempt.0))
+    .execute(&mut *connection)
+    .await
+    .map_err(action())?;
+    if ended.rows_affected() == 0 {
+        return Ok(false);
+    }
+    sqlx::query("UPDATE attempts SET ended = $1 WHERE job = $2 AND number = $3")
+        .bind(now)
+        .bind(job.to_string())
+        .bind(i64::from(attempt.0))
+        .execute(connection)
+        .await
+        .map_err(action())?;
+    Ok(true)
+}
+
+async fn read_job(connection: &mut AnyConnection, id: JobId) -> Result<Option<JobRecord>, CatalogError> {
+    let row = sqlx::query(select_jobs!("WHERE id = $1"))
+        .bind(id.to_string())
+        .fetch_optional(connection)
+        .await
+        .map_err(doing(format!("read job {id}")))?;
+    row.as_ref().map(record).transpose()
+}
+
+fn record(row: &AnyRow) -> Result<JobRecord, CatalogError> {
+    Ok(JobRecord {
+        id: parsed(row, "id")?,
+        component: parsed(row, "component")?,
+        configuration: optional_parsed(row, "configuration")?,
+        status: named(row, "status", JobStatus::parse)?,
+        created: time(row, "created")?,
+        started: optional_time(row, "started")?,
+        ended: optional_time(row, "ended")?,
+        code: optional_text(row, "code")?,
+        message: optional_text(row, "message")?,
+        result: optional_text(row, "result")?,
+        log: optional_blob_key(row, "log")?,
+    })
+}
+
+fn open_attempt(row: &AnyRow) -> Result<OpenAttempt, CatalogError> {
+    Ok(OpenAttempt {
+        job: parsed(row, "job")?,
+        attempt: attempt_number(row, "number")?,
+        worker: parsed(row, "worker")?,
+        phase: named(row, "phase", Phase::parse)?,
+        started: time(row, "started")?,
+        data_folder: optional_text(row, "data_folder")?,
+    })
+}
+
+fn attempt_number(row: &AnyRow, column: &'static str) -> Result<AttemptNumber, CatalogError> {
+    let found = count(row, column)?;
+    let number = u32::try_from(found).map_err(|_too_large| CatalogError::Damaged {
+        column,
+        found: found.to_string(),
+    })?;
+    Ok(AttemptNumber(number))
+}

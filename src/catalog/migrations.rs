@@ -1,0 +1,56 @@
+//! Brings the schema of a catalog up to what this program knows. A list of our own rather than `sqlx::migrate!`: its
+//! lock does nothing on SQLite, and two processes may open a fresh catalog at once.
+
+use sqlx::{AnyConnection, Row as _};
+
+use super::CatalogError;
+use super::error::doing;
+use super::rows::stored_now;
+
+/// In order; the first is version 1. What has been released is never changed, only added to.
+const MIGRATIONS: [&str; 1] = [include_str!("migrations/0001_first.sql")];
+
+/// The schema version that this program reads and writes.
+pub(super) const KNOWN_VERSION: i64 = MIGRATIONS.len().cast_signed() as i64;
+
+/// The version of a catalog whose `schema_versions` exists.
+pub(super) async fn version(connection: &mut AnyConnection) -> Result<i64, CatalogError> {
+    let action = "read the schema version of the catalog";
+    let row = sqlx::query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_versions")
+        .fetch_one(connection)
+        .await
+        .map_err(doing(action))?;
+    let found: i64 = row.try_get("version").map_err(doing(action))?;
+    if found > KNOWN_VERSION {
+        return Err(CatalogError::TooNew {
+            found,
+            known: KNOWN_VERSION,
+        });
+    }
+    Ok(found)
+}
+
+/// Applies what is missing. The caller holds a transaction that keeps every other writer out.
+pub(super) async fn apply(connection: &mut AnyConnection) -> Result<(), CatalogError> {
+    sqlx::raw_sql(
+        "CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT NOT NULL PRIMARY KEY, applied BIGINT NOT NULL)",
+    )
+    .execute(&mut *connection)
+    .await
+    .map_err(doing("make the table of schema versions"))?;
+    let found = version(connection).await?;
+    for (number, migration) in (1_i64..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
+        let action = || format!("bring the catalog to schema version {number}");
+        sqlx::raw_sql(migration)
+            .execute(&mut *connection)
+            .await
+            .map_err(|source| doing(action())(source))?;
+        sqlx::query("INSERT INTO schema_versions (version, applied) VALUES ($1, $2)")
+            .bind(number)
+            .bind(stored_now())
+            .execute(&mut *connection)
+            .await
+            .map_err(|source| doing(action())(source))?;
+    }
+    Ok(())
+}
