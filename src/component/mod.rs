@@ -1,1 +1,97 @@
-//! (skeleton)
+//! Components: a spec (YAML or JSON) becomes a [`Component`], or tells every mistake it has with its place.
+//! Holds also the reading of documents that configurations, manifests and settings share.
+//! Never talks to the engine and never asks whether an image exists.
+
+mod complaint;
+pub(crate) mod document;
+mod folder;
+mod limits;
+mod logging;
+mod quantity;
+mod source;
+mod spec;
+
+use std::path::PathBuf;
+
+use crate::job::{ComponentId, ContentHash};
+
+pub use complaint::{Complaint, Complaints};
+pub use folder::{ListedSpec, LoadError, list_specs, load};
+pub use limits::{Limits, Preset, Presets};
+pub(crate) use limits::{read_limits, read_positive};
+pub use logging::{GelfTransport, LogChannel, Logging, Verbosity, VerbosityMap};
+pub(crate) use quantity::parse_duration;
+pub(crate) use source::read_tag;
+pub use source::{BuildContext, ImageSource, Policy};
+pub(crate) use spec::content_hash;
+pub use spec::parse_spec;
+
+/// What can be run: an image with limits and habits.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Component {
+    pub id: ComponentId,
+    /// The id, where the spec gives no name.
+    pub name: String,
+    pub description: String,
+    pub image: ImageSource,
+    pub limits: Limits,
+    pub network: Network,
+    pub user: User,
+    pub read_only_root: bool,
+    /// Inputs are mounted read-only, so that they may be hard links to stored slices.
+    pub read_only_inputs: bool,
+    /// Of the configuration file, the state and the manifests in the data folder.
+    pub configuration_format: DocumentFormat,
+    /// The stage (`in` or `out`) of the bucket for outputs that name none; `None`: they must.
+    pub default_bucket: Option<String>,
+    /// Always a mapping.
+    pub image_parameters: serde_json::Value,
+    /// Synchronous actions besides `run`.
+    pub actions: Vec<String>,
+    pub logging: Logging,
+    pub processor_position: ProcessorPosition,
+    /// The same image, configuration and inputs always give the same outputs.
+    pub deterministic: bool,
+    /// Linux capabilities added back, without `CAP_`.
+    pub capabilities: Vec<String>,
+    /// Of the spec's bytes.
+    pub spec_hash: ContentHash,
+    pub spec_path: PathBuf,
+}
+
+/// What a container can reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Network {
+    None,
+    Bridge,
+}
+
+/// Whom the component runs as.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum User {
+    /// As the runner does, or as an unprivileged user where the runner is root.
+    Runner,
+    /// As its image says.
+    Image,
+    Id {
+        uid: u32,
+        gid: Option<u32>,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DocumentFormat {
+    Json,
+    Yaml,
+}
+
+/// Where in a chain of containers a component may stand as a processor.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ProcessorPosition {
+    Any,
+    Before,
+    After,
+}
+
+#[cfg(test)]
+mod tests;

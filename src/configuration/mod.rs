@@ -1,1 +1,147 @@
-//! (skeleton)
+//! Configurations (YAML or JSON) become what a run really does: one [`Unit`] per row, or one without rows.
+//! Tells every mistake with its place, keeps what is right so that later checks can tell theirs too.
+//! Never asks the catalog: whether a table exists is checked by whoever has one.
+
+mod input;
+mod manifest;
+mod merge;
+mod moment;
+mod names;
+mod options;
+mod output;
+mod root;
+mod secrets;
+mod unit;
+
+use std::time::Duration;
+
+use crate::component::document::Node;
+use crate::component::{Complaint, Component};
+use crate::job::{ConfigurationId, ContentHash, InputMapping, OutputMapping, RowId};
+
+pub use manifest::{manifest_file_options, manifest_table_options};
+pub use root::parse;
+
+/// What a user wants of a component, as far as it could be read.
+#[derive(Debug, Clone)]
+pub struct Configuration {
+    file: String,
+    root: Node,
+    rows: Vec<Row>,
+    pub on_error: OnError,
+    /// Of the document with its keys sorted, so that formatting, order of keys and language do not count.
+    pub hash: ContentHash,
+}
+
+/// What happens to the rows after one that failed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum OnError {
+    #[default]
+    Stop,
+    Continue,
+}
+
+/// A configuration and what is wrong with its frame: syntax, rows. [`Configuration::units`] tells the rest.
+#[derive(Debug, Clone)]
+pub struct Parsed {
+    pub configuration: Configuration,
+    pub complaints: Vec<Complaint>,
+}
+
+/// One run of the component: the configuration, or one row merged over it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Unit {
+    pub row: Option<RowId>,
+    /// Place among all rows, disabled ones included; 0 without rows.
+    pub row_index: usize,
+    pub input: InputMapping,
+    pub output: OutputMapping,
+    /// Exactly what the component finds in its configuration file.
+    pub config_document: serde_json::Value,
+    /// Every value under a `#` key, also those of the component's image parameters. To be masked, never shown.
+    pub secrets: Vec<String>,
+    /// Replaces the component's own.
+    pub timeout: Option<Duration>,
+    /// Replaces the spec's.
+    pub image_tag: Option<String>,
+    /// What the configuration asks for and this runner leaves out although it would change data.
+    pub notices: Vec<String>,
+    /// What stands before a path such as `storage.input.tables[0]` in [`Configuration::locate`]: empty or
+    /// `rows[0].configuration.`.
+    pub path_prefix: String,
+}
+
+#[derive(Debug, Clone)]
+struct Row {
+    id: RowId,
+    index: usize,
+    is_enabled: bool,
+    configuration: Option<Node>,
+}
+
+impl Configuration {
+    /// What this run does, and what is wrong with it. Disabled rows are left out. Relative times count from `now`.
+    pub fn units(
+        &self,
+        component: &Component,
+        id: Option<&ConfigurationId>,
+        now: jiff::Timestamp,
+    ) -> (Vec<Unit>, Vec<Complaint>) {
+        let asked = unit::Asked {
+            file: &self.file,
+            component,
+            id,
+            now,
+        };
+        if self.rows.is_empty() {
+            return unit::read_unit(&self.root, None, &asked);
+        }
+        let mut units = Vec::new();
+        let mut complaints: Vec<Complaint> = Vec::new();
+        for row in self.rows.iter().filter(|row| row.is_enabled) {
+            let node = (row.configuration.as_ref())
+                .map_or_else(|| self.root.clone(), |over| merge::merge(&self.root, over));
+            let (unit, of_row) = unit::read_unit(&node, Some((&row.id, row.index)), &asked);
+            units.extend(unit);
+            complaints.extend(of_row.into_iter().map(|complaint| self.with_origin(complaint)));
+        }
+        complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
+        // A mistake of the root is met once in every row.
+        complaints.dedup();
+        (units, complaints)
+    }
+
+    /// Line and column of a value, e.g. of `storage.input.tables[0].source`. A path of a row that the row does not
+    /// say itself is found in the root.
+    pub fn locate(&self, path: &str) -> Option<(usize, usize)> {
+        let place = self
+            .root
+            .locate(path)
+            .or_else(|| self.root.locate(below_row(path)?))?;
+        Some((place.line, place.column))
+    }
+
+    /// The complaint with the path of the place that it speaks of: the row's or the root's.
+    fn with_origin(&self, complaint: Complaint) -> Complaint {
+        if self.root.locate(&complaint.path).is_some() {
+            return complaint;
+        }
+        match below_row(&complaint.path) {
+            Some(path) if self.root.locate(path).is_some() => Complaint {
+                path: path.to_owned(),
+                ..complaint
+            },
+            Some(_) | None => complaint,
+        }
+    }
+}
+
+/// `storage` of `rows[0].configuration.storage`.
+fn below_row(path: &str) -> Option<&str> {
+    path.strip_prefix("rows[")?
+        .split_once("].configuration.")
+        .map(|(_index, path)| path)
+}
+
+#[cfg(test)]
+mod tests;

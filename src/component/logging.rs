@@ -1,0 +1,138 @@
+//! How a component speaks, and what becomes of what it says.
+
+use super::document::{Fields, Item};
+
+/// A spec's `logging`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Logging {
+    pub channel: LogChannel,
+    pub verbosity: VerbosityMap,
+    /// Failures of the component are told as failures of the user.
+    pub no_application_errors: bool,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LogChannel {
+    /// stdout and stderr.
+    Standard,
+    Gelf(GelfTransport),
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum GelfTransport {
+    Tcp,
+    Udp,
+    Http,
+}
+
+/// What is shown of a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Verbosity {
+    Hidden,
+    /// The message.
+    Normal,
+    /// The message and the whole record.
+    Verbose,
+    /// Replaced by a neutral text.
+    Camouflage,
+}
+
+/// Verbosity by level; the levels are 100 (debug) to 600 (emergency).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerbosityMap([(u16, Verbosity); 8]);
+
+impl VerbosityMap {
+    /// `Normal` for a level that is none.
+    pub fn of(&self, level: u16) -> Verbosity {
+        let found = self.0.iter().find(|(known, _verbosity)| *known == level);
+        found.map_or(Verbosity::Normal, |(_level, verbosity)| *verbosity)
+    }
+}
+
+impl Default for VerbosityMap {
+    fn default() -> Self {
+        Self([
+            (100, Verbosity::Hidden),
+            (200, Verbosity::Normal),
+            (250, Verbosity::Normal),
+            (300, Verbosity::Normal),
+            (400, Verbosity::Normal),
+            (500, Verbosity::Camouflage),
+            (550, Verbosity::Camouflage),
+            (600, Verbosity::Camouflage),
+        ])
+    }
+}
+
+impl Default for Logging {
+    fn default() -> Self {
+        Self {
+            channel: LogChannel::Standard,
+            verbosity: VerbosityMap::default(),
+            no_application_errors: false,
+        }
+    }
+}
+
+pub(super) fn read_logging(item: &Item<'_>) -> Option<Logging> {
+    let mut fields = item.fields()?;
+    let channel = read_channel(&mut fields);
+    let verbosity = fields
+        .get("verbosity")
+        .map(|item| read_verbosity(&item))
+        .unwrap_or_default();
+    let no_application_errors = fields
+        .get("no_application_errors")
+        .and_then(|item| item.flag())
+        .unwrap_or(false);
+    fields.finish();
+    Some(Logging {
+        channel,
+        verbosity,
+        no_application_errors,
+    })
+}
+
+fn read_channel(fields: &mut Fields<'_>) -> LogChannel {
+    let is_gelf = fields
+        .get("type")
+        .and_then(|item| item.one_of(&[("standard", false), ("gelf", true)]));
+    let transports = [
+        ("tcp", GelfTransport::Tcp),
+        ("udp", GelfTransport::Udp),
+        ("http", GelfTransport::Http),
+    ];
+    let server = fields.get("gelf_server_type");
+    if is_gelf == Some(true) {
+        let transport = server
+            .and_then(|item| item.one_of(&transports))
+            .unwrap_or(GelfTransport::Tcp);
+        return LogChannel::Gelf(transport);
+    }
+    if let Some(server) = server {
+        server.complain_with("means something only with type gelf", "set `logging.type: gelf`");
+    }
+    LogChannel::Standard
+}
+
+fn read_verbosity(item: &Item<'_>) -> VerbosityMap {
+    let words = [
+        ("none", Verbosity::Hidden),
+        ("normal", Verbosity::Normal),
+        ("verbose", Verbosity::Verbose),
+        ("camouflage", Verbosity::Camouflage),
+    ];
+    let mut map = VerbosityMap::default();
+    for (key, item) in item.entries() {
+        let slot = map
+            .0
+            .iter_mut()
+            .find(|(level, _verbosity)| level.to_string() == key);
+        match (slot, item.one_of(&words)) {
+            (Some(slot), Some(verbosity)) => slot.1 = verbosity,
+            (None, _) => item.complain("not a level: use 100, 200, 250, 300, 400, 500, 550 or 600"),
+            (Some(_slot), None) => {}
+        }
+    }
+    map
+}

@@ -1,0 +1,195 @@
+//! Where a component's image comes from.
+
+use super::document::{Fields, Item};
+
+/// An image to be pulled or to be built.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ImageSource {
+    Registry {
+        /// Repository without tag and digest.
+        uri: String,
+        tag: Option<String>,
+        /// `sha256:` and 64 hexadecimal digits; wins over the tag.
+        digest: Option<String>,
+        policy: Policy,
+    },
+    Build {
+        context: BuildContext,
+        /// Path of the Dockerfile below the context's folder.
+        dockerfile: String,
+        args: Vec<(String, String)>,
+        policy: Policy,
+    },
+}
+
+/// What an image is built from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum BuildContext {
+    Git {
+        url: String,
+        /// Branch, tag or commit; the repository's own default when not said.
+        reference: Option<String>,
+        /// Folder in the repository.
+        folder: Option<String>,
+    },
+    /// A local folder, relative to the spec's.
+    Folder { path: String },
+}
+
+/// How fresh an image must be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Policy {
+    /// What is here is good.
+    Release,
+    /// Ask on every run whether it moved.
+    Master,
+}
+
+impl Policy {
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Release => "release",
+            Self::Master => "master",
+        }
+    }
+}
+
+/// `image`: exactly one of `uri` and `build`.
+pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
+    let mut fields = item.fields()?;
+    let words = [Policy::Release, Policy::Master].map(|policy| (policy.as_str(), policy));
+    let policy = fields
+        .get("policy")
+        .and_then(|item| item.one_of(&words))
+        .unwrap_or(Policy::Release);
+    let uri = fields.get("uri");
+    let build = fields.get("build");
+    let tag = fields.get("tag");
+    let digest = fields.get("digest");
+    fields.finish();
+    match (uri, build) {
+        (Some(uri), None) => {
+            let tag = tag.and_then(|item| read_tag(&item));
+            let digest = digest.and_then(|item| read_digest(&item));
+            Some(ImageSource::Registry {
+                uri: read_uri(&uri)?,
+                tag,
+                digest,
+                policy,
+            })
+        }
+        (None, Some(build)) => {
+            for item in [tag, digest].into_iter().flatten() {
+                item.complain_with(
+                    "an image that is built has no tag or digest",
+                    "name the source with `build.ref`",
+                );
+            }
+            read_build(&build, policy)
+        }
+        (None, None) => {
+            item.complain_with("`uri` or `build` is missing", "say where the image comes from");
+            None
+        }
+        (Some(_uri), Some(build)) => {
+            build.complain("an image has either `uri` or `build`, not both");
+            None
+        }
+    }
+}
+
+fn read_uri(item: &Item<'_>) -> Option<String> {
+    let text = item.text()?;
+    let last = text.rsplit('/').next().unwrap_or(text);
+    if text.is_empty() || text.contains(char::is_whitespace) || text.contains("://") {
+        item.complain_with(
+            "not an image repository",
+            "e.g. registry.example.com/acme/top-customers",
+        );
+        return None;
+    }
+    if text.contains('@') || last.contains(':') {
+        item.complain_with(
+            "the repository must not bear a tag or digest",
+            "use `image.tag` or `image.digest`",
+        );
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+pub(crate) fn read_tag(item: &Item<'_>) -> Option<String> {
+    let text = item.text()?;
+    let legal = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | '-');
+    if text.is_empty() || text.len() > 128 || text.starts_with(['.', '-']) || !text.chars().all(legal) {
+        item.complain("not an image tag: use 1 to 128 of A-Z, a-z, 0-9, `_`, `.` and `-`");
+        return None;
+    }
+    Some(text.to_owned())
+}
+
+fn read_digest(item: &Item<'_>) -> Option<String> {
+    let text = item.text()?;
+    let is_digest = text
+        .strip_prefix("sha256:")
+        .is_some_and(|hex| hex.len() == 64 && hex.chars().all(|c| c.is_ascii_hexdigit()));
+    if !is_digest {
+        item.complain("not a digest: expected `sha256:` and 64 hexadecimal digits");
+        return None;
+    }
+    Some(text.to_lowercase())
+}
+
+fn read_build(item: &Item<'_>, policy: Policy) -> Option<ImageSource> {
+    let mut fields = item.fields()?;
+    let context = read_context(&mut fields);
+    let dockerfile = fields
+        .get("dockerfile")
+        .and_then(|item| item.text())
+        .unwrap_or("Dockerfile")
+        .to_owned();
+    let args = fields.get("args").map_or_else(Vec::new, |item| {
+        let entries = item.entries().into_iter();
+        entries
+            .filter_map(|(key, item)| Some((key.to_owned(), item.text_or_number()?)))
+            .collect()
+    });
+    fields.finish();
+    Some(ImageSource::Build {
+        context: context?,
+        dockerfile,
+        args,
+        policy,
+    })
+}
+
+fn read_context(fields: &mut Fields<'_>) -> Option<BuildContext> {
+    let text = |item: Option<Item<'_>>| item.and_then(|item| item.text()).map(str::to_owned);
+    let git = fields.filled("git");
+    let path = fields.filled("path");
+    let reference = fields.get("ref");
+    let folder = fields.get("context");
+    match (git, path) {
+        (Some(git), None) => Some(BuildContext::Git {
+            url: text(Some(git))?,
+            reference: text(reference),
+            folder: text(folder),
+        }),
+        (None, Some(path)) => {
+            for item in [reference, folder].into_iter().flatten() {
+                item.complain("means something only with `git`");
+            }
+            Some(BuildContext::Folder {
+                path: text(Some(path))?,
+            })
+        }
+        (None, None) => {
+            fields.item.complain("`git` or `path` is missing");
+            None
+        }
+        (Some(_git), Some(path)) => {
+            path.complain("a build has either `git` or `path`, not both");
+            None
+        }
+    }
+}

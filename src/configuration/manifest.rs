@@ -1,0 +1,42 @@
+//! Manifests that a component leaves beside its outputs: the mapping's options, written by a program.
+
+use jiff::Timestamp;
+
+use super::options::{read_file_options, read_table_options};
+use crate::component::Complaints;
+use crate::component::document::{self, Fields, Item, Report};
+use crate::job::{FileOptions, TableOptions};
+
+/// Options and destination (a table id, or a name for the default bucket) of an output table.
+pub fn manifest_table_options(text: &str, file: &str) -> Result<(TableOptions, Option<String>), Complaints> {
+    read_manifest(text, file, |fields| {
+        let destination = fields
+            .filled("destination")
+            .and_then(|item| item.text())
+            .map(str::to_owned);
+        // A manifest is read right after it was written, so its relative times count from now; what it asks for in
+        // vain is its component's matter, not one for the person who runs it.
+        let options = read_table_options(fields, Timestamp::now(), &mut Vec::new());
+        (options, destination)
+    })
+}
+
+/// Options of an output file.
+pub fn manifest_file_options(text: &str, file: &str) -> Result<FileOptions, Complaints> {
+    read_manifest(text, file, read_file_options)
+}
+
+fn read_manifest<T>(
+    text: &str,
+    file: &str,
+    read: impl FnOnce(&mut Fields<'_>) -> T,
+) -> Result<T, Complaints> {
+    let node = document::parse(text, file)?;
+    let report = Report::new(file);
+    let found = Item::root(&node, "", &report).fields().map(|mut fields| {
+        let found = read(&mut fields);
+        fields.finish();
+        found
+    });
+    Complaints::check(found, report.into_complaints())
+}
