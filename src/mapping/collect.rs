@@ -7,11 +7,12 @@ use super::beneath::{EntryKind, OutputFolder, PlainFile, UnsafeError};
 use super::columns::sanitize_options;
 use super::data_folder::DataFolder;
 use super::destination::{self, DestinationError};
-use super::manifest;
 use super::pairing::{Pair, Paired, pair};
 use super::plan::quoted;
 use super::several::Several;
 use super::threads::blocking;
+use crate::component::Complaints;
+use crate::configuration::{manifest_file_options, manifest_table_options};
 use crate::job::{BadExit, CleanExit, FileOptions, OutputMapping, OutputTable, TableId, TableOptions};
 
 /// A manifest is a page of JSON; a larger one is not meant to be read.
@@ -56,8 +57,9 @@ pub enum CollectError {
     Unsafe(#[from] UnsafeError),
     #[error(transparent)]
     Destination(#[from] DestinationError),
-    #[error("{path} cannot be read: {problem}")]
-    Manifest { path: String, problem: String },
+    /// Each complaint names the manifest, line and column.
+    #[error("{complaints}")]
+    Manifest { complaints: Complaints },
     #[error("{path} has no {missing} beside it")]
     OrphanedManifest { path: String, missing: String },
     #[error("{path} is mapped, but the component did not write it")]
@@ -181,7 +183,7 @@ impl<'a> Collector<'a> {
 
     /// One entry of `out/tables`: once for each mapping of it, or once by its manifest and name alone.
     fn table(&mut self, pair: Pair) {
-        let manifest = match read_manifest(pair.manifest.as_ref(), manifest::output_table) {
+        let manifest = match read_manifest(pair.manifest.as_ref(), manifest_table_options) {
             Ok(manifest) => manifest.unwrap_or_default(),
             Err(problem) => return self.errors.push(problem),
         };
@@ -297,7 +299,7 @@ impl<'a> Collector<'a> {
             .iter()
             .find(|mapped| mapped.source == pair.name);
         // Nothing is merged: the mapping's word is the whole word, but a broken manifest is told all the same.
-        match read_manifest(pair.manifest.as_ref(), manifest::output_file) {
+        match read_manifest(pair.manifest.as_ref(), manifest_file_options) {
             Err(problem) => self.errors.push(problem),
             Ok(manifest) => {
                 let options = mapped
@@ -316,15 +318,14 @@ impl<'a> Collector<'a> {
 
 fn read_manifest<T>(
     manifest: Option<&PlainFile>,
-    parse: impl Fn(&str, &str) -> Result<T, String>,
+    parse: impl Fn(&str, &str) -> Result<T, Complaints>,
 ) -> Result<Option<T>, CollectError> {
     let Some(file) = manifest else { return Ok(None) };
     let text = file.read_text(MANIFEST_BYTES_MAX)?;
     let parsed = parse(&text, &file.shown);
-    parsed.map(Some).map_err(|problem| CollectError::Manifest {
-        path: file.shown.clone(),
-        problem,
-    })
+    parsed
+        .map(Some)
+        .map_err(|complaints| CollectError::Manifest { complaints })
 }
 
 /// Whether the columns of an output can be known, and what is said of them makes sense.

@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::removal::remove_tree;
 use super::threads::blocking;
+use crate::component::DocumentFormat;
 use crate::job::{AttemptNumber, JobId};
 
 /// Folders made inside the data folder, parents first.
@@ -33,15 +34,6 @@ pub enum Owner {
     /// Whoever the image says: the folders are open to all. The folder above them is ours alone, so nobody else on
     /// the machine gets in.
     Image,
-}
-
-/// How `config` and `state` are written and read for a component.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum DocumentFormat {
-    #[default]
-    Json,
-    /// The file is called `.yml`. Its text is JSON, which every YAML reader reads the same way.
-    Yaml,
 }
 
 /// `<work>/<job>-<attempt>/data` of one attempt. The folder outlives this value: only [`DataFolder::remove`] ends it.
@@ -205,11 +197,11 @@ impl DataFolder {
         let Owner::Of { uid, gid } = self.owner else {
             return Ok(());
         };
-        let (own_uid, own_gid) = (
+        let own = (
             rustix::process::geteuid().as_raw(),
             rustix::process::getegid().as_raw(),
         );
-        if (uid, gid) == (own_uid, own_gid) {
+        if (uid, gid) == own {
             return Ok(());
         }
         chown(path, Some(uid), Some(gid)).map_err(|source| FolderError {
@@ -228,7 +220,7 @@ impl DataFolder {
     }
 
     async fn write_document(&self, stem: &str, document: &Value) -> Result<(), FolderError> {
-        let path = self.data().join(format!("{stem}.{}", self.format.extension()));
+        let path = self.data().join(format!("{stem}.{}", extension(self.format)));
         let text = format!("{document:#}\n");
         let folder = self.clone();
         blocking(move || folder.write_file(&path, &text)).await
@@ -246,12 +238,11 @@ impl DataFolder {
     }
 }
 
-impl DocumentFormat {
-    pub fn extension(self) -> &'static str {
-        match self {
-            Self::Json => "json",
-            Self::Yaml => "yml",
-        }
+/// YAML files hold JSON text, which every YAML reader reads the same way.
+fn extension(format: DocumentFormat) -> &'static str {
+    match format {
+        DocumentFormat::Json => "json",
+        DocumentFormat::Yaml => "yml",
     }
 }
 

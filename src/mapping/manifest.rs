@@ -6,7 +6,6 @@ use serde_json::{Map, Value};
 
 use super::plan::Fetch;
 use crate::catalog::StoredFile;
-use crate::job::{FileOptions, TableOptions};
 
 pub(super) const SUFFIX: &str = ".manifest";
 
@@ -99,63 +98,4 @@ fn pretty(manifest: &impl Serialize) -> String {
     let mut text = serde_json::to_string_pretty(manifest).unwrap_or_default();
     text.push('\n');
     text
-}
-
-/// What a component says of a table it made, and the destination it names.
-pub(super) fn output_table(text: &str, shown: &str) -> Result<(TableOptions, Option<String>), String> {
-    stand_in::table_options(text, shown)
-}
-
-/// What a component says of a file it made.
-pub(super) fn output_file(text: &str, shown: &str) -> Result<FileOptions, String> {
-    stand_in::file_options(text, shown)
-}
-
-/// Reads the commonest keys until the configuration room reads them all.
-mod stand_in {
-    use serde_json::Value;
-
-    use super::{FileOptions, TableOptions};
-
-    pub(super) fn table_options(text: &str, shown: &str) -> Result<(TableOptions, Option<String>), String> {
-        let document: Value = serde_json::from_str(text).map_err(|error| format!("{shown}: {error}"))?;
-        let flag = |key: &str| document.get(key).and_then(Value::as_bool);
-        let word = |key: &str| document.get(key).and_then(Value::as_str).map(str::to_owned);
-        let byte = |key: &str| word(key).and_then(|text| text.bytes().next());
-        let options = TableOptions {
-            incremental: flag("incremental"),
-            primary_key: list(&document, "primary_key"),
-            primary_key_change: flag("primary_key_change"),
-            columns: list(&document, "columns"),
-            has_header: flag("has_header"),
-            delimiter: byte("delimiter"),
-            enclosure: byte("enclosure"),
-            delete_where: None,
-            write_always: flag("write_always"),
-            description: word("description"),
-        };
-        Ok((options, word("destination")))
-    }
-
-    pub(super) fn file_options(text: &str, shown: &str) -> Result<FileOptions, String> {
-        let document: Value = serde_json::from_str(text).map_err(|error| format!("{shown}: {error}"))?;
-        let flag = |key: &str| document.get(key).and_then(Value::as_bool).unwrap_or(false);
-        let tags = list(&document, "tags").unwrap_or_default();
-        Ok(FileOptions {
-            tags,
-            is_permanent: flag("is_permanent"),
-            is_public: flag("is_public"),
-        })
-    }
-
-    fn list(document: &Value, key: &str) -> Option<Vec<String>> {
-        let items = document.get(key)?.as_array()?;
-        Some(
-            items
-                .iter()
-                .filter_map(Value::as_str)
-                .map(str::to_owned)
-                .collect(),
-        )
-    }
 }

@@ -29,7 +29,7 @@ mod upload;
 
 pub use beneath::{PlainFile, UnsafeError};
 pub use collect::{CollectError, Collected, CollectedFile, CollectedTable, collect, collect_despite};
-pub use data_folder::{DataFolder, DocumentFormat, FolderError, Owner};
+pub use data_folder::{DataFolder, FolderError, Owner};
 pub use destination::DestinationError;
 pub use files::{FoundFiles, StagedFile, find_files, processed_tags, stage_files};
 pub use plan::{Fetch, PlanComplaint, plan_inputs, plan_outputs};

@@ -1,6 +1,7 @@
 //! Reads every collected output once, checks it, and stores its rows as slices that nobody can see yet.
 //! Decides nothing about the rows that are there already: that is [`super::load`].
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -313,7 +314,13 @@ impl TablePlan {
             (None, None) => Vec::new(),
             (None, Some(part)) => {
                 let dialect = read_options(&part.shown, &table.options, None).dialect;
-                peek_columns(&part.open()?, dialect).unwrap_or_default()
+                let peeked = peek_columns(&part.open()?, dialect).unwrap_or_default();
+                // A header that cannot be is left to the check, which knows line and byte.
+                if table.sanitize_column_names || is_plausible(&peeked) {
+                    peeked
+                } else {
+                    Vec::new()
+                }
             }
         };
         let columns: Vec<String> = if table.sanitize_column_names {
@@ -354,6 +361,11 @@ impl TablePlan {
     }
 }
 
+fn is_plausible(columns: &[String]) -> bool {
+    let distinct: HashSet<&String> = columns.iter().collect();
+    distinct.len() == columns.len() && columns.iter().all(|column| !column.is_empty())
+}
+
 /// A file of a person, read into slices of our own; the file stays as it is.
 pub(super) async fn convert_file(
     uploading: &Uploading<'_>,
@@ -385,6 +397,7 @@ pub(super) async fn convert_file(
         if is_plain
             && options.header == crate::csv::Header::FirstRecord
             && let Some(columns) = peek_columns(&open().map_err(failed)?, options.dialect)
+            && is_plausible(&columns)
         {
             check.table_columns(&name, &columns, head.as_ref())?;
             check.check_key(&name, &columns, &options.key)?;
