@@ -1,1 +1,416 @@
-//! (skeleton)
+//! Whose fault it was: the one place where errors of the steps become a code, a message for the person who configured
+//! the job, and a detail for the operator.
+
+use std::error::Error;
+
+use crate::blob::BlobError;
+use crate::catalog::CatalogError;
+use crate::component::Complaint;
+use crate::engine::EngineError;
+use crate::events::LastWords;
+use crate::image::{ImageError, ReferenceError};
+use crate::job::{BadExit, Failure, FailureCode};
+use crate::mapping::{
+    CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError, UploadError,
+};
+use crate::runtime::{RuntimeError, SpoolError};
+
+/// Why a step could not go on.
+#[derive(Debug)]
+pub(crate) enum Stop {
+    Failed(Failure),
+    /// Somebody asked.
+    Cancelled,
+}
+
+impl Stop {
+    /// A failure whose message may be shown as it is: it is about what the user wrote.
+    pub(crate) fn users(code: FailureCode, message: impl Into<String>) -> Self {
+        let message = message.into();
+        Self::Failed(Failure {
+            code,
+            detail: message.clone(),
+            message,
+        })
+    }
+
+    /// All that is wrong with a configuration, a line each.
+    pub(crate) fn complaints(complaints: &[Complaint]) -> Self {
+        let lines: Vec<String> = complaints.iter().map(ToString::to_string).collect();
+        Self::users(FailureCode::ConfigurationInvalid, lines.join("\n"))
+    }
+
+    /// Trouble of the platform: the person who configured the job is told what kind, the operator the rest.
+    fn platform(code: FailureCode, error: &(dyn Error + 'static)) -> Self {
+        let message = match code {
+            FailureCode::DiskFull => "the disk is full",
+            FailureCode::EngineFailed => "the container engine had trouble",
+            FailureCode::StorageFailed => "the storage had trouble",
+            FailureCode::CatalogFailed => "the catalog had trouble",
+            FailureCode::RunnerLost => "the job was taken over by another runner",
+            FailureCode::ImageUnavailable => "the image cannot be fetched now",
+            FailureCode::ImageNotFound
+            | FailureCode::ConfigurationInvalid
+            | FailureCode::ComponentUserError
+            | FailureCode::ComponentFailed
+            | FailureCode::ComponentNotStarted
+            | FailureCode::OutOfMemory
+            | FailureCode::TimeLimit
+            | FailureCode::SizeLimit
+            | FailureCode::OutputInvalid
+            | FailureCode::OutputUnsafe => "the job failed",
+        };
+        Self::Failed(Failure {
+            code,
+            message: message.to_owned(),
+            detail: chain(error),
+        })
+    }
+
+    fn storage(is_disk_full: bool, error: &(dyn Error + 'static)) -> Self {
+        Self::platform(
+            if is_disk_full {
+                FailureCode::DiskFull
+            } else {
+                FailureCode::StorageFailed
+            },
+            error,
+        )
+    }
+}
+
+/// An error with its causes, each said once.
+pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// The attempt is another runner's now: whatever this one did is not published.
+pub(crate) fn fence_lost() -> Stop {
+    Stop::Failed(Failure {
+        code: FailureCode::RunnerLost,
+        message: "the job was taken over by another runner".to_owned(),
+        detail: "the attempt is not the job's current one any more".to_owned(),
+    })
+}
+
+/// How a bad end is told (design: the table of outcomes).
+pub(crate) fn of_exit(exit: &BadExit, words: &LastWords) -> Stop {
+    let said = if words.stderr.is_empty() {
+        &words.stdout
+    } else {
+        &words.stderr
+    };
+    let (code, message) = match exit {
+        BadExit::Cancelled => return Stop::Cancelled,
+        BadExit::Code(1) => {
+            let message = if said.is_empty() {
+                "the component failed without a message"
+            } else {
+                said
+            };
+            (FailureCode::ComponentUserError, message.to_owned())
+        }
+        BadExit::Code(code) => {
+            let last = said.lines().last().unwrap_or("it said nothing");
+            (
+                FailureCode::ComponentFailed,
+                format!("the component ended with {}: {last}", code_words(*code)),
+            )
+        }
+        BadExit::OutOfMemory {
+            limit_bytes,
+            peak_bytes,
+        } => {
+            let peak = peak_bytes
+                .map(|peak| format!(", its peak was {}", mebibytes(peak)))
+                .unwrap_or_default();
+            let limit = mebibytes(*limit_bytes);
+            (
+                FailureCode::OutOfMemory,
+                format!("out of memory: the component may use {limit}{peak}"),
+            )
+        }
+        BadExit::TimeLimit { limit } => (
+            FailureCode::TimeLimit,
+            format!(
+                "the component ran longer than its limit of {} s",
+                limit.as_secs_f64()
+            ),
+        ),
+        BadExit::SizeLimit { what, limit, found } => (
+            FailureCode::SizeLimit,
+            format!("the {what} grew over its limit of {limit} (found {found})"),
+        ),
+        BadExit::CouldNotStart(failure) => {
+            let entrypoint = &failure.entrypoint;
+            let message = format!(
+                "the image's entrypoint `{entrypoint}` could not be started: {}",
+                failure.reason
+            );
+            (FailureCode::ComponentNotStarted, message)
+        }
+    };
+    let detail = format!("{exit:?}\n{said}");
+    Stop::Failed(Failure {
+        code,
+        message,
+        detail,
+    })
+}
+
+/// Signals are told by name where everybody knows them.
+fn code_words(code: i64) -> String {
+    let signal = match code {
+        132 => "SIGILL",
+        134 => "SIGABRT",
+        137 => "SIGKILL",
+        139 => "SIGSEGV",
+        143 => "SIGTERM",
+        _ => return format!("exit code {code}"),
+    };
+    format!("exit code {code} ({signal})")
+}
+
+fn mebibytes(bytes: u64) -> String {
+    format!("{} MiB", bytes / (1 << 20))
+}
+
+impl From<CatalogError> for Stop {
+    fn from(error: CatalogError) -> Self {
+        let code = if error.is_disk_full() {
+            FailureCode::DiskFull
+        } else {
+            FailureCode::CatalogFailed
+        };
+        Self::platform(code, &error)
+    }
+}
+
+impl From<EngineError> for Stop {
+    fn from(error: EngineError) -> Self {
+        let code = if error.is_disk_full() {
+            FailureCode::DiskFull
+        } else {
+            FailureCode::EngineFailed
+        };
+        match &error {
+            // Says what to do, and names nothing but an address of our own settings.
+            EngineError::Unreachable { .. } | EngineError::BadAddress { .. } => Self::Failed(Failure {
+                code,
+                message: error.to_string(),
+                detail: chain(&error),
+            }),
+            EngineError::Refused { .. }
+            | EngineError::Silent { .. }
+            | EngineError::Broken { .. }
+            | EngineError::ForeignNetwork { .. } => Self::platform(code, &error),
+        }
+    }
+}
+
+impl From<RuntimeError> for Stop {
+    fn from(error: RuntimeError) -> Self {
+        let code = if error.is_disk_full() {
+            FailureCode::DiskFull
+        } else {
+            FailureCode::EngineFailed
+        };
+        Self::platform(code, &error)
+    }
+}
+
+impl From<SpoolError> for Stop {
+    fn from(error: SpoolError) -> Self {
+        Self::storage(error.is_disk_full(), &error)
+    }
+}
+
+impl From<ReferenceError> for Stop {
+    fn from(error: ReferenceError) -> Self {
+        Self::users(FailureCode::ConfigurationInvalid, error.to_string())
+    }
+}
+
+impl From<ImageError> for Stop {
+    fn from(error: ImageError) -> Self {
+        let code = match &error {
+            ImageError::NotFound { .. } | ImageError::Denied { .. } => FailureCode::ImageNotFound,
+            ImageError::Unavailable { source, .. } if source.is_disk_full() => FailureCode::DiskFull,
+            ImageError::Unavailable { .. } | ImageError::Vanished { .. } | ImageError::OddId { .. } => {
+                FailureCode::ImageUnavailable
+            }
+        };
+        // The image's name is the user's own, so the message may be shown.
+        Self::Failed(Failure {
+            code,
+            message: error.to_string(),
+            detail: chain(&error),
+        })
+    }
+}
+
+impl From<FolderError> for Stop {
+    fn from(error: FolderError) -> Self {
+        Self::storage(error.is_disk_full(), &error)
+    }
+}
+
+impl From<StageError> for Stop {
+    fn from(error: StageError) -> Self {
+        Self::storage(error.is_disk_full(), &error)
+    }
+}
+
+impl From<BlobError> for Stop {
+    fn from(error: BlobError) -> Self {
+        Self::storage(error.is_disk_full(), &error)
+    }
+}
+
+impl From<StateError> for Stop {
+    fn from(error: StateError) -> Self {
+        match error {
+            StateError::Unsafe(error) => of_unsafe(&error),
+            StateError::NotJson { .. } | StateError::NotAnObject { .. } => {
+                Self::users(FailureCode::OutputInvalid, error.to_string())
+            }
+            StateError::Stored { .. } => Self::platform(FailureCode::CatalogFailed, &error),
+        }
+    }
+}
+
+impl From<Several<CollectError>> for Stop {
+    fn from(errors: Several<CollectError>) -> Self {
+        all(errors.iter().map(of_collect))
+    }
+}
+
+impl From<Several<UploadError>> for Stop {
+    fn from(errors: Several<UploadError>) -> Self {
+        all(errors.iter().map(of_upload))
+    }
+}
+
+impl From<PublishError> for Stop {
+    fn from(error: PublishError) -> Self {
+        match error {
+            PublishError::Load(error) => of_upload(&error),
+            PublishError::FenceLost { .. } => fence_lost(),
+            PublishError::Contended { .. } => Self::platform(FailureCode::CatalogFailed, &error),
+            PublishError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+/// The complete log could not be written.
+pub(crate) fn of_log(error: &std::io::Error) -> Stop {
+    Stop::storage(is_full(error), error)
+}
+
+/// Whether an import by hand failed through the file or the call, rather than through us.
+pub(crate) fn is_users(error: &UploadError) -> bool {
+    matches!(of_upload(error), Stop::Failed(failure) if failure.code.blame() == crate::job::Blame::User)
+}
+
+fn of_collect(error: &CollectError) -> Stop {
+    match error {
+        CollectError::Unsafe(error) => of_unsafe(error),
+        CollectError::Destination(_)
+        | CollectError::Manifest { .. }
+        | CollectError::OrphanedManifest { .. }
+        | CollectError::SourceMissing { .. }
+        | CollectError::DuplicateDestination { .. }
+        | CollectError::SlicedWithoutColumns { .. }
+        | CollectError::EmptyWithoutColumns { .. }
+        | CollectError::HeadlessWithoutColumns { .. }
+        | CollectError::ColumnUnnamed { .. }
+        | CollectError::ColumnTwice { .. } => Stop::users(FailureCode::OutputInvalid, error.to_string()),
+    }
+}
+
+fn of_upload(error: &UploadError) -> Stop {
+    match error {
+        UploadError::Unsafe(error) => of_unsafe(error),
+        UploadError::Csv { source, .. } => match source.io() {
+            Some(io) => Stop::storage(is_full(io), error),
+            None => Stop::users(FailureCode::OutputInvalid, error.to_string()),
+        },
+        UploadError::ColumnsMissing { .. }
+        | UploadError::ColumnUnnamed { .. }
+        | UploadError::ColumnTwice { .. }
+        | UploadError::KeyColumnsMissing { .. }
+        | UploadError::KeyDiffers { .. }
+        | UploadError::KeyDuplicates { .. }
+        | UploadError::KeyColumnNew { .. }
+        | UploadError::DeleteColumnUnknown { .. } => {
+            Stop::users(FailureCode::OutputInvalid, error.to_string())
+        }
+        UploadError::Io { source, .. } => Stop::storage(is_full(source), error),
+        UploadError::Blob { source, .. } => Stop::storage(source.is_disk_full(), error),
+        UploadError::Catalog(error) => {
+            let code = if error.is_disk_full() {
+                FailureCode::DiskFull
+            } else {
+                FailureCode::CatalogFailed
+            };
+            Stop::platform(code, error)
+        }
+    }
+}
+
+fn of_unsafe(error: &UnsafeError) -> Stop {
+    match error {
+        UnsafeError::NotAFile { .. }
+        | UnsafeError::NotAFolder { .. }
+        | UnsafeError::Sparse { .. }
+        | UnsafeError::NameNotUtf8 { .. }
+        | UnsafeError::NameControl { .. }
+        | UnsafeError::NameTooLong { .. }
+        | UnsafeError::CaseCollision { .. }
+        | UnsafeError::TooMany { .. }
+        | UnsafeError::TooLarge { .. }
+        | UnsafeError::Unreadable { .. } => Stop::users(FailureCode::OutputUnsafe, error.to_string()),
+        UnsafeError::Io { source, .. } => Stop::storage(is_full(source), error),
+    }
+}
+
+fn is_full(error: &std::io::Error) -> bool {
+    matches!(
+        error.kind(),
+        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
+    )
+}
+
+/// Several failures as one: a fault of the platform hides the rest, which may come from it; else all are told under
+/// the code of the first.
+fn all(stops: impl Iterator<Item = Stop>) -> Stop {
+    let mut failures = Vec::new();
+    for stop in stops {
+        match stop {
+            Stop::Cancelled => return Stop::Cancelled,
+            Stop::Failed(failure) if failure.code.blame() == crate::job::Blame::Platform => {
+                return Stop::Failed(failure);
+            }
+            Stop::Failed(failure) => failures.push(failure),
+        }
+    }
+    let join = |text: fn(&Failure) -> &str| failures.iter().map(text).collect::<Vec<_>>().join("\n");
+    let code = failures
+        .first()
+        .map_or(FailureCode::OutputInvalid, |failure| failure.code);
+    Stop::Failed(Failure {
+        code,
+        message: join(|failure| &failure.message),
+        detail: join(|failure| &failure.detail),
+    })
+}

@@ -1,6 +1,32 @@
 //! Longshore runs a data component once, in a container, between two table mappings.
+//!
+//! One job, one story:
+//!
+//! ```text
+//! intake ─► claim ─► resolve ─► stage ─► run ─► collect ─► upload ─► commit ─► settle
+//! ```
+//!
+//! [`runner`] tells it from claim to commit and reads like it. The steps live in the rooms below, in the order in which
+//! a job walks through them; a room uses only rooms above it in this list, which a test holds true:
+//!
+//! - [`job`] the dictionary: ids, requests, mapping, states, outcomes
+//! - [`events`] what was said: events, redaction, lines, the complete log
+//! - [`component`] the spec of a component; presets of resources
+//! - [`configuration`] what this run really does: rows, secrets, mapping, defaults
+//! - [`csv`] dialects, scanning, checking, selecting, slicing, key hashing
+//! - [`blob`] bytes by key
+//! - [`catalog`] what exists, and the one commit that publishes
+//! - [`engine`] the door to the container engine
+//! - [`image`] references and policies: which image a job runs
+//! - [`runtime`] one container, once: limits, logs, usage, removal
+//! - [`mapping`] the data folder, staging in, collecting and publishing out
+//! - [`failure`] whose fault it was
+//! - [`result`] the result document
+//! - [`runner`] one job
+//! - [`sweep`] what a dead runner left behind
+//! - [`settings`] `longshore.yaml` and the environment
+//! - [`cli`] one verb, one file
 
-// Rooms in the order of the dependency list: a room may use only rooms above it.
 mod job;
 mod events;
 mod component;
@@ -13,6 +39,8 @@ mod image;
 mod runtime;
 mod mapping;
 mod failure;
+mod result;
 mod runner;
+mod sweep;
 mod settings;
 pub mod cli;

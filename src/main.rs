@@ -1,1 +1,7 @@
-fn main(){}
+//! `longshore`, the command line.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    longshore::cli::main()
+}

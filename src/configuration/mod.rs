@@ -111,6 +111,11 @@ impl Configuration {
         (units, complaints)
     }
 
+    /// The file it was read from, as complaints name it.
+    pub(crate) fn file(&self) -> &str {
+        &self.file
+    }
+
     /// Line and column of a value, e.g. of `storage.input.tables[0].source`. A path of a row that the row does not
     /// say itself is found in the root.
     pub(crate) fn locate(&self, path: &str) -> Option<(usize, usize)> {

@@ -42,6 +42,10 @@ pub(super) struct LoadDesk<'a> {
 }
 
 impl PreparedTable {
+    pub(super) fn bytes(&self) -> u64 {
+        self.slices.iter().map(|slice| slice.bytes).sum()
+    }
+
     pub(super) fn new(
         rules: LoadRules,
         shown: String,

@@ -1,0 +1,123 @@
+//! How the process ends: a closed list, documented in the README, and the one trouble type of the command line.
+
+use std::fmt;
+use std::process::ExitCode;
+
+use crate::blob::BlobError;
+use crate::catalog::CatalogError;
+use crate::job::Blame;
+
+/// The documented exit codes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum ExitStatus {
+    Success,
+    /// The person who configured or called must act.
+    User,
+    /// The command line itself is wrong; clap uses the same number.
+    Usage,
+    Component,
+    Platform,
+    Interrupted,
+}
+
+impl ExitStatus {
+    pub(crate) fn code(self) -> u8 {
+        match self {
+            Self::Success => 0,
+            Self::User => 1,
+            Self::Usage => 2,
+            Self::Component => 3,
+            Self::Platform => 4,
+            Self::Interrupted => 130,
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(status.code())
+    }
+}
+
+impl From<Blame> for ExitStatus {
+    fn from(blame: Blame) -> Self {
+        match blame {
+            Blame::User => Self::User,
+            Blame::Component => Self::Component,
+            Blame::Platform => Self::Platform,
+        }
+    }
+}
+
+/// Why a command did not do what it was asked: what to print and how to exit.
+#[derive(Debug)]
+pub(crate) struct Trouble {
+    pub(crate) status: ExitStatus,
+    /// One or more lines, each a complaint of its own.
+    pub(crate) messages: Vec<String>,
+    pub(crate) hint: Option<String>,
+}
+
+impl Trouble {
+    pub(crate) fn user(message: impl Into<String>) -> Self {
+        Self {
+            status: ExitStatus::User,
+            messages: vec![message.into()],
+            hint: None,
+        }
+    }
+
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            status: ExitStatus::Usage,
+            messages: vec![message.into()],
+            hint: None,
+        }
+    }
+
+    pub(crate) fn platform(error: &dyn std::error::Error) -> Self {
+        Self {
+            status: ExitStatus::Platform,
+            messages: vec![chain(error)],
+            hint: None,
+        }
+    }
+
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
+        self.hint = Some(hint.into());
+        self
+    }
+}
+
+impl fmt::Display for Trouble {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.messages.join("\n"))
+    }
+}
+
+/// An error with its causes on one line, each said once.
+pub(crate) fn chain(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let words = error.to_string();
+        if !text.contains(&words) {
+            text.push_str(": ");
+            text.push_str(&words);
+        }
+        cause = error.source();
+    }
+    text
+}
+
+impl From<CatalogError> for Trouble {
+    fn from(error: CatalogError) -> Self {
+        Self::platform(&error)
+    }
+}
+
+impl From<BlobError> for Trouble {
+    fn from(error: BlobError) -> Self {
+        Self::platform(&error)
+    }
+}

@@ -1,0 +1,52 @@
+use std::io;
+use std::path::PathBuf;
+
+use crate::blob::Delivery;
+use crate::cli::exit::Trouble;
+use crate::cli::home::Home;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    id: u64,
+    /// Where to; `-` is stdout. Default: the file's own name here
+    #[arg(long, short)]
+    output: Option<PathBuf>,
+}
+
+pub(super) async fn act(arguments: Arguments, home: &Home) -> Result<(), Trouble> {
+    let file = super::stored(arguments.id, home).await?;
+    if arguments
+        .output
+        .as_deref()
+        .is_some_and(|path| path.as_os_str() == "-")
+    {
+        let mut blob = home.blobs.open(&file.blob)?;
+        let copied = tokio::task::spawn_blocking(move || io::copy(&mut blob, &mut io::stdout().lock())).await;
+        return match copied {
+            Ok(Ok(_bytes)) => Ok(()),
+            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            Ok(Err(error)) => Err(Trouble::platform(&error)),
+            Err(panicked) => Err(Trouble::platform(&panicked)),
+        };
+    }
+    // A stored name came from a component: only its last part may name a file here.
+    let safe_name = file
+        .name
+        .rsplit(['/', '\\'])
+        .next()
+        .filter(|name| !matches!(*name, "" | "." | ".."));
+    let path = match (arguments.output, safe_name) {
+        (Some(path), _) => path,
+        (None, Some(name)) => PathBuf::from(name),
+        (None, None) => {
+            return Err(Trouble::usage("the stored name is no file name").hint("give one with --output"));
+        }
+    };
+    if path.exists() {
+        return Err(
+            Trouble::user(format!("{} exists", path.display())).hint("give another name with --output")
+        );
+    }
+    home.blobs.deliver(&file.blob, &path, Delivery::Copy).await?;
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! The open project: settings, catalog, blob store, and our own worker folder.
+
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use tokio::sync::OnceCell;
+
+use super::exit::Trouble;
+use super::print::Printer;
+use crate::blob::BlobStore;
+use crate::catalog::Catalog;
+use crate::engine::{Engine, EngineError, EngineOptions};
+use crate::events::SpeechLimits;
+use crate::job::{JobId, Phase};
+use crate::result::OutputPart;
+use crate::runner::{Runner, RunnerOptions};
+use crate::settings::{ColumnNames, Settings};
+use crate::sweep::{self, SweepError, WorkerFolder};
+
+/// Nobody on the host has these ids by default, so that a container shares them with no one.
+const UNPRIVILEGED: (u32, u32) = (10_001, 10_001);
+
+#[derive(Debug)]
+pub(crate) struct Home {
+    pub(crate) settings: Settings,
+    pub(crate) catalog: Catalog,
+    pub(crate) blobs: BlobStore,
+    pub(crate) folder: WorkerFolder,
+    /// Names this project in container labels and in `KBC_PROJECTID`.
+    pub(crate) project_id: String,
+}
+
+impl Home {
+    /// Opens the project, making it on first use, and cleans up after processes that died.
+    pub(crate) async fn open(settings: Settings, printer: Printer) -> Result<Self, Trouble> {
+        let state_dir = &settings.state_dir;
+        let made = make_state_dir(state_dir);
+        let state_dir = made.map_err(|error| {
+            Trouble::platform(&error).hint(format!("longshore keeps its data in {}", state_dir.display()))
+        })?;
+        let catalog = Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?;
+        let blobs = BlobStore::directory(&state_dir.join("blobs"), settings.sync)?;
+        let work_dir = settings.work_dir.clone();
+        let folder = WorkerFolder::claim(&work_dir)?;
+        let project_id = project_id(&state_dir);
+        let home = Self {
+            settings,
+            catalog,
+            blobs,
+            folder,
+            project_id,
+        };
+        let swept = sweep::sweep(&home.catalog, &home.blobs, &work_dir, async || {
+            home.engine().await
+        })
+        .await?;
+        for job in &swept.jobs {
+            printer.note(&format!(
+                "job {job} had lost its runner: ended with an error, nothing of it was published"
+            ));
+        }
+        if swept.containers + swept.folders > 0 {
+            printer.note(&format!(
+                "cleaned up after a runner that died: {} containers, {} folders",
+                swept.containers, swept.folders
+            ));
+        }
+        if let Some(error) = swept.engine_error {
+            printer.note(&format!(
+                "cannot look for containers of a runner that died: {}",
+                super::exit::chain(&error)
+            ));
+        }
+        Ok(home)
+    }
+
+    pub(crate) async fn engine(&self) -> Result<Engine, EngineError> {
+        Engine::connect(EngineOptions {
+            host: self.settings.engine_host.clone(),
+        })
+        .await
+    }
+
+    /// A runner of this process' own.
+    pub(crate) fn runner(&self, hold_at: Option<Phase>) -> Runner {
+        let settings = &self.settings;
+        let speech = SpeechLimits {
+            events_max: settings.events_max,
+            severe_events_max: settings.events_max,
+            ..SpeechLimits::default()
+        };
+        Runner {
+            catalog: self.catalog.clone(),
+            blobs: self.blobs.clone(),
+            engine_options: EngineOptions {
+                host: settings.engine_host.clone(),
+            },
+            engine: OnceCell::new(),
+            options: RunnerOptions {
+                worker: self.folder.worker.clone(),
+                work_dir: self.folder.path.clone(),
+                quarantine_dir: self.quarantine_dir(),
+                staged_dir: settings.state_dir.join("staged"),
+                project_id: self.project_id.clone(),
+                runner_user: runner_user(),
+                sanitize_column_names: settings.column_names == ColumnNames::Sanitize,
+                grace: settings.stop_grace,
+                log_bytes_max: settings.log_bytes_max,
+                output_files_max: settings.output_files_max,
+                speech,
+                hold_at,
+            },
+        }
+    }
+
+    pub(crate) fn quarantine_dir(&self) -> PathBuf {
+        self.settings.state_dir.join("quarantine")
+    }
+
+    /// A job's result document, as far as the job has come.
+    pub(crate) async fn result_document(&self, job: JobId) -> Result<serde_json::Value, Trouble> {
+        let Some(record) = self.catalog.job(job).await? else {
+            return Err(
+                Trouble::user(format!("job {job} does not exist")).hint("longshore job ls lists the jobs")
+            );
+        };
+        let text = record.result.unwrap_or_else(|| "{}".to_owned());
+        let mut document: serde_json::Value =
+            serde_json::from_str(&text).map_err(|error| Trouble::platform(&error))?;
+        // The record is the truth where its runner died between the commit and the document.
+        document["job"] = job.to_string().into();
+        document["status"] = record.status.as_str().into();
+        if let Some(message) = record.message {
+            document["message"] = message.into();
+        }
+        if document["output"]["tables"].as_array().is_none_or(Vec::is_empty) {
+            let receipt = self.catalog.outputs_of(job).await?;
+            document["output"] =
+                serde_json::to_value(OutputPart::of(&receipt)).map_err(|error| Trouble::platform(&error))?;
+        }
+        Ok(document)
+    }
+
+    pub(crate) fn close(self) {
+        self.folder.release();
+    }
+}
+
+impl From<SweepError> for Trouble {
+    fn from(error: SweepError) -> Self {
+        Self::platform(&error)
+    }
+}
+
+/// An unprivileged user when we are root: what runs in a container never has our rights.
+fn runner_user() -> (u32, u32) {
+    let (uid, gid) = (
+        rustix::process::geteuid().as_raw(),
+        rustix::process::getegid().as_raw(),
+    );
+    if uid == 0 { UNPRIVILEGED } else { (uid, gid) }
+}
+
+/// The folder with a `.gitignore` in it, so that nobody commits tables by accident.
+fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
+    std::fs::create_dir_all(state_dir)?;
+    let ignore = state_dir.join(".gitignore");
+    if !ignore.exists() {
+        std::fs::write(ignore, "*\n")?;
+    }
+    std::fs::canonicalize(state_dir)
+}
+
+/// Stable for a project as long as it stays where it is.
+fn project_id(state_dir: &Path) -> String {
+    let digest = Sha256::digest(state_dir.as_os_str().as_encoded_bytes());
+    digest
+        .iter()
+        .take(6)
+        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+}

@@ -1,0 +1,170 @@
+//! The only place that writes to the terminal: data to stdout, words for people to stderr.
+
+#![expect(clippy::print_stderr, reason = "this file is the door to the terminal")]
+
+use std::io::{self, IsTerminal, Write};
+
+use serde::Serialize;
+
+use super::exit::Trouble;
+
+/// How reports are written to stdout.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, clap::ValueEnum)]
+pub(crate) enum Format {
+    #[default]
+    Text,
+    Json,
+}
+
+/// Decides what may be printed, where and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Printer {
+    pub(crate) format: Format,
+    pub(crate) is_quiet: bool,
+    pub(crate) has_colour: bool,
+}
+
+impl Printer {
+    pub(crate) fn new(format: Format, is_quiet: bool, is_colour_wanted: bool) -> Self {
+        Self {
+            format,
+            is_quiet,
+            has_colour: is_colour_wanted && io::stderr().is_terminal(),
+        }
+    }
+
+    /// Progress is drawn for a person who watches, never into a file.
+    pub(crate) fn shows_progress(&self) -> bool {
+        !self.is_quiet && io::stderr().is_terminal()
+    }
+
+    /// A report in the asked format: JSON of `value`, or the text that `text` makes.
+    pub(crate) fn report(
+        &self,
+        value: &impl Serialize,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Trouble> {
+        match self.format {
+            Format::Json => {
+                let json = serde_json::to_string_pretty(value).map_err(|error| Trouble::platform(&error))?;
+                self.data(format!("{json}\n").as_bytes())
+            }
+            Format::Text => self.data(text().as_bytes()),
+        }
+    }
+
+    /// Bytes to stdout. A reader that has gone away (`| head`) is no trouble.
+    pub(crate) fn data(&self, bytes: &[u8]) -> Result<(), Trouble> {
+        let mut stdout = io::stdout().lock();
+        match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Trouble::platform(&error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
+    }
+
+    /// A line for people, unless they asked for quiet.
+    pub(crate) fn note(&self, line: &str) {
+        if !self.is_quiet {
+            eprintln!("{}", printable(line));
+        }
+    }
+
+    /// A line with a mark of our own before somebody else's words.
+    pub(crate) fn note_marked(&self, mark: &str, words: &str) {
+        if !self.is_quiet {
+            for line in words.lines() {
+                eprintln!("{mark} {}", printable(line));
+            }
+        }
+    }
+
+    pub(crate) fn trouble(&self, trouble: &Trouble) {
+        for message in &trouble.messages {
+            eprintln!("{} {}", self.paint("31;1", "error:"), printable_lines(message));
+        }
+        if let Some(hint) = &trouble.hint {
+            eprintln!("{} {}", self.paint("36;1", "hint:"), printable_lines(hint));
+        }
+    }
+
+    /// `text` in a colour (an SGR code) where the terminal takes it.
+    pub(crate) fn paint(&self, code: &str, text: &str) -> String {
+        if self.has_colour {
+            format!("\x1b[{code}m{text}\x1b[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+/// Text of somebody else's, safe for a terminal: control characters are shown, not obeyed.
+pub(crate) fn printable(text: &str) -> String {
+    if !text.contains(|c: char| c.is_control() && c != '\t') {
+        return text.to_owned();
+    }
+    let mut safe = String::with_capacity(text.len() + 8);
+    for c in text.chars() {
+        if c.is_control() && c != '\t' {
+            safe.extend(c.escape_default());
+        } else {
+            safe.push(c);
+        }
+    }
+    safe
+}
+
+fn printable_lines(text: &str) -> String {
+    text.lines().map(printable).collect::<Vec<_>>().join("\n")
+}
+
+/// Rows in aligned columns; numbers (by `right`) to the right.
+pub(crate) fn grid(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
+    let width = |column: usize| {
+        let cells = rows
+            .iter()
+            .filter_map(|row| row.get(column))
+            .map(|cell| cell.chars().count());
+        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
+    };
+    let widths: Vec<usize> = (0..head.len()).map(width).collect();
+    let mut text = String::new();
+    let head_row: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
+    for row in std::iter::once(&head_row).chain(rows) {
+        let mut line = String::new();
+        for (column, cell) in row.iter().enumerate() {
+            let padding = " ".repeat(widths[column].saturating_sub(cell.chars().count()));
+            let is_right = right.get(column).copied().unwrap_or(false);
+            let (before, after) = if is_right {
+                (padding.as_str(), "")
+            } else {
+                ("", padding.as_str())
+            };
+            line.push_str(before);
+            line.push_str(cell);
+            line.push_str(after);
+            line.push_str("  ");
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// Bytes for people: `1.5 MiB`.
+pub(crate) fn bytes_text(bytes: u64) -> String {
+    indicatif::HumanBytes(bytes).to_string()
+}
+
+/// A duration for people: milliseconds below ten seconds, then seconds and minutes.
+pub(crate) fn duration_text(took: std::time::Duration) -> String {
+    let millis = took.as_millis();
+    if millis < 10_000 {
+        return format!("{millis} ms");
+    }
+    let seconds = took.as_secs();
+    if seconds < 120 {
+        format!("{:.1} s", took.as_secs_f64())
+    } else {
+        format!("{} min {} s", seconds / 60, seconds % 60)
+    }
+}

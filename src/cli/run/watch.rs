@@ -1,0 +1,138 @@
+//! Shows a running job to a person, and hears when the person wants it to stop.
+
+use std::convert::Infallible;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
+
+use crate::cli::print::{Printer, bytes_text};
+use crate::cli::progress::Progress;
+use crate::engine::PullProgress;
+use crate::events::{Event, Level, Source};
+use crate::job::Phase;
+use crate::runner::NewsItem;
+
+/// Prints news as they come, until nobody tells any more.
+pub(super) async fn watch(mut items: mpsc::Receiver<NewsItem>, printer: Printer) {
+    let mut progress: Option<Progress> = None;
+    while let Some(item) = items.recv().await {
+        match item {
+            NewsItem::Phase(phase) => progress = begin(phase, printer),
+            NewsItem::Moved { bytes, rows } => {
+                if let Some(progress) = &progress {
+                    progress.set(bytes);
+                    progress.say(format!("{} ({rows} rows)", words(Phase::Stage)));
+                }
+            }
+            NewsItem::Pulling(step) => {
+                if let Some(progress) = &progress {
+                    progress.say(format!("pulling the image: {}", pull_words(&step)));
+                }
+            }
+            NewsItem::Said(event) => match &progress {
+                Some(progress) => progress.suspend(|| show(&event, printer)),
+                None => show(&event, printer),
+            },
+        }
+    }
+}
+
+/// A bar for the phases that may take long and say nothing themselves.
+fn begin(phase: Phase, printer: Printer) -> Option<Progress> {
+    match phase {
+        Phase::Image | Phase::Stage | Phase::Collect | Phase::Upload => {
+            Some(Progress::bytes(printer, words(phase), None))
+        }
+        Phase::QueueWait
+        | Phase::Resolve
+        | Phase::Create
+        | Phase::Start
+        | Phase::Run
+        | Phase::Drain
+        | Phase::Commit
+        | Phase::Cleanup => None,
+    }
+}
+
+fn pull_words(step: &PullProgress) -> String {
+    match (step.bytes_done, step.bytes_total) {
+        (Some(done), Some(total)) => {
+            format!("{} {} of {}", step.status, bytes_text(done), bytes_text(total))
+        }
+        (_, None) | (None, _) => step.status.clone(),
+    }
+}
+
+fn words(phase: Phase) -> &'static str {
+    match phase {
+        Phase::Image => "finding the image",
+        Phase::Stage => "staging inputs",
+        Phase::Collect => "checking outputs",
+        Phase::Upload => "storing outputs",
+        Phase::QueueWait
+        | Phase::Resolve
+        | Phase::Create
+        | Phase::Start
+        | Phase::Run
+        | Phase::Drain
+        | Phase::Commit
+        | Phase::Cleanup => phase.as_str(),
+    }
+}
+
+fn show(event: &Event, printer: Printer) {
+    let mark = match (event.source, event.level) {
+        (Source::Stdout, _) => printer.paint("2", "out |"),
+        (Source::Stderr, _) => printer.paint("33", "err |"),
+        (Source::Runner, Level::Debug | Level::Info | Level::Notice) => printer.paint("36", "    ·"),
+        (
+            Source::Runner,
+            Level::Warning | Level::Error | Level::Critical | Level::Alert | Level::Emergency,
+        ) => printer.paint("33;1", "    !"),
+    };
+    printer.note_marked(&mark, &event.message);
+}
+
+/// The first interrupt asks the job to stop, the second leaves at once: the next command cleans up.
+pub(super) async fn interrupts(cancel: &CancellationToken, printer: Printer) -> Infallible {
+    let mut asked = 0_u32;
+    loop {
+        if !next_interrupt().await {
+            // Signals cannot be heard here; the job runs to its own end.
+            std::future::pending::<Infallible>().await;
+        }
+        asked += 1;
+        if asked == 1 {
+            printer.note("stopping politely; nothing will be published (interrupt again to leave at once)");
+            cancel.cancel();
+        } else {
+            printer.note("left at once; the next longshore command cleans up");
+            leave();
+        }
+    }
+}
+
+async fn next_interrupt() -> bool {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        return false;
+    };
+    let heard = tokio::select! {
+        heard = interrupt.recv() => heard,
+        heard = terminate.recv() => heard,
+    };
+    // One press of a key may reach us twice, through the terminal and through a parent.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    heard.is_some()
+}
+
+#[expect(
+    clippy::exit,
+    reason = "the person asked twice; every lock we hold dies with the process"
+)]
+fn leave() -> ! {
+    std::process::exit(i32::from(crate::cli::exit::ExitStatus::Interrupted.code()))
+}

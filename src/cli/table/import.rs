@@ -1,0 +1,141 @@
+use std::path::{Path, PathBuf};
+
+use crate::cli::exit::{ExitStatus, Trouble, chain};
+use crate::cli::home::Home;
+use crate::cli::print::{Format, Printer};
+use crate::cli::progress::Progress;
+use crate::failure;
+use crate::job::{Receipt, TableId, TableOptions};
+use crate::mapping::{self, ImportError, ProgressSink, PublishError};
+use crate::result::OutputPart;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    /// e.g. in.c-main.orders; made when it is not there
+    table: TableId,
+    /// The CSV file
+    file: PathBuf,
+    /// Add to the table (with a primary key: replace rows with the same key) instead of replacing it
+    #[arg(long)]
+    incremental: bool,
+    /// Columns that identify a row
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    primary_key: Option<Vec<String>>,
+    /// Allow changing the key of a table that has another one
+    #[arg(long, requires = "primary_key")]
+    change_primary_key: bool,
+    /// Field delimiter, one character or `\t`
+    #[arg(long, value_parser = delimiter)]
+    delimiter: Option<u8>,
+    /// The file has no header line; name its columns with --columns
+    #[arg(long, requires = "columns")]
+    no_header: bool,
+    /// Column names; without --no-header they take the place of the header line's
+    #[arg(long, value_name = "A,B", value_delimiter = ',')]
+    columns: Option<Vec<String>>,
+}
+
+pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
+    let has_header = arguments.columns.is_some().then_some(!arguments.no_header);
+    let options = TableOptions {
+        incremental: Some(arguments.incremental),
+        primary_key: arguments.primary_key,
+        primary_key_change: Some(arguments.change_primary_key),
+        columns: arguments.columns,
+        has_header,
+        delimiter: arguments.delimiter,
+        ..TableOptions::default()
+    };
+    let receipt = load(&arguments.table, &arguments.file, options, home, printer).await?;
+    if printer.format == Format::Json {
+        printer.report(&OutputPart::of(&receipt), String::new)?;
+    }
+    Ok(())
+}
+
+/// Replaces a table by a CSV file with a header; what `longshore run --table` does.
+pub(in crate::cli) async fn import_file(
+    table: &TableId,
+    file: &Path,
+    home: &Home,
+    printer: Printer,
+) -> Result<(), Trouble> {
+    load(table, file, TableOptions::default(), home, printer)
+        .await
+        .map(drop)
+}
+
+async fn load(
+    table: &TableId,
+    file: &Path,
+    options: TableOptions,
+    home: &Home,
+    printer: Printer,
+) -> Result<Receipt, Trouble> {
+    let length = std::fs::metadata(file)
+        .map_err(|error| Trouble::user(format!("cannot read {}: {error}", file.display())))?
+        .len();
+    let bar = std::sync::Arc::new(Progress::bytes(
+        printer,
+        &format!("importing {table}"),
+        Some(length),
+    ));
+    let seen = std::sync::Arc::clone(&bar);
+    let moved = std::sync::atomic::AtomicU64::new(0);
+    let progress = ProgressSink::new(move |step| {
+        seen.set(moved.fetch_add(step.bytes, std::sync::atomic::Ordering::Relaxed) + step.bytes);
+    });
+    let imported = mapping::import_table(
+        file,
+        table.clone(),
+        options,
+        &home.catalog,
+        &home.blobs,
+        &progress,
+    )
+    .await;
+    drop(bar);
+    let receipt = imported.map_err(|error| import_trouble(&error))?;
+    for table in &receipt.tables {
+        printer.note(&format!(
+            "imported {} rows into {} (version {}, {} rows)",
+            table.rows_loaded, table.table, table.version, table.rows_total
+        ));
+    }
+    Ok(receipt)
+}
+
+/// A bad file is its owner's, a full disk is not.
+fn import_trouble(error: &ImportError) -> Trouble {
+    let is_users = match error {
+        ImportError::Upload(error) | ImportError::Publish(PublishError::Load(error)) => {
+            failure::is_users(error)
+        }
+        ImportError::Publish(
+            PublishError::FenceLost { .. } | PublishError::Contended { .. } | PublishError::Catalog(_),
+        ) => false,
+    };
+    let status = if is_users {
+        ExitStatus::User
+    } else {
+        ExitStatus::Platform
+    };
+    Trouble {
+        status,
+        messages: vec![chain(error)],
+        hint: None,
+    }
+}
+
+/// One byte: a printable character, `\t`, or the word `tab`.
+pub(super) fn delimiter(text: &str) -> Result<u8, String> {
+    match text {
+        "\\t" | "tab" | "\t" => Ok(b'\t'),
+        _ => match text.as_bytes() {
+            [byte] if !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
+            _ => Err(format!(
+                "{text:?} is no delimiter: give one ASCII character, or \\t"
+            )),
+        },
+    }
+}

@@ -1,0 +1,135 @@
+//! What a unit leaves: its container, its log, its data folder. Nothing here may hide how the unit ended.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use super::Job;
+use super::record::Record;
+use super::unit::UnitRun;
+use crate::blob::{BlobKey, Source};
+use crate::component::DocumentFormat;
+use crate::job::RunMode;
+use crate::mapping::{DataFolder, FolderError, Owner};
+use crate::runtime::Container;
+
+/// Removes a container. When the engine does not let us, the next sweep does.
+pub(super) async fn remove_container(container: Option<Container>) {
+    if let Some(container) = container
+        && let Err(error) = container.remove().await
+    {
+        tracing::warn!(error = %crate::failure::chain(&error), "a container was not removed");
+    }
+}
+
+/// Where the complete log of a job grows.
+pub(super) fn log_path(job: &Job<'_>) -> PathBuf {
+    job.runner
+        .options
+        .work_dir
+        .join(format!("{}.log.zst", job.order.job))
+}
+
+/// Stores the complete log as it is so far; the log of a later row is stored over it.
+pub(super) async fn store_log(job: &Job<'_>, record: &mut Record<'_>, units_done: usize) {
+    let stored = async {
+        let key = BlobKey::parse(format!(
+            "logs/{}/{}-{units_done}.log.zst",
+            job.order.job, job.attempt
+        ))?;
+        job.runner
+            .blobs
+            .put_file(&key, &log_path(job), Source::Copy)
+            .await?;
+        Ok::<_, crate::blob::BlobError>(key)
+    };
+    match stored.await {
+        Ok(key) => record.log = Some(key),
+        Err(error) => {
+            tracing::warn!(error = %crate::failure::chain(&error), "the complete log was not stored")
+        }
+    }
+}
+
+/// Keeps what somebody will want to look at: the staged inputs where only they were asked for, the outputs of a run
+/// that failed. Returns what to say about it.
+pub(super) async fn keep(unit: &UnitRun<'_>, folder: &DataFolder, is_success: bool) -> Option<String> {
+    let options = &unit.job.runner.options;
+    let job = unit.job.order.job.to_string();
+    if unit.job.order.request.mode == RunMode::Input {
+        let place = options.staged_dir.join(job);
+        return Some(match move_folder(&folder.data(), &place).await {
+            Ok(()) => format!("the staged inputs are in {}", place.display()),
+            Err(error) => format!("the staged inputs could not be kept: {error}"),
+        });
+    }
+    if is_success || is_empty(&folder.data().join("out")).await {
+        return None;
+    }
+    // Only what the component wrote: the configuration beside it holds secrets in plain text.
+    let place = options
+        .quarantine_dir
+        .join(job)
+        .join(unit.unit.row_index.to_string());
+    match move_folder(&folder.data().join("out"), &place).await {
+        Ok(()) => None,
+        Err(error) => Some(format!("what the component left could not be kept: {error}")),
+    }
+}
+
+async fn move_folder(from: &Path, to: &Path) -> std::io::Result<()> {
+    if let Some(parent) = to.parent() {
+        tokio::fs::create_dir_all(parent).await?;
+    }
+    tokio::fs::rename(from, to).await
+}
+
+/// Whether a component left nothing but the folders we had made.
+async fn is_empty(out: &Path) -> bool {
+    let out = out.to_owned();
+    let looked = tokio::task::spawn_blocking(move || {
+        let is_bare =
+            |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+        let entries = std::fs::read_dir(&out)
+            .map(|entries| entries.flatten().count())
+            .unwrap_or(0);
+        entries <= 2 && is_bare(&out.join("tables")) && is_bare(&out.join("files"))
+    });
+    looked.await.unwrap_or(false)
+}
+
+/// Removes quarantines older than `retention`; returns how many were (or would be) removed.
+pub(crate) async fn forget_quarantines(
+    quarantine_dir: &Path,
+    retention: Duration,
+    is_dry_run: bool,
+) -> Result<u64, FolderError> {
+    let failed = |source| FolderError {
+        action: "list",
+        path: quarantine_dir.to_owned(),
+        source,
+    };
+    let mut entries = match tokio::fs::read_dir(quarantine_dir).await {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
+        Err(error) => return Err(failed(error)),
+    };
+    let mut forgotten = 0;
+    while let Some(entry) = entries.next_entry().await.map_err(failed)? {
+        let modified = entry
+            .metadata()
+            .await
+            .and_then(|metadata| metadata.modified())
+            .map_err(failed)?;
+        let age = SystemTime::now().duration_since(modified).unwrap_or_default();
+        if age < retention {
+            continue;
+        }
+        forgotten += 1;
+        if !is_dry_run {
+            DataFolder::existing(entry.path(), Owner::Image, DocumentFormat::Json)
+                .remove()
+                .await?;
+        }
+    }
+    Ok(forgotten)
+}

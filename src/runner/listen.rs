@@ -1,0 +1,103 @@
+//! Listens to one container: spool → speech → events, live, and the complete log.
+
+use std::fs::File;
+use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep_until};
+
+use super::news::{News, NewsItem};
+use super::scribe::Scribe;
+use crate::catalog::CatalogError;
+use crate::events::{LastWords, Said, Source, Speech, SpeechLimits};
+use crate::failure::{self, Stop};
+use crate::runtime::{SpoolError, SpoolReader, SpoolRecord, Stream};
+
+/// Events are written to the catalog when this many wait or this time has gone by.
+const BATCH_MAX: usize = 500;
+const BATCH_AGE_MAX: Duration = Duration::from_millis(250);
+
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ListenError {
+    #[error("cannot write the log")]
+    Log(#[source] std::io::Error),
+    #[error(transparent)]
+    Spool(#[from] SpoolError),
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+}
+
+impl From<ListenError> for Stop {
+    fn from(error: ListenError) -> Self {
+        match error {
+            ListenError::Log(error) => failure::of_log(&error),
+            ListenError::Spool(error) => error.into(),
+            ListenError::Catalog(error) => error.into(),
+        }
+    }
+}
+
+/// Reads the spool to its end. The complete log is appended to `log_path`: the units of a job share one log.
+pub(super) async fn listen(
+    mut spool: SpoolReader,
+    limits: SpeechLimits,
+    log_path: &Path,
+    scribe: &Scribe,
+    news: &News,
+) -> Result<LastWords, ListenError> {
+    let opened = tokio::task::block_in_place(|| File::options().create(true).append(true).open(log_path));
+    let log = opened.map_err(ListenError::Log)?;
+    let mut speech = Speech::new(scribe.redactor(), limits, log).map_err(ListenError::Log)?;
+    let mut waiting: Vec<Said> = Vec::new();
+    let mut flush_at = Instant::now() + BATCH_AGE_MAX;
+    loop {
+        // One future for the whole wait: a record that is half read must not be dropped.
+        let mut next = std::pin::pin!(spool.next());
+        let record = loop {
+            let wake = tokio::select! {
+                record = &mut next => Wake::Heard(record),
+                () = sleep_until(flush_at), if !waiting.is_empty() => Wake::Due,
+            };
+            match wake {
+                Wake::Heard(record) => break record?,
+                Wake::Due => flush_at = tell(&mut waiting, scribe, news).await?,
+            }
+        };
+        let Some(record) = record else { break };
+        if waiting.is_empty() {
+            flush_at = Instant::now() + BATCH_AGE_MAX;
+        }
+        waiting.extend(hear(&mut speech, &record)?);
+        if waiting.len() >= BATCH_MAX {
+            flush_at = tell(&mut waiting, scribe, news).await?;
+        }
+    }
+    tell(&mut waiting, scribe, news).await?;
+    let (mut said, words, _log) =
+        tokio::task::block_in_place(|| speech.finish()).map_err(ListenError::Log)?;
+    tell(&mut said, scribe, news).await?;
+    Ok(words)
+}
+
+fn hear(speech: &mut Speech<File>, record: &SpoolRecord) -> Result<Vec<Said>, ListenError> {
+    let source = match record.stream {
+        Stream::Stdout => Source::Stdout,
+        Stream::Stderr => Source::Stderr,
+    };
+    // Masking and compressing a piece is CPU work; the spool keeps what comes meanwhile.
+    tokio::task::block_in_place(|| speech.push(record.time, source, &record.bytes)).map_err(ListenError::Log)
+}
+
+/// Keeps and tells what waits; returns when the next batch is due at the latest.
+async fn tell(said: &mut Vec<Said>, scribe: &Scribe, news: &News) -> Result<Instant, CatalogError> {
+    for event in scribe.write(std::mem::take(said)).await? {
+        news.tell(NewsItem::Said(event)).await;
+    }
+    Ok(Instant::now() + BATCH_AGE_MAX)
+}
+
+/// What ends a wait.
+enum Wake {
+    Heard(Result<Option<SpoolRecord>, SpoolError>),
+    Due,
+}

@@ -1,0 +1,190 @@
+//! One job: resolve → stage → run → collect → upload → commit. Reads like the story it tells.
+//! Knows no queue, no terminal, no HTTP: whoever watches gets [`News`], whoever asks cancels the token.
+
+mod environment;
+mod leftover;
+mod listen;
+mod news;
+mod order;
+mod record;
+mod resolve;
+mod scribe;
+mod unit;
+
+use tokio_util::sync::CancellationToken;
+
+pub(crate) use leftover::forget_quarantines;
+pub(crate) use listen::ListenError;
+pub(crate) use news::{News, NewsItem, channel};
+pub(crate) use order::{Order, Runner, RunnerOptions};
+pub(crate) use resolve::{Pretended, complaints};
+
+use crate::catalog::CatalogError;
+use crate::configuration::Unit;
+use crate::events::{Level, Redactor};
+use crate::failure::Stop;
+use crate::image::{self, ResolvedImage};
+use crate::job::{AttemptNumber, Outcome, Phase, Receipt, RunMode};
+use crate::result::{ImagePart, OutputPart, ResultDocument};
+use record::Record;
+use resolve::Asked;
+
+use scribe::Scribe;
+use unit::{Next, UnitRun};
+
+/// Why there is not even an outcome.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// Somebody else runs it, or it has ended.
+    #[error("job {job} cannot be claimed: it is running elsewhere or has ended")]
+    NotClaimed { job: crate::job::JobId },
+}
+
+/// Runs a job to its one end and returns its result document.
+pub(crate) async fn run(
+    runner: &Runner,
+    order: &Order,
+    news: &News,
+    cancel: &CancellationToken,
+) -> Result<ResultDocument, RunError> {
+    let attempt = claim(runner, order).await?;
+    let asked = resolve::ask(runner, order);
+    let scribe = Scribe::new(runner.catalog.clone(), order.job, Redactor::new(asked.secrets()));
+    let mut record = Record::begin(runner, order, attempt);
+    let job = Job {
+        runner,
+        order,
+        attempt,
+        scribe: &scribe,
+        news,
+        cancel,
+    };
+    let outcome = match job.story(asked, &mut record).await {
+        Ok(receipt) => Outcome::Succeeded(receipt),
+        Err(Stop::Failed(failure)) => Outcome::Failed(job.masked(failure)),
+        Err(Stop::Cancelled) => Outcome::Terminated {
+            during: record.phase(),
+        },
+    };
+    record.settle(&outcome).await?;
+    Ok(record.into_document())
+}
+
+/// Records the job and takes its first attempt.
+async fn claim(runner: &Runner, order: &Order) -> Result<AttemptNumber, RunError> {
+    let request = order.request_document();
+    let configuration = order.request.configuration.as_ref();
+    runner
+        .catalog
+        .create_job(order.job, &order.request.component, configuration, &request)
+        .await?;
+    let attempt = runner.catalog.claim(order.job, &runner.options.worker).await?;
+    attempt.ok_or(RunError::NotClaimed { job: order.job })
+}
+
+/// Everything the steps of one attempt share.
+#[derive(Debug, Clone, Copy)]
+struct Job<'a> {
+    runner: &'a Runner,
+    order: &'a Order,
+    attempt: AttemptNumber,
+    scribe: &'a Scribe,
+    news: &'a News,
+    cancel: &'a CancellationToken,
+}
+
+impl Job<'_> {
+    /// From resolve to commit. Each unit (a row of the configuration, or the whole of it) commits by itself, so that
+    /// later rows see earlier rows' tables; the last one's commit ends the job.
+    async fn story(&self, asked: Asked, record: &mut Record<'_>) -> Result<Receipt, Stop> {
+        let units = self.resolve(asked, record).await?;
+        let images = self.images(&units, record).await?;
+        let mut receipt = Receipt::default();
+        for (index, (unit, image)) in units.iter().zip(&images).enumerate() {
+            let next = if index + 1 < units.len() {
+                Next::AnotherUnit
+            } else {
+                Next::EndOfJob
+            };
+            let run = UnitRun {
+                job: self,
+                unit,
+                index,
+                image: image.as_ref(),
+                next,
+            };
+            let published = run.run(record).await?;
+            receipt.tables.extend(published.tables);
+            receipt.files.extend(published.files);
+            record.document.output = OutputPart::of(&receipt);
+        }
+        Ok(receipt)
+    }
+
+    /// Checks the configuration against component and catalog: all complaints at once, before anything is pulled.
+    async fn resolve(&self, asked: Asked, record: &mut Record<'_>) -> Result<Vec<Unit>, Stop> {
+        self.enter(record, Phase::Resolve).await?;
+        let units = resolve::resolve(self.runner, self.order, asked).await?;
+        record.leave(0);
+        for notice in units.iter().flat_map(|unit| &unit.notices) {
+            self.scribe.say(Level::Notice, notice, self.news).await;
+            record.document.notices.push(notice.clone());
+        }
+        Ok(units)
+    }
+
+    /// The image of every unit (rows may ask for tags of their own), all found before the first one runs.
+    async fn images(
+        &self,
+        units: &[Unit],
+        record: &mut Record<'_>,
+    ) -> Result<Vec<Option<ResolvedImage>>, Stop> {
+        if self.order.request.mode == RunMode::Input {
+            return Ok(vec![None; units.len()]);
+        }
+        self.enter(record, Phase::Image).await?;
+        let engine = self.runner.engine().await?;
+        let mut images = Vec::with_capacity(units.len());
+        for unit in units {
+            let source = self.order.image_source(unit)?;
+            let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
+            let image = image::ensure(engine, &source.reference, source.policy, &mut watch).await?;
+            record.document.image = Some(ImagePart::of(&image));
+            images.push(Some(image));
+        }
+        record.leave(0);
+        Ok(images)
+    }
+
+    /// Begins a phase, unless somebody has asked to stop.
+    async fn enter(&self, record: &mut Record<'_>, phase: Phase) -> Result<(), Stop> {
+        record.enter(phase);
+        self.news.tell(NewsItem::Phase(phase)).await;
+        if self.runner.options.hold_at == Some(phase) {
+            self.scribe
+                .say(
+                    Level::Notice,
+                    &format!("holding at {}", phase.as_str()),
+                    self.news,
+                )
+                .await;
+            self.cancel.cancelled().await;
+        }
+        if self.cancel.is_cancelled() {
+            Err(Stop::Cancelled)
+        } else {
+            Ok(())
+        }
+    }
+
+    /// A failure's texts may quote what the component said or wrote.
+    fn masked(&self, failure: crate::job::Failure) -> crate::job::Failure {
+        crate::job::Failure {
+            code: failure.code,
+            message: self.scribe.mask(&failure.message),
+            detail: self.scribe.mask(&failure.detail),
+        }
+    }
+}

@@ -1,0 +1,132 @@
+//! What is to be run, and by whom.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use tokio::sync::OnceCell;
+
+use crate::blob::BlobStore;
+use crate::catalog::Catalog;
+use crate::component::{Component, ImageSource, Policy, User};
+use crate::configuration::{Configuration, Unit};
+use crate::engine::{Engine, EngineError, EngineOptions};
+use crate::events::SpeechLimits;
+use crate::failure::Stop;
+use crate::image::{ImagePolicy, ImageReference};
+use crate::job::{FailureCode, JobId, JobRequest, Phase, WorkerId};
+
+/// One accepted job with everything it names, loaded and parsed.
+#[derive(Debug)]
+pub(crate) struct Order {
+    pub(crate) job: JobId,
+    pub(crate) request: JobRequest,
+    pub(crate) component: Component,
+    pub(crate) configuration: Configuration,
+}
+
+/// The image a job asks for.
+#[derive(Debug)]
+pub(super) struct AskedImage {
+    pub(super) reference: ImageReference,
+    pub(super) policy: ImagePolicy,
+}
+
+/// Runs jobs of one project, one at a time or several.
+#[derive(Debug)]
+pub(crate) struct Runner {
+    pub(crate) catalog: Catalog,
+    pub(crate) blobs: BlobStore,
+    pub(crate) engine_options: EngineOptions,
+    /// Connected when the first job needs it.
+    pub(crate) engine: OnceCell<Engine>,
+    pub(crate) options: RunnerOptions,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) struct RunnerOptions {
+    pub(crate) worker: WorkerId,
+    /// This worker's own folder; data folders lie below it.
+    pub(crate) work_dir: PathBuf,
+    pub(crate) quarantine_dir: PathBuf,
+    /// Where `--mode input` leaves the data folder.
+    pub(crate) staged_dir: PathBuf,
+    pub(crate) project_id: String,
+    /// Whom components run as that do not say: our own ids, or unprivileged ones when we are root.
+    pub(crate) runner_user: (u32, u32),
+    pub(crate) sanitize_column_names: bool,
+    /// Between asking a container to stop and killing it.
+    pub(crate) grace: Duration,
+    pub(crate) log_bytes_max: u64,
+    pub(crate) output_files_max: u64,
+    pub(crate) speech: SpeechLimits,
+    /// Waits at the beginning of this phase until cancelled: for looking into a running job, and for tests.
+    pub(crate) hold_at: Option<Phase>,
+}
+
+impl Runner {
+    pub(super) async fn engine(&self) -> Result<&Engine, EngineError> {
+        self.engine
+            .get_or_try_init(|| Engine::connect(self.engine_options.clone()))
+            .await
+    }
+}
+
+impl Order {
+    /// What was asked for, as the catalog keeps it.
+    pub(super) fn request_document(&self) -> String {
+        let document = serde_json::json!({
+            "component": self.request.component.as_str(),
+            "configuration": self.request.configuration.as_ref().map(ToString::to_string),
+            "mode": self.request.mode.as_str(),
+            "tag": self.request.tag,
+            "spec_sha256": self.component.spec_hash.as_str(),
+            "configuration_sha256": self.configuration.hash.as_str(),
+        });
+        document.to_string()
+    }
+
+    /// The spec's image with the tag that the request or the configuration asks for.
+    pub(super) fn image_source(&self, unit: &Unit) -> Result<AskedImage, Stop> {
+        match &self.component.image {
+            ImageSource::Registry {
+                uri,
+                tag,
+                digest,
+                policy,
+            } => {
+                let asked_tag = self.request.tag.as_ref().or(unit.image_tag.as_ref());
+                let reference = match (asked_tag.or(tag.as_ref()), digest) {
+                    // A tag that was asked for takes the place of the spec's digest too.
+                    (Some(tag), Some(digest)) if asked_tag.is_none() => format!("{uri}:{tag}@{digest}"),
+                    (Some(tag), _) => format!("{uri}:{tag}"),
+                    (None, Some(digest)) => format!("{uri}@{digest}"),
+                    (None, None) => format!("{uri}:latest"),
+                };
+                let reference: ImageReference = reference.parse()?;
+                let policy = match policy {
+                    Policy::Release => ImagePolicy::Release,
+                    Policy::Master => ImagePolicy::Master,
+                };
+                Ok(AskedImage { reference, policy })
+            }
+            ImageSource::Build { .. } => Err(Stop::users(
+                FailureCode::ConfigurationInvalid,
+                format!(
+                    "component {} asks for an image built on the fly, which is not supported yet: build it yourself and name it with image.uri",
+                    self.component.id
+                ),
+            )),
+        }
+    }
+}
+
+impl RunnerOptions {
+    /// Whom a container runs as, as `uid` and `gid`; `None`: whom the image says.
+    pub(super) fn container_user(&self, user: User) -> Option<(u32, u32)> {
+        match user {
+            User::Runner => Some(self.runner_user),
+            User::Image => None,
+            User::Id { uid, gid } => Some((uid, gid.unwrap_or(uid))),
+        }
+    }
+}

@@ -1,0 +1,119 @@
+//! What becomes known of a job while it runs: the result document and the phase ledger, kept in the catalog.
+
+use std::time::Instant;
+
+use super::{Order, Runner};
+use crate::blob::BlobKey;
+use crate::catalog::{CatalogError, JobEnd};
+use crate::job::{AttemptNumber, Outcome, Phase, PhaseLedger};
+use crate::result::{ComponentPart, ConfigurationPart, ResultDocument, message_of};
+
+/// One attempt's record. A phase is entered, then left; what was entered last is where the attempt is.
+#[derive(Debug)]
+pub(super) struct Record<'a> {
+    runner: &'a Runner,
+    order: &'a Order,
+    attempt: AttemptNumber,
+    pub(super) document: ResultDocument,
+    ledger: PhaseLedger,
+    phase: Phase,
+    since: Instant,
+    /// The complete log, once it is stored.
+    pub(super) log: Option<BlobKey>,
+    /// The last unit's commit has ended the job already.
+    pub(super) is_ended: bool,
+}
+
+impl<'a> Record<'a> {
+    pub(super) fn begin(runner: &'a Runner, order: &'a Order, attempt: AttemptNumber) -> Self {
+        let component = ComponentPart {
+            id: order.component.id.to_string(),
+            spec_sha256: order.component.spec_hash.to_string(),
+        };
+        let configuration = ConfigurationPart {
+            id: order.request.configuration.as_ref().map(ToString::to_string),
+            sha256: order.configuration.hash.to_string(),
+        };
+        let mode = order.request.mode.as_str();
+        let document =
+            ResultDocument::begin(order.job.to_string(), attempt.0, mode, component, configuration);
+        let (ledger, phase) = (PhaseLedger::default(), Phase::Resolve);
+        Self {
+            runner,
+            order,
+            attempt,
+            document,
+            ledger,
+            phase,
+            since: Instant::now(),
+            log: None,
+            is_ended: false,
+        }
+    }
+
+    pub(super) fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    pub(super) fn enter(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.since = Instant::now();
+    }
+
+    /// Ends the phase that was entered last.
+    pub(super) fn leave(&mut self, bytes: u64) {
+        self.ledger.record(self.phase, self.since.elapsed(), bytes);
+    }
+
+    /// A phase that was measured elsewhere, beside the current one.
+    pub(super) fn note(&mut self, phase: Phase, took: std::time::Duration, bytes: u64) {
+        self.ledger.record(phase, took, bytes);
+    }
+
+    /// Writes down what is known so far. `false`: the attempt is not ours any more.
+    pub(super) async fn keep(&mut self) -> Result<bool, CatalogError> {
+        self.document.set_ledger(&self.ledger);
+        let (catalog, text) = (&self.runner.catalog, self.document.to_json());
+        catalog
+            .progress(self.order.job, self.attempt, self.phase, None, Some(&text))
+            .await
+    }
+
+    /// Ends the job, where the last commit has not done so, and completes the document.
+    pub(super) async fn settle(&mut self, outcome: &Outcome) -> Result<(), CatalogError> {
+        self.document.conclude(outcome);
+        self.document.set_ledger(&self.ledger);
+        let text = self.document.to_json();
+        let catalog = &self.runner.catalog;
+        if !self.is_ended {
+            let end = end_of(outcome);
+            if !catalog
+                .end_job(self.order.job, self.attempt, &end, Some(&text))
+                .await?
+            {
+                tracing::warn!(job.id = %self.order.job, "the attempt was taken over: its end is not recorded");
+                return Ok(());
+            }
+        }
+        catalog.annotate(self.order.job, &text, self.log.as_ref()).await
+    }
+
+    pub(super) fn into_document(self) -> ResultDocument {
+        self.document
+    }
+}
+
+/// The end as the catalog keeps it.
+pub(super) fn end_of(outcome: &Outcome) -> JobEnd {
+    let code = match outcome {
+        Outcome::Failed(failure) => Some(failure.code.as_str().to_owned()),
+        Outcome::Succeeded(_) | Outcome::Warned { .. } | Outcome::Terminated { .. } | Outcome::Cancelled => {
+            None
+        }
+    };
+    JobEnd {
+        status: outcome.status(),
+        code,
+        message: message_of(outcome),
+    }
+}

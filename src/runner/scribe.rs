@@ -1,0 +1,82 @@
+//! Writes a job's events to the catalog, in one order.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use jiff::Timestamp;
+
+use super::news::{News, NewsItem};
+use crate::catalog::{Catalog, CatalogError};
+use crate::events::{Event, Level, Redactor, Said, Source};
+use crate::job::JobId;
+
+/// Numbers the events of one job and keeps them.
+#[derive(Debug)]
+pub(super) struct Scribe {
+    catalog: Catalog,
+    job: JobId,
+    next: AtomicU64,
+    redactor: Redactor,
+}
+
+impl Scribe {
+    pub(super) fn new(catalog: Catalog, job: JobId, redactor: Redactor) -> Self {
+        Self {
+            catalog,
+            job,
+            next: AtomicU64::new(0),
+            redactor,
+        }
+    }
+
+    pub(super) fn redactor(&self) -> &Redactor {
+        &self.redactor
+    }
+
+    pub(super) fn mask(&self, text: &str) -> String {
+        self.redactor.mask(text)
+    }
+
+    /// Keeps what is to be kept; returns everything as events, in order.
+    pub(super) async fn write(&self, said: Vec<Said>) -> Result<Vec<Event>, CatalogError> {
+        let (mut events, mut kept) = (Vec::with_capacity(said.len()), Vec::new());
+        for said in said {
+            let sequence = self.next.fetch_add(1, Ordering::Relaxed);
+            let event = Event {
+                sequence,
+                time: said.time,
+                level: said.level,
+                source: said.source,
+                message: said.message,
+            };
+            if said.is_kept {
+                kept.push(event.clone());
+            }
+            events.push(event);
+        }
+        if !kept.is_empty() {
+            self.catalog.add_events(self.job, &kept).await?;
+        }
+        Ok(events)
+    }
+
+    /// Says something of the runner's own, to the catalog and to whoever watches. Losing it loses no data,
+    /// so trouble with the catalog is left to the next statement that matters.
+    pub(super) async fn say(&self, level: Level, message: &str, news: &News) {
+        let message = self.redactor.mask(message);
+        let said = Said {
+            time: Timestamp::now(),
+            level,
+            source: Source::Runner,
+            message,
+            is_kept: true,
+        };
+        match self.write(vec![said]).await {
+            Ok(events) => {
+                for event in events {
+                    news.tell(NewsItem::Said(event)).await;
+                }
+            }
+            Err(error) => tracing::warn!(job.id = %self.job, error = %error, "an event was not kept"),
+        }
+    }
+}

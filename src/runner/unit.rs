@@ -1,0 +1,386 @@
+//! One unit of a job: a data folder, a container, a commit.
+
+use std::time::{Duration, Instant};
+
+use super::environment::environment;
+use super::listen::listen;
+use super::record::Record;
+use super::resolve::{self, Planned};
+use super::{Job, leftover};
+use crate::blob::Delivery;
+use crate::catalog::{JobEnd, StateKey};
+use crate::component::Network;
+use crate::configuration::Unit;
+use crate::events::{LastWords, Level};
+use crate::failure::{self, Stop};
+use crate::image::ResolvedImage;
+use crate::job::{BadExit, CleanExit, Exit, JobStatus, Phase, Receipt, RunMode, Usage};
+use crate::mapping::{
+    self, Collected, DataFolder, Origin, Owner, Prepared, Publication, StagedFile, StagedTable,
+};
+use crate::result::{FilePart, InputTablePart, OutputPart};
+use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
+
+/// What comes after this unit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Next {
+    AnotherUnit,
+    /// This unit's commit ends the job.
+    EndOfJob,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(super) struct UnitRun<'a> {
+    pub(super) job: &'a Job<'a>,
+    pub(super) unit: &'a Unit,
+    /// Place among the units that run.
+    pub(super) index: usize,
+    /// `None` where no container is run.
+    pub(super) image: Option<&'a ResolvedImage>,
+    pub(super) next: Next,
+}
+
+/// Inputs as the component finds them, and the state to go on from.
+struct Staged {
+    tables: Vec<StagedTable>,
+    files: Vec<StagedFile>,
+    planned: Planned,
+}
+
+impl UnitRun<'_> {
+    /// Runs the unit in a folder of its own, which is gone afterwards however the unit ended.
+    pub(super) async fn run(&self, record: &mut Record<'_>) -> Result<Receipt, Stop> {
+        let planned = resolve::plan(self.job.runner, self.job.order, self.unit).await?;
+        let folder = self.make_folder().await?;
+        let ended = self.run_in(&folder, planned, record).await;
+        let since = Instant::now();
+        let kept = leftover::keep(self, &folder, ended.is_ok()).await;
+        let removed = folder.remove().await.err().map(|error| failure::chain(&error));
+        record.note(Phase::Cleanup, since.elapsed(), 0);
+        for line in kept.into_iter().chain(removed) {
+            self.job.scribe.say(Level::Notice, &line, self.job.news).await;
+        }
+        ended
+    }
+
+    /// Creates the container while the inputs are staged; collects and publishes while it is removed.
+    async fn run_in(
+        &self,
+        folder: &DataFolder,
+        planned: Planned,
+        record: &mut Record<'_>,
+    ) -> Result<Receipt, Stop> {
+        self.job.enter(record, Phase::Stage).await?;
+        let (staged, created) = tokio::join!(self.stage(folder, planned), self.create(folder));
+        let (container, create_took) = match created {
+            Ok(created) => created,
+            Err(stop) => return Err(stop),
+        };
+        let staged = match staged {
+            Ok(staged) => staged,
+            Err(stop) => {
+                leftover::remove_container(container).await;
+                return Err(stop);
+            }
+        };
+        record.leave(staged.tables.iter().map(|table| table.bytes).sum());
+        note_inputs(&staged, record);
+        record.note(Phase::Create, create_took, 0);
+        let Some(container) = container else {
+            return Ok(Receipt::default());
+        };
+        self.run_container(container, folder, staged, record).await
+    }
+
+    async fn run_container(
+        &self,
+        mut container: Container,
+        folder: &DataFolder,
+        staged: Staged,
+        record: &mut Record<'_>,
+    ) -> Result<Receipt, Stop> {
+        let ran = self.watch(&mut container, folder, record).await;
+        let removal = leftover::remove_container(Some(container));
+        let publishing = async {
+            let (ended, words) = ran?;
+            self.note_usage(&ended, &staged, record);
+            match &ended.exit {
+                Exit::Clean(proof) => self.publish(proof, folder, staged, record).await,
+                Exit::Bad(exit) => {
+                    let stop = failure::of_exit(exit, &words);
+                    self.publish_despite(exit, folder, record).await;
+                    Err(stop)
+                }
+            }
+        };
+        let (published, ()) = tokio::join!(publishing, removal);
+        published
+    }
+
+    async fn make_folder(&self) -> Result<DataFolder, Stop> {
+        let (order, options) = (self.job.order, &self.job.runner.options);
+        let owner = match options.container_user(order.component.user) {
+            Some((uid, gid)) => Owner::Of { uid, gid },
+            None => Owner::Image,
+        };
+        let format = order.component.configuration_format;
+        let folder =
+            DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?;
+        folder.write_config(&self.unit.config_document).await?;
+        Ok(folder)
+    }
+
+    async fn stage(&self, folder: &DataFolder, planned: Planned) -> Result<Staged, Stop> {
+        let delivery = if self.job.order.component.read_only_inputs {
+            Delivery::Link
+        } else {
+            Delivery::Copy
+        };
+        let progress = self.job.news.progress();
+        let blobs = &self.job.runner.blobs;
+        folder.write_state(&planned.state.component).await?;
+        let tables =
+            mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
+        let files = mapping::stage_files(&planned.files, blobs, folder, delivery, &progress).await?;
+        Ok(Staged {
+            tables,
+            files,
+            planned,
+        })
+    }
+
+    async fn create(&self, folder: &DataFolder) -> Result<(Option<Container>, Duration), Stop> {
+        let since = Instant::now();
+        let Some(image) = self.image else {
+            return Ok((None, since.elapsed()));
+        };
+        let engine = self.job.runner.engine().await?;
+        let container = runtime::create(engine, self.container_plan(image, folder)).await?;
+        Ok((Some(container), since.elapsed()))
+    }
+
+    fn container_plan(&self, image: &ResolvedImage, folder: &DataFolder) -> ContainerPlan {
+        let (order, options) = (self.job.order, &self.job.runner.options);
+        let (component, limits) = (&order.component, &order.component.limits);
+        let label = |name: &str, value: String| (format!("longshore.{name}"), value);
+        let attempt = self.job.attempt;
+        ContainerPlan {
+            name: format!("longshore-{}-{attempt}-{}", order.job, self.unit.row_index),
+            image: image.id.clone(),
+            entrypoint: image.entrypoint.clone(),
+            labels: vec![
+                label("job", order.job.to_string()),
+                label("attempt", attempt.to_string()),
+                label("worker", options.worker.to_string()),
+                label("project", options.project_id.clone()),
+            ],
+            environment: environment(order, self.unit, &options.project_id),
+            data_folder: folder.data(),
+            read_only_inputs: component.read_only_inputs,
+            memory_bytes: limits.memory_bytes,
+            nano_cpus: limits.nano_cpus,
+            pids: i64::try_from(limits.pids).unwrap_or(i64::MAX),
+            tmp_bytes: limits.tmp_bytes,
+            timeout: Some(self.unit.timeout.unwrap_or(limits.timeout)),
+            grace: options.grace,
+            network: match component.network {
+                Network::None => runtime::Network::None,
+                Network::Bridge => runtime::Network::Bridge,
+            },
+            user: options
+                .container_user(component.user)
+                .map(|(uid, gid)| format!("{uid}:{gid}")),
+            read_only_root: component.read_only_root,
+            capabilities: component.capabilities.clone(),
+            output_bytes_max: limits.disk_bytes,
+            output_files_max: options.output_files_max,
+            log_bytes_max: options.log_bytes_max,
+        }
+    }
+
+    /// Runs the container and listens to it until both streams have ended.
+    async fn watch(
+        &self,
+        container: &mut Container,
+        folder: &DataFolder,
+        record: &mut Record<'_>,
+    ) -> Result<(Ended, LastWords), Stop> {
+        self.job.enter(record, Phase::Run).await?;
+        if !record.keep().await? {
+            return Err(failure::fence_lost());
+        }
+        let spool = SpoolWriter::create(&folder.root().join("spool")).await?;
+        let reader = spool.reader().await?;
+        let (limits, scribe, news) = (self.job.runner.options.speech, self.job.scribe, self.job.news);
+        let log_path = leftover::log_path(self.job);
+        let listening = listen(reader, limits, &log_path, scribe, news);
+        let (ended, words) = tokio::join!(container.run(spool, self.job.cancel), listening);
+        let (ended, words) = (ended?, words?);
+        record.note(Phase::Start, ended.start, 0);
+        record.note(Phase::Run, ended.ran, 0);
+        record.note(Phase::Drain, ended.drain, 0);
+        if words.left_out > 0 {
+            let line = format!("{} further messages are only in the complete log", words.left_out);
+            scribe.say(Level::Warning, &line, news).await;
+        }
+        leftover::store_log(self.job, record, self.index).await;
+        Ok((ended, words))
+    }
+
+    /// After a clean exit: collect, upload, commit.
+    async fn publish(
+        &self,
+        proof: &CleanExit,
+        folder: &DataFolder,
+        staged: Staged,
+        record: &mut Record<'_>,
+    ) -> Result<Receipt, Stop> {
+        self.job.enter(record, Phase::Collect).await?;
+        let collected = mapping::collect(&self.unit.output, folder, proof).await?;
+        let component_state = mapping::read_state(folder).await?;
+        record.leave(0);
+        for notice in &collected.notices {
+            self.job.scribe.say(Level::Notice, notice, self.job.news).await;
+        }
+        self.job.enter(record, Phase::Upload).await?;
+        let prepared = self.upload(collected).await?;
+        record.leave(prepared.bytes());
+        if self.job.order.request.mode == RunMode::Debug {
+            prepared.discard(&self.job.runner.blobs).await?;
+            return Ok(Receipt::default());
+        }
+        if let Err(stop) = self.job.enter(record, Phase::Commit).await {
+            prepared.discard(&self.job.runner.blobs).await?;
+            return Err(stop);
+        }
+        let publication = Publication {
+            state: self.next_state(component_state, &staged),
+            processed_tags: mapping::processed_tags(&staged.planned.files),
+            end: self.end_of_job(&prepared),
+        };
+        let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);
+        let receipt = mapping::commit(prepared, publication, catalog, blobs).await?;
+        record.leave(0);
+        record.is_ended = self.next == Next::EndOfJob;
+        Ok(receipt)
+    }
+
+    /// Tables marked `write_always` are published though the component failed. Trouble with them never hides why.
+    async fn publish_despite(&self, exit: &BadExit, folder: &DataFolder, record: &mut Record<'_>) {
+        if self.job.order.request.mode != RunMode::Run || *exit == BadExit::Cancelled {
+            return;
+        }
+        let collected = mapping::collect_despite(&self.unit.output, folder, exit).await;
+        if collected.tables.is_empty() {
+            return;
+        }
+        let published = async {
+            let prepared = self.upload(collected).await?;
+            let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);
+            Ok::<_, Stop>(mapping::commit(prepared, Publication::default(), catalog, blobs).await?)
+        };
+        match published.await {
+            Ok(receipt) => record.document.output = OutputPart::of(&receipt),
+            Err(Stop::Failed(failure)) => {
+                let line = format!(
+                    "tables marked write_always were not published: {}",
+                    failure.message
+                );
+                self.job.scribe.say(Level::Warning, &line, self.job.news).await;
+            }
+            Err(Stop::Cancelled) => {}
+        }
+    }
+
+    async fn upload(&self, collected: Collected) -> Result<Prepared, Stop> {
+        let (job, runner) = (self.job, self.job.runner);
+        let origin = Origin::Attempt(job.order.job, job.attempt);
+        let tags = file_tags(job, self.unit);
+        let progress = job.news.progress();
+        Ok(mapping::upload(
+            collected,
+            origin,
+            &tags,
+            &runner.catalog,
+            &runner.blobs,
+            &progress,
+        )
+        .await?)
+    }
+
+    /// The state after this run; none without a configuration id.
+    fn next_state(&self, component: serde_json::Value, staged: &Staged) -> Option<(StateKey, String)> {
+        let key = resolve::state_key(self.job.order, self.unit)?;
+        let state = staged
+            .planned
+            .state
+            .after(component, &staged.planned.fetches, &staged.planned.files);
+        Some((key, state.render()))
+    }
+
+    /// Goes into the last commit, so that the outputs and the job's end are one.
+    fn end_of_job(&self, prepared: &Prepared) -> Option<JobEnd> {
+        let (tables, files) = prepared.counts();
+        let message = crate::result::published_words(tables, files);
+        (self.next == Next::EndOfJob).then(|| JobEnd {
+            status: JobStatus::Success,
+            code: None,
+            message,
+        })
+    }
+
+    fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {
+        let bytes = staged
+            .tables
+            .iter()
+            .map(|table| table.bytes)
+            .chain(staged.files.iter().map(|file| file.bytes));
+        record.document.add_usage(&Usage {
+            memory_peak_bytes: ended.memory_peak_bytes,
+            memory_limit_bytes: self.job.order.component.limits.memory_bytes,
+            cpu: ended.cpu,
+            input_bytes: bytes.sum(),
+            input_files: (staged.tables.len() + staged.files.len()) as u64,
+            output_bytes: 0,
+            output_files: 0,
+        });
+    }
+}
+
+/// Who made a file, as Keboola's runner tags it.
+fn file_tags(job: &Job<'_>, unit: &Unit) -> Vec<String> {
+    let mut tags = vec![
+        format!("componentId: {}", job.order.request.component),
+        format!("runId: {}", job.order.job),
+    ];
+    tags.extend(
+        job.order
+            .request
+            .configuration
+            .as_ref()
+            .map(|id| format!("configurationId: {id}")),
+    );
+    tags.extend(unit.row.as_ref().map(|row| format!("configurationRowId: {row}")));
+    tags
+}
+
+fn note_inputs(staged: &Staged, record: &mut Record<'_>) {
+    let table = |table: &StagedTable| InputTablePart {
+        id: table.table.to_string(),
+        version: table.version.0,
+        destination: table.destination.clone(),
+        rows: table.rows,
+        bytes: table.bytes,
+    };
+    let file = |file: &StagedFile| FilePart {
+        id: file.id.0,
+        name: file.name.clone(),
+        bytes: file.bytes,
+    };
+    record
+        .document
+        .input
+        .tables
+        .extend(staged.tables.iter().map(table));
+    record.document.input.files.extend(staged.files.iter().map(file));
+}
