@@ -20,7 +20,7 @@ pub use folder::{ListedSpec, LoadError, list_specs, load};
 pub use limits::{Limits, Preset, Presets};
 pub(crate) use limits::{read_limits, read_positive};
 pub use logging::{GelfTransport, LogChannel, Logging, Verbosity, VerbosityMap};
-pub(crate) use quantity::parse_duration;
+pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
 pub use source::{BuildContext, ImageSource, Policy};
 pub(crate) use spec::content_hash;
