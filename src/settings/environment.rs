@@ -22,7 +22,7 @@ const PRESET_TEXT_KEYS: [&str; 4] = ["memory", "disk", "timeout", "tmp"];
 const PRESET_TYPED_KEYS: [&str; 2] = ["cpus", "pids"];
 
 /// A variable of this process.
-pub fn process_environment(name: &str) -> Option<String> {
+pub(crate) fn process_environment(name: &str) -> Option<String> {
     #[expect(
         clippy::disallowed_methods,
         reason = "this is the one reader of the environment"
@@ -84,19 +84,17 @@ fn put(node: &mut Node, path: &[&str], value: Value) {
     let Value::Map(entries) = &mut node.value else {
         return;
     };
-    match entries.iter_mut().find(|entry| entry.key == *key) {
-        Some(entry) => put(&mut entry.node, rest, value),
-        None => {
-            let mut node = Node {
-                place: Place::default(),
-                value: Value::Null,
-            };
-            put(&mut node, rest, value);
-            entries.push(Entry {
-                place: Place::default(),
-                key: (*key).to_owned(),
-                node,
-            });
-        }
+    if let Some(entry) = entries.iter_mut().find(|entry| entry.key == *key) {
+        return put(&mut entry.node, rest, value);
     }
+    let mut node = Node {
+        place: Place::default(),
+        value: Value::Null,
+    };
+    put(&mut node, rest, value);
+    entries.push(Entry {
+        place: Place::default(),
+        key: (*key).to_owned(),
+        node,
+    });
 }

@@ -13,13 +13,13 @@ use crate::component::{
     Complaint, Complaints, Preset, Presets, parse_bytes, parse_duration, read_limits, read_positive,
 };
 
-pub use environment::process_environment;
+pub(crate) use environment::process_environment;
 
 const FILE_NAME: &str = "longshore.yaml";
 
 /// Everything that is set for a project. Folders are absolute or relative to where the process runs.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Settings {
+pub(crate) struct Settings {
     /// The file these came from, if there is one.
     pub file: Option<PathBuf>,
     /// The folder of the file, else the one where Longshore was started.
@@ -49,14 +49,14 @@ pub struct Settings {
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ColumnNames {
+pub(crate) enum ColumnNames {
     Keep,
     Sanitize,
 }
 
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
-pub enum SettingsError {
+pub(crate) enum SettingsError {
     #[error("the project {path} is not a folder", path = .path.display())]
     NoProject { path: PathBuf },
     #[error("cannot read {path}", path = .path.display())]
@@ -68,7 +68,7 @@ pub enum SettingsError {
 impl Settings {
     /// The settings of `project`, or of the nearest folder from `start` upwards that has a `longshore.yaml`, or the
     /// defaults. Blocking.
-    pub fn load(
+    pub(crate) fn load(
         start: &Path,
         project: Option<&Path>,
         environment: impl Fn(&str) -> Option<String>,

@@ -161,5 +161,13 @@ fn all_mistakes_are_told_at_once_whether_of_the_file_or_of_the_environment() {
     let text =
         "sink: true\nevents_max: none\npresets:\n  huge: {}\n  small: {memory: 12}\ncolumn_names: fix\n";
     let environment = [("LONGSHORE_SYNC", "perhaps"), ("LONGSHORE_STOP_GRACE", "10")];
-    insta::assert_snapshot!(said(text, &environment), @"");
+    insta::assert_snapshot!(said(text, &environment), @r#"
+    LONGSHORE_STOP_GRACE: stop_grace: "10" is not a duration: write e.g. 90s, 15m or 2h
+    LONGSHORE_SYNC: sync: expected true or false, found a text
+    longshore.yaml:1:1: sink: unknown key
+    longshore.yaml:2:13: events_max: expected a whole number, found a text
+    longshore.yaml:4:3: presets.huge: unknown key
+    longshore.yaml:5:19: presets.small.memory: "12" is not an amount of bytes: write e.g. 256m, 2g or 512MiB
+    longshore.yaml:6:15: column_names: expected one of keep, sanitize, found "fix"
+    "#);
 }

@@ -87,7 +87,28 @@ fn invalid_table_mappings_are_refused_with_a_remedy() {
          {source: in.c-main.l, limit: -1, file_type: parquet, source_branch_id: 5},
          {destination: x, where_colum: y}, 7",
     );
-    insta::assert_snapshot!(said(&text), @"");
+    insta::assert_snapshot!(said(&text), @r#"
+    config.yaml:2:37: storage.input.tables[0].where_values: `where_column` is missing (name the column to compare)
+    config.yaml:3:84: storage.input.tables[1].where_operator: expected one of eq, ne, gt, ge, lt, le, found "like"
+    config.yaml:4:82: storage.input.tables[2].where_filters[0].values: the operator lt needs exactly one value, found 2
+    config.yaml:4:91: storage.input.tables[2].where_filters[1]: `column` is missing
+    config.yaml:4:91: storage.input.tables[2].where_filters[1]: `values` is missing
+    config.yaml:5:47: storage.input.tables[3].changed_since: "soon" is not a moment: write e.g. 2024-05-01, 2024-05-01T10:00:00Z, -2 days, 3 hours ago or yesterday
+    config.yaml:6:64: storage.input.tables[4].days: `days` and `changed_since` exclude each other (keep `changed_since`)
+    config.yaml:7:41: storage.input.tables[5].columns: the column a is there twice
+    config.yaml:7:41: storage.input.tables[5].columns: a column name is empty
+    config.yaml:8:63: storage.input.tables[6].column_types: has no entry for a of `columns`
+    config.yaml:8:63: storage.input.tables[6].column_types: names c, which `columns` does not
+    config.yaml:9:45: storage.input.tables[7].destination: an absolute path is not allowed
+    config.yaml:10:86: storage.input.tables[9].destination: the destination one is already taken by storage.input.tables[8].destination (give it another `destination`)
+    config.yaml:11:45: storage.input.tables[10].destination: the destination one/two does not fit beside one of storage.input.tables[8].destination (give it another `destination`)
+    config.yaml:12:39: storage.input.tables[11].limit: expected a whole number, found the number -1
+    config.yaml:12:54: storage.input.tables[11].file_type: only csv is supported
+    config.yaml:12:81: storage.input.tables[11].source_branch_id: reading from another branch is not supported
+    config.yaml:13:10: storage.input.tables[12]: `source` is missing
+    config.yaml:13:27: storage.input.tables[12].where_colum: unknown key (did you mean where_column?)
+    config.yaml:13:44: storage.input.tables[13]: expected a mapping, found the number 7
+    "#);
 }
 
 #[test]
@@ -132,5 +153,14 @@ fn invalid_file_mappings_are_refused_with_a_remedy() {
         "{}, {query: 'name: x'}, {tags: [a], source: {tags: []}}, {tags: [a], file_ids: [1]},
          {tags: [a], overwrite: false, limit: 0}, {source: {tags: [{match: include}, {name: a, match: maybe}]}}",
     );
-    insta::assert_snapshot!(said(&text), @"");
+    insta::assert_snapshot!(said(&text), @r#"
+    config.yaml:2:1: storage.input.files[0]: no files are selected (give `tags`, `source.tags` or `file_ids`)
+    config.yaml:2:13: storage.input.files[1].query: `query` is not supported (select the files with `tags` or `source.tags`)
+    config.yaml:2:45: storage.input.files[2].source: `tags` and `source.tags` exclude each other
+    config.yaml:2:65: storage.input.files[3].tags: does not go with `file_ids` (see storage.input.files[3].file_ids)
+    config.yaml:3:33: storage.input.files[4].overwrite: `overwrite: false` has no meaning: the folder is new in every run
+    config.yaml:3:47: storage.input.files[4].limit: must be at least 1
+    config.yaml:3:68: storage.input.files[5].source.tags[0]: `name` is missing
+    config.yaml:3:103: storage.input.files[5].source.tags[1].match: expected one of include, exclude, found "maybe"
+    "#);
 }

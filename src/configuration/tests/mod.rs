@@ -132,7 +132,13 @@ storage:
         incremental: sometimes
 ";
     let (units, said) = read(text);
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r#"
+    config.yaml:5:17: storage.input.tables[0].source: "orders" is not a table id: expected three parts `stage.bucket.name`, e.g. in.c-main.orders
+    config.yaml:7:23: storage.input.tables[1].where_column: `where_values` is missing (list the values to compare with)
+    config.yaml:9:22: storage.input.tables[2].destination: the path must not have empty parts, `.` or `..`
+    config.yaml:11:5: storage.output.tabels: unknown key (did you mean tables?)
+    config.yaml:15:22: storage.output.tables[0].incremental: expected true or false, found a text
+    "#);
     // What is right is kept, so that the catalog can be asked about it.
     assert_eq!(units[0].input.tables.len(), 2);
     assert_eq!(
@@ -154,7 +160,19 @@ runtime: {use_file_storage_only: true, process_timeout: 0, on_error: sometimes}
 parameter: {}
 storage: {inputs: {}}
 ";
-    insta::assert_snapshot!(said(text), @"");
+    insta::assert_snapshot!(said(text), @r#"
+    config.yaml:7:70: runtime.on_error: expected one of stop, continue, found "sometimes"
+    config.yaml:1:21: processors.after: processors are not supported yet
+    config.yaml:2:15: variables_id: variables are not supported yet (write the values themselves)
+    config.yaml:3:17: shared_code_id: shared code is not supported yet (write the code itself)
+    config.yaml:4:12: artifacts: artifacts are not supported yet
+    config.yaml:5:33: authorization.oauth_api.id: there is no OAuth service to ask (write `oauth_api.credentials` into the configuration)
+    config.yaml:6:9: action: a job always runs the action `run`
+    config.yaml:7:34: runtime.use_file_storage_only: publishing tables as files is not supported
+    config.yaml:7:57: runtime.process_timeout: must be at least 1
+    config.yaml:8:1: parameter: unknown key (did you mean parameters?)
+    config.yaml:9:11: storage.inputs: unknown key (did you mean input?)
+    "#);
 }
 
 #[test]
@@ -176,7 +194,15 @@ fn a_secret_of_the_component_is_refused_without_repeating_it() {
     );
     assert_eq!(
         said,
-        "config.yaml:1:35: parameters.#b.c: a secret of the component cannot be used in a configuration"
+        "config.yaml:1:37: parameters.#b.c: a secret of the component cannot be used in a configuration"
+    );
+}
+
+#[test]
+fn a_value_that_only_keboola_can_decrypt_is_refused_without_repeating_it() {
+    assert_eq!(
+        said("parameters: {'#a': 'KBC::ProjectSecure::eJwBYg', b: 'KBC::ProjectSecure::x'}"),
+        "config.yaml:1:20: parameters.#a: is encrypted for Keboola and cannot be read here (write the value itself)"
     );
 }
 

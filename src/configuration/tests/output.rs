@@ -101,12 +101,28 @@ fn invalid_output_mappings_are_refused_with_a_remedy() {
          {source: c, delimiter: ';;', enclosure: ''}, {source: d, delimiter: ',', enclosure: ','},
          {source: e, primary_key: [id], columns: [a, b]},
          {source: f, delete_where_column: x}, {source: g, delete_where: [{}]},
-         {source: h, delete_where: [{where_filters: [{column: a, values_from_storage: {}}]}]},
+         {source: h, delete_where: [{where_filters: [{column: a, values_from_storage: {x: y}}]}]},
          {source: i, schema: [{name: a}], columns: [a]}, {source: j, unload_strategy: direct-grant},
          {source: k, destination: out.c-main.k}, {source: k, destination: out.c-main.k},
          {source: k, destination: out.c-main.other}",
     );
-    insta::assert_snapshot!(said(&text), @"");
+    insta::assert_snapshot!(said(&text), @r#"
+    config.yaml:2:1: storage.output.tables[0]: `source` is missing
+    config.yaml:2:39: storage.output.tables[1].source: the path must not have empty parts, `.` or `..`
+    config.yaml:2:55: storage.output.tables[2].source: a name of a file directly in the folder is expected, without `/`
+    config.yaml:2:72: storage.output.tables[3].source: a name must not end in `.manifest`: that is where the description goes
+    config.yaml:3:35: storage.output.tables[4].destination: "sums" is not a table id: expected three parts `stage.bucket.name`, e.g. in.c-main.orders
+    config.yaml:4:33: storage.output.tables[5].delimiter: expected one ASCII character, not a line end
+    config.yaml:4:50: storage.output.tables[5].enclosure: expected one ASCII character, not a line end
+    config.yaml:4:94: storage.output.tables[6].enclosure: delimiter and enclosure are the same character
+    config.yaml:5:35: storage.output.tables[7].primary_key: id is none of `columns`
+    config.yaml:6:43: storage.output.tables[8].delete_where_column: `delete_where_values` is missing
+    config.yaml:6:74: storage.output.tables[9].delete_where[0]: would delete every row (give `where_filters`, `changed_since` or `changed_until`)
+    config.yaml:7:87: storage.output.tables[10].delete_where[0].where_filters[0].values_from_storage: is not supported (list the values in `values`)
+    config.yaml:8:30: storage.output.tables[11].schema: `schema` excludes `columns` and `primary_key`
+    config.yaml:8:87: storage.output.tables[12].unload_strategy: `unload_strategy` is not supported: there is no workspace to unload
+    config.yaml:9:50: storage.output.tables[14]: k is mapped to the same destination twice
+    "#);
 }
 
 #[test]
@@ -128,7 +144,11 @@ fn files_are_kept_with_their_tags() {
         units[0].output.files[..2],
         [file("a.bin", options), file("b", FileOptions::default())]
     );
-    insta::assert_snapshot!(said, @"");
+    insta::assert_snapshot!(said, @r"
+    config.yaml:2:12: storage.output.files[2]: b is mapped twice
+    config.yaml:2:34: storage.output.files[3].source: a name of a file directly in the folder is expected, without `/`
+    config.yaml:2:65: storage.output.files[4].is_public: expected true or false, found the number 1
+    ");
 }
 
 #[test]
@@ -187,7 +207,16 @@ fn a_wrong_manifest_tells_all_its_mistakes() {
         manifest_file_options("{", "c.manifest").unwrap_err().to_string(),
         manifest_table_options("", "d.manifest").unwrap_err().to_string(),
     ];
-    insta::assert_snapshot!(said.join("\n"), @"");
+    insta::assert_snapshot!(said.join("\n"), @r"
+    a.manifest:2:17: incremental: expected true or false, found a text
+    a.manifest:3:2: primary_keys: unknown key (did you mean primary_key?)
+    a.manifest:4:13: schema[0]: `name` is missing
+    a.manifest:4:14: schema[0].nam: unknown key (did you mean name?)
+    b.manifest:1:10: tags: expected a list, found a text
+    b.manifest:1:15: is_publik: unknown key (did you mean is_public?)
+    c.manifest:1:1: this is not JSON: EOF while parsing an object
+    d.manifest:1:1: expected a mapping, found nothing
+    ");
     assert_eq!(
         manifest_file_options("{\"tags\": [\"a\"], \"is_encrypted\": true}", "b.manifest").unwrap(),
         FileOptions {

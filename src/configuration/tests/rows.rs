@@ -41,7 +41,12 @@ fn a_row_is_merged_over_the_root_and_a_disabled_one_is_left_out() {
 
 #[test]
 fn a_mistake_of_the_root_is_told_once_and_one_of_a_row_with_its_own_place() {
-    insta::assert_snapshot!(read(ROWS).1, @"");
+    insta::assert_snapshot!(read(ROWS).1, @r#"
+    config.yaml:6:18: storage.input.tables[1].source: "bad" is not a table id: expected three parts `stage.bucket.name`, e.g. in.c-main.orders
+    config.yaml:17:42: rows[2].configuration.storage.input.tables[0].limit: expected a whole number, found a text
+    config.yaml:17:80: rows[2].configuration.storage.output.tables[0]: `source` is missing
+    config.yaml:17:94: rows[2].configuration.storage.output.tables[0].destination: "x" is not a table id: expected three parts `stage.bucket.name`, e.g. in.c-main.orders
+    "#);
 }
 
 #[test]
@@ -57,7 +62,13 @@ fn a_path_is_located_in_the_row_or_else_in_the_root() {
 
 #[test]
 fn rows_have_ids_of_their_own() {
-    insta::assert_snapshot!(said("rows: [{}, {id: a}, {id: a, configuration: 5}, {id: 'a b', disabled: true}]\n"), @"");
+    insta::assert_snapshot!(said("rows: [{}, {id: a}, {id: a, configuration: 5}, {id: 'a b', disabled: true}]\n"), @r#"
+    config.yaml:1:8: rows[0]: `id` is missing
+    config.yaml:1:26: rows[2].id: the row id a is there twice
+    config.yaml:1:44: rows[2].configuration: expected a mapping, found the number 5
+    config.yaml:1:53: rows[3].id: "a b" is not a row id: use 1 to 200 of A-Z, a-z, 0-9, `.`, `_` and `-`
+    config.yaml:1:60: rows[3].disabled: unknown key (did you mean is_disabled?)
+    "#);
 }
 
 #[test]
