@@ -252,7 +252,6 @@ fn check_secrets(item: &Item<'_>, component: &Component) {
 
 fn check_secrets_below(item: &Item<'_>, is_secret: bool, of_component: &[String]) {
     match &item.node.value {
-        Tree::Null | Tree::Bool(_) | Tree::Number(_) => {}
         Tree::Text(text) if is_secret && of_component.contains(text) => {
             item.complain("a secret of the component cannot be used in a configuration");
         }
@@ -262,12 +261,11 @@ fn check_secrets_below(item: &Item<'_>, is_secret: bool, of_component: &[String]
                 "write the value itself",
             );
         }
-        Tree::Text(_) => {}
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Text(_) => {}
         Tree::List(_) => {
-            let items = item.items();
-            items
-                .iter()
-                .for_each(|item| check_secrets_below(item, is_secret, of_component));
+            for item in item.items() {
+                check_secrets_below(&item, is_secret, of_component);
+            }
         }
         Tree::Map(_) => {
             for (key, item) in item.entries() {
