@@ -50,6 +50,16 @@ pub(super) async fn store_log(job: &Job<'_>, record: &mut Record<'_>, units_done
     }
 }
 
+/// The log's own file is not needed once the job has ended.
+pub(super) async fn remove_log(job: &Job<'_>) {
+    match tokio::fs::remove_file(log_path(job)).await {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            tracing::warn!(error = %error, "the log's file was not removed");
+        }
+        Ok(()) | Err(_) => {}
+    }
+}
+
 /// Keeps what somebody will want to look at: the staged inputs where only they were asked for, the outputs of a run
 /// that failed. Returns what to say about it.
 pub(super) async fn keep(unit: &UnitRun<'_>, folder: &DataFolder, is_success: bool) -> Option<String> {

@@ -68,6 +68,7 @@ pub(crate) async fn run(
             during: record.phase(),
         },
     };
+    leftover::remove_log(&job).await;
     record.settle(&outcome).await?;
     Ok(record.into_document())
 }
