@@ -165,3 +165,66 @@ fn bind(mount: BindMount) -> Mount {
 fn path_text(path: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn the_fixed_part_of_every_container_is_hardened() {
+        let body = create_body(NewContainer {
+            name: "x",
+            image: "sha256:1",
+            labels: &[],
+            environment: &[("A".into(), "b=c".into())],
+            mounts: Vec::new(),
+            memory_bytes: 1000,
+            nano_cpus: 5,
+            pids: 7,
+            tmp_bytes: 9,
+            network: ContainerNetwork::Disabled,
+            user: None,
+            read_only_root: false,
+            capabilities: &[],
+            cgroup_parent: None,
+        });
+        let expected = json!({
+            "Image": "sha256:1",
+            "Env": ["A=b=c"],
+            "Labels": {},
+            "NetworkDisabled": true,
+            "Tty": false,
+            "OpenStdin": false,
+            "Healthcheck": {"Test": ["NONE"]},
+            "HostConfig": {
+                "Memory": 1000,
+                "MemorySwap": 1000,
+                "NanoCpus": 5,
+                "PidsLimit": 7,
+                "ShmSize": 67_108_864,
+                "OomScoreAdj": 500,
+                "Ulimits": [
+                    {"Name": "nofile", "Soft": 16384, "Hard": 16384},
+                    {"Name": "core", "Soft": 0, "Hard": 0},
+                ],
+                "Init": true,
+                "AutoRemove": false,
+                "RestartPolicy": {"Name": "no"},
+                "Privileged": false,
+                "CapDrop": ["ALL"],
+                "SecurityOpt": ["no-new-privileges"],
+                "IpcMode": "private",
+                "ReadonlyRootfs": false,
+                "Mounts": [],
+                "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=9"},
+                "LogConfig": {
+                    "Type": "json-file",
+                    "Config": {"max-size": "1000t", "max-file": "1", "compress": "false", "mode": "blocking"},
+                },
+            },
+        });
+        assert_eq!(serde_json::to_value(body).unwrap(), expected);
+    }
+}

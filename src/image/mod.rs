@@ -5,6 +5,8 @@
 mod ensure;
 mod error;
 mod reference;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use crate::engine::PullProgress;
 pub(crate) use ensure::{ImageOrigin, ImagePolicy, ResolvedImage, ensure};

@@ -75,15 +75,13 @@ impl Follower {
                 break;
             }
         }
-        let complete = match self.has_everything().await {
-            Ok(true) => true,
+        let mut complete = self.has_everything().await.unwrap_or(false);
+        if !complete {
             // The stream ended early. What lies in the file is read once more, past what we have.
-            Ok(false) | Err(_) => {
-                let frames = self.engine.read_log(&self.id);
-                self.copy(frames, &ended).await?;
-                self.has_everything().await.unwrap_or(false)
-            }
-        };
+            let frames = self.engine.read_log(&self.id);
+            self.copy(frames, &ended).await?;
+            complete = self.has_everything().await.unwrap_or(false);
+        }
         Ok(self.finish(complete))
     }
 

@@ -13,6 +13,7 @@ use crate::job::BadExit;
 /// Deeper than any output may be; also bounds the open handles of a walk.
 const DEPTH_MAX: usize = 64;
 const BLOCK_BYTES: u64 = 512;
+const OUT: &str = "out";
 
 /// The limits on `out/`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,14 +29,12 @@ struct Tally {
     files: u64,
 }
 
-/// The first limit that is exceeded, or nothing. Stops counting there, so that a million files cost no more than
-/// the limit. A missing folder is an empty one. Blocks.
-pub(super) fn exceeded(out: &Path, limits: OutputLimits) -> io::Result<Option<BadExit>> {
+/// The first limit that is exceeded by the folder `out` of this data folder, or nothing. Stops counting there, so that
+/// a million files cost no more than the limit. Blocks.
+pub(super) fn exceeded(data_folder: &Path, limits: OutputLimits) -> io::Result<Option<BadExit>> {
     let mut tally = Tally::default();
-    let root = match Dir::open_ambient_dir(out, ambient_authority()) {
-        Ok(root) => root,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(error),
+    let Some(root) = open_out(data_folder)? else {
+        return Ok(None);
     };
     let mut open: Vec<ReadDir> = vec![root.entries()?];
     while let Some(entries) = open.last_mut() {
@@ -74,6 +73,24 @@ pub(super) fn exceeded(out: &Path, limits: OutputLimits) -> io::Result<Option<Ba
     Ok(None)
 }
 
+/// A component may remove `out`, close it or put something else in its place: then there is nothing to measure, and the
+/// checks at collect will say so.
+fn open_out(data_folder: &Path) -> io::Result<Option<Dir>> {
+    let data = Dir::open_ambient_dir(data_folder, ambient_authority())?;
+    let opened = data.symlink_metadata(OUT).and_then(|metadata| {
+        if metadata.is_dir() {
+            data.open_dir(OUT).map(Some)
+        } else {
+            Ok(None)
+        }
+    });
+    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign, open enum")]
+    opened.or_else(|error| match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Ok(None),
+        _ => Err(error),
+    })
+}
+
 impl Tally {
     fn excess(&self, limits: OutputLimits) -> Option<BadExit> {
         // A sparse giant has few blocks, many small files have more blocks than bytes: the larger one counts.
@@ -95,19 +112,28 @@ mod tests {
         files_max: 10,
     };
 
+    fn data_folder() -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join(OUT)).unwrap();
+        folder
+    }
+
     #[test]
     fn a_missing_and_a_small_folder_are_within_limits() {
-        let folder = tempfile::tempdir().unwrap();
-        assert_eq!(exceeded(&folder.path().join("none"), LIMITS).unwrap(), None);
-        fs::create_dir_all(folder.path().join("tables/x.csv")).unwrap();
-        fs::write(folder.path().join("tables/x.csv/part"), [0; 5000]).unwrap();
+        let folder = data_folder();
+        assert_eq!(
+            exceeded(tempfile::tempdir().unwrap().path(), LIMITS).unwrap(),
+            None
+        );
+        fs::create_dir_all(folder.path().join(OUT).join("tables/x.csv")).unwrap();
+        fs::write(folder.path().join(OUT).join("tables/x.csv/part"), [0; 5000]).unwrap();
         assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), None);
     }
 
     #[test]
     fn a_sparse_giant_counts_by_its_apparent_size() {
-        let folder = tempfile::tempdir().unwrap();
-        fs::File::create(folder.path().join("giant"))
+        let folder = data_folder();
+        fs::File::create(folder.path().join(OUT).join("giant"))
             .unwrap()
             .set_len(1 << 30)
             .unwrap();
@@ -121,9 +147,9 @@ mod tests {
 
     #[test]
     fn many_small_files_exceed_the_count() {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = data_folder();
         for number in 0..20 {
-            fs::write(folder.path().join(number.to_string()), "").unwrap();
+            fs::write(folder.path().join(OUT).join(number.to_string()), "").unwrap();
         }
         let expected = BadExit::SizeLimit {
             what: "file count",
@@ -135,19 +161,28 @@ mod tests {
 
     #[test]
     fn symlinks_are_neither_followed_nor_weighed_by_their_target() {
+        let folder = data_folder();
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("big"), vec![1; 2 << 20]).unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join(OUT).join("away")).unwrap();
+        std::os::unix::fs::symlink(outside.path().join("big"), folder.path().join(OUT).join("big")).unwrap();
+        std::os::unix::fs::symlink(".", folder.path().join(OUT).join("loop")).unwrap();
+        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), None);
+    }
+
+    #[test]
+    fn an_out_folder_that_leads_elsewhere_is_not_followed() {
         let folder = tempfile::tempdir().unwrap();
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("big"), vec![1; 2 << 20]).unwrap();
-        std::os::unix::fs::symlink(outside.path(), folder.path().join("away")).unwrap();
-        std::os::unix::fs::symlink(outside.path().join("big"), folder.path().join("big")).unwrap();
-        std::os::unix::fs::symlink(".", folder.path().join("loop")).unwrap();
+        std::os::unix::fs::symlink(outside.path(), folder.path().join(OUT)).unwrap();
         assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), None);
     }
 
     #[test]
     fn a_bottomless_folder_is_an_excess() {
-        let folder = tempfile::tempdir().unwrap();
-        let deep = folder.path().join(["d"; 80].join("/"));
+        let folder = data_folder();
+        let deep = folder.path().join(OUT).join(["d"; 80].join("/"));
         fs::create_dir_all(deep).unwrap();
         let limits = OutputLimits {
             files_max: 1000,

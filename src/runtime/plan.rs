@@ -71,10 +71,6 @@ impl fmt::Debug for ContainerPlan {
 }
 
 impl ContainerPlan {
-    pub(super) fn out_folder(&self) -> PathBuf {
-        self.data_folder.join("out")
-    }
-
     /// The engine's view of the plan.
     pub(super) fn new_container<'a>(
         &'a self,

@@ -103,8 +103,8 @@ impl<'a> Supervisor<'a> {
             bytes_max: plan.output_bytes_max,
             files_max: plan.output_files_max,
         };
-        let out = plan.out_folder();
-        tasks.spawn(async move { TaskEnd::Output(watch_output(out, limits).await) });
+        let data_folder = plan.data_folder.clone();
+        tasks.spawn(async move { TaskEnd::Output(watch_output(data_folder, limits).await) });
         let state = State::Running {
             time_up: plan.timeout.map(|timeout| started + timeout),
         };
@@ -246,7 +246,7 @@ impl<'a> Supervisor<'a> {
             }),
             Some(Ok(TaskEnd::Output(Ok(excess)))) => Stop::Exit(excess),
             Some(Ok(TaskEnd::Output(Err(source)))) => Stop::Trouble(RuntimeError::Measure {
-                path: self.plan.out_folder(),
+                path: self.plan.data_folder.clone(),
                 source,
             }),
             Some(Err(source)) => Stop::Trouble(RuntimeError::TaskLost {
@@ -312,7 +312,7 @@ impl<'a> Supervisor<'a> {
                 Some(Ok(TaskEnd::Output(Ok(excess)))) => late = Some(excess),
                 Some(Ok(TaskEnd::Output(Err(source)))) => {
                     return Err(RuntimeError::Measure {
-                        path: self.plan.out_folder(),
+                        path: self.plan.data_folder.clone(),
                         source,
                     });
                 }
@@ -361,27 +361,27 @@ impl<'a> Supervisor<'a> {
             bytes_max: self.plan.output_bytes_max,
             files_max: self.plan.output_files_max,
         };
-        measure_once(self.plan.out_folder(), limits)
+        measure_once(self.plan.data_folder.clone(), limits)
             .await
             .map_err(|source| RuntimeError::Measure {
-                path: self.plan.out_folder(),
+                path: self.plan.data_folder.clone(),
                 source,
             })
     }
 }
 
 /// Measures until a limit is exceeded. Ends only then, or with trouble.
-async fn watch_output(out: PathBuf, limits: OutputLimits) -> io::Result<BadExit> {
+async fn watch_output(data_folder: PathBuf, limits: OutputLimits) -> io::Result<BadExit> {
     loop {
         sleep(MEASURE_PAUSE).await;
-        if let Some(excess) = measure_once(out.clone(), limits).await? {
+        if let Some(excess) = measure_once(data_folder.clone(), limits).await? {
             return Ok(excess);
         }
     }
 }
 
-async fn measure_once(out: PathBuf, limits: OutputLimits) -> io::Result<Option<BadExit>> {
-    tokio::task::spawn_blocking(move || measure::exceeded(&out, limits))
+async fn measure_once(data_folder: PathBuf, limits: OutputLimits) -> io::Result<Option<BadExit>> {
+    tokio::task::spawn_blocking(move || measure::exceeded(&data_folder, limits))
         .await
         .map_err(io::Error::other)?
 }
