@@ -6,7 +6,7 @@ use sqlx::AnyConnection;
 use crate::blob::BlobKey;
 use crate::job::{LoadKind, TableReceipt, VersionNumber};
 
-use super::commit::{Moment, next_number};
+use super::commit::{Moment, next_numbers};
 use super::error::doing;
 use super::rows::{
     bitmap, blob_key, count, integer, names, optional_integer, stored_bitmap, stored_count, stored_names,
@@ -57,8 +57,9 @@ pub(super) async fn publish(
             delete_rows(connection, load, before.table, head, version).await?
         }
     };
-    for slice in &load.slices {
-        insert_slice(connection, load, slice, before.table, version, moment).await?;
+    let first_slice = next_numbers(connection, "slice", load.slices.len()).await?;
+    for (id, slice) in (first_slice..).zip(&load.slices) {
+        insert_slice(connection, load, slice, id, before.table, version, moment).await?;
     }
     let rows_loaded = load
         .slices
@@ -127,7 +128,7 @@ async fn find_or_make(
             head,
         });
     }
-    let table = next_number(connection, "table").await?;
+    let table = next_numbers(connection, "table", 1).await?;
     sqlx::query("INSERT INTO tables (id, name, last_version, first_created) VALUES ($1, $2, 0, $3)")
         .bind(table)
         .bind(load.table.as_str())
@@ -320,12 +321,12 @@ async fn insert_slice(
     connection: &mut AnyConnection,
     load: &TableLoad,
     slice: &NewSlice,
+    id: i64,
     table: i64,
     version: i64,
     moment: Moment,
 ) -> Result<(), CatalogError> {
     check_deletion(load, &slice.blob, slice.rows, &slice.deleted)?;
-    let id = next_number(connection, "slice").await?;
     sqlx::query(
         "INSERT INTO slices (id, table_id, added_version, removed_version, blob, key_index, columns, row_count,
                              byte_count, checksum, imported)

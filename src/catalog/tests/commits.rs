@@ -159,8 +159,8 @@ async fn a_fault_in_the_last_statement_of_a_commit_leaves_nothing() {
 #[tokio::test]
 async fn a_commit_that_is_dropped_at_any_point_leaves_all_or_nothing() {
     let house = house().await;
-    let mut finished_at = None;
-    for polls in 1..2_000 {
+    let (mut cut, mut finished) = (0, 0);
+    for polls in 1.. {
         let version = house
             .catalog
             .table(&orders(), At::Head)
@@ -194,17 +194,21 @@ async fn a_commit_that_is_dropped_at_any_point_leaves_all_or_nothing() {
             versions[0] == version || versions[0] == Some(next),
             "{versions:?} after {version:?}"
         );
-        if let Some(result) = done {
-            result.unwrap();
-            assert_eq!(versions[0], Some(next));
-            finished_at = Some(polls);
+        match done {
+            None => cut += 1,
+            // The commit before was cut after the database had been told, and has become visible only now.
+            Some(Err(CommitError::HeadMoved { .. })) => {}
+            Some(result) => {
+                result.unwrap();
+                assert_eq!(versions[0], Some(next));
+                finished += 1;
+            }
+        }
+        if finished == 3 {
             break;
         }
     }
-    assert!(
-        finished_at.is_some_and(|polls| polls > 10),
-        "the commit was never cut: {finished_at:?}"
-    );
+    assert!(cut > 0, "no commit was ever cut");
 }
 
 #[tokio::test]
