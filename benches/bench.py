@@ -40,17 +40,17 @@ def say(text):
     print(text, file=sys.stderr, flush=True)
 
 
-def generate(bytes_wanted, quoted):
+def generate(megabytes, quoted):
     """The data set and its delta, made once for each size."""
     folder = FOLDER / "data"
     folder.mkdir(parents=True, exist_ok=True)
-    path = folder / f"{bytes_wanted}-{quoted}.csv"
+    path = folder / f"{megabytes}-{quoted}.csv"
     if not path.exists():
         say(f"… generate {path.relative_to(ROOT)}")
         unfinished = path.with_suffix(".unfinished")
         generator = [sys.executable, str(ROOT / "benches" / "generate_table.py")]
-        options = ["--bytes", str(bytes_wanted), "--quoted", quoted, "--seed", "1", str(unfinished)]
-        subprocess.run([*generator, *options], check=True)
+        options = ["--megabytes", str(megabytes), *(["--quoted"] if quoted == "all" else [])]
+        subprocess.run([*generator, str(unfinished), *options], check=True, stdout=sys.stderr)
         unfinished.rename(path)
     with open(path, newline="", encoding="utf-8") as file:
         reader = csv.reader(file)
@@ -80,7 +80,7 @@ def make_project(data, binary):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--bytes", type=int, default=1_000_000_000, help="size of the table (default: %(default)s)")
+    parser.add_argument("--megabytes", type=int, default=1000, help="size of the table (default: %(default)s)")
     parser.add_argument("--quoted", choices=["all", "minimal"], default="all")
     parser.add_argument("--runs", type=int, default=5, help="rounds that count (default: %(default)s)")
     parser.add_argument("--only", default="", help="regular expression: names of the cases to run")
@@ -89,7 +89,7 @@ def main():
     options = parser.parse_args()
 
     started = time.monotonic()
-    data = generate(options.bytes, options.quoted)
+    data = generate(options.megabytes, options.quoted)
     try:
         program = make_project(data, options.binary)
     except Failed as failure:
@@ -101,7 +101,7 @@ def main():
         run_case(case, options.runs, say)
     program.remove()
 
-    command = f"make bench BYTES={options.bytes} QUOTED={options.quoted} RUNS={options.runs}"
+    command = f"make bench MEGABYTES={options.megabytes} QUOTED={options.quoted} RUNS={options.runs}"
     command += f" ONLY={options.only!r}" if options.only else ""
     text = report.document(cases, data, options.runs, command, peers.duckdb_value("SELECT version()"))
     print(text)

@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Measures against the peers with the release build. BYTES (size of the data, default 1 GB), QUOTED (all or
+# Measures against the peers with the release build. MEGABYTES (of data, default 1000), QUOTED (all or
 # minimal), RUNS (per contender), ONLY (a regular expression on case names), WRITE=1 (docs/benchmarks.md).
 source "$(dirname "$0")/prelude.sh"
 
@@ -18,7 +18,7 @@ if ! "$venv/bin/python" -c 'import duckdb' 2>/dev/null; then
 fi
 
 options=()
-[ -z "${BYTES-}" ] || options+=(--bytes "$BYTES")
+[ -z "${MEGABYTES-}" ] || options+=(--megabytes "$MEGABYTES")
 [ -z "${QUOTED-}" ] || options+=(--quoted "$QUOTED")
 [ -z "${RUNS-}" ] || options+=(--runs "$RUNS")
 [ -z "${ONLY-}" ] || options+=(--only "$ONLY")
