@@ -14,7 +14,7 @@ const SCRATCH: &str = ".scratch";
 
 /// Blobs as files below one directory.
 #[derive(Debug, Clone)]
-pub struct DirectoryStore {
+pub(crate) struct DirectoryStore {
     root: PathBuf,
     /// Whether a put is on disk before it returns.
     pub(super) sync: bool,
@@ -123,14 +123,13 @@ impl DirectoryStore {
 /// Whether a hard link cannot be made here at all, so that a copy must do: another file system, too many links, a file
 /// system without links, or a kernel that protects files of other owners.
 fn link_is_impossible(error: &io::Error) -> bool {
-    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign, open enum")]
-    match error.kind() {
+    matches!(
+        error.kind(),
         io::ErrorKind::CrossesDevices
-        | io::ErrorKind::TooManyLinks
-        | io::ErrorKind::PermissionDenied
-        | io::ErrorKind::Unsupported => true,
-        _ => false,
-    }
+            | io::ErrorKind::TooManyLinks
+            | io::ErrorKind::PermissionDenied
+            | io::ErrorKind::Unsupported
+    )
 }
 
 fn missing_or(key: &BlobKey, action: &'static str, path: &Path, source: io::Error) -> BlobError {

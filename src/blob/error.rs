@@ -7,7 +7,7 @@ use super::BlobKey;
 
 /// Why a blob could not be stored, read or removed.
 #[derive(Debug, thiserror::Error)]
-pub enum BlobError {
+pub(crate) enum BlobError {
     #[error(
         "{text:?} is not a blob key: expected parts of A-Z, a-z, 0-9, `.`, `_` and `-` between slashes, none beginning with a dot"
     )]
@@ -36,7 +36,7 @@ pub enum BlobError {
 
 impl BlobError {
     /// Whether the store's (or the receiver's) file system or quota is full: the operator must act.
-    pub fn is_disk_full(&self) -> bool {
+    pub(crate) fn is_disk_full(&self) -> bool {
         match self {
             Self::Io { source, .. } => {
                 matches!(

@@ -8,7 +8,7 @@ use super::BlobError;
 ///
 /// The dot rule covers `.` and `..` and keeps the names a store needs for itself (`.scratch`) out of reach.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct BlobKey(String);
+pub(crate) struct BlobKey(String);
 
 /// What S3 takes at most.
 const KEY_BYTES_MAX: usize = 1024;
@@ -16,7 +16,7 @@ const KEY_BYTES_MAX: usize = 1024;
 const PART_BYTES_MAX: usize = 255;
 
 impl BlobKey {
-    pub fn parse(text: impl Into<String>) -> Result<Self, BlobError> {
+    pub(crate) fn parse(text: impl Into<String>) -> Result<Self, BlobError> {
         let text = text.into();
         let legal = text.len() <= KEY_BYTES_MAX && text.split('/').all(is_legal_part);
         if legal {
@@ -26,7 +26,7 @@ impl BlobKey {
         }
     }
 
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 }

@@ -14,13 +14,13 @@ use std::path::Path;
 
 use jiff::Timestamp;
 
-pub use directory::DirectoryStore;
-pub use error::BlobError;
-pub use key::BlobKey;
+pub(crate) use directory::DirectoryStore;
+pub(crate) use error::BlobError;
+pub(crate) use key::BlobKey;
 
 /// One stored blob as [`BlobStore::list`] finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct BlobInfo {
+pub(crate) struct BlobInfo {
     pub key: BlobKey,
     pub bytes: u64,
     pub modified: Timestamp,
@@ -28,7 +28,7 @@ pub struct BlobInfo {
 
 /// What becomes of the file that is put.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Source {
+pub(crate) enum Source {
     /// It may be renamed into the store (copied where it lies on another file system or has other names).
     Move,
     Copy,
@@ -36,7 +36,7 @@ pub enum Source {
 
 /// How a blob reaches a path.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Delivery {
+pub(crate) enum Delivery {
     /// A hard link where possible: the receiver must not be able to write to it.
     Link,
     /// Its own bytes (kernel copy).
@@ -45,21 +45,26 @@ pub enum Delivery {
 
 /// Where blobs lie.
 #[derive(Debug, Clone)]
-pub enum BlobStore {
+pub(crate) enum BlobStore {
     Directory(DirectoryStore),
 }
 
 impl BlobStore {
     /// A store in the directory `root`, which is made when it is not there. With `sync` a put returns only when the
     /// blob is on disk. Touches the file system: call it from a blocking thread or at start-up.
-    pub fn directory(root: &Path, sync: bool) -> Result<Self, BlobError> {
+    pub(crate) fn directory(root: &Path, sync: bool) -> Result<Self, BlobError> {
         Ok(Self::Directory(DirectoryStore::open(root, sync)?))
     }
 
     /// Stores a file under a fresh key; visible whole or not at all. Returns its bytes.
     ///
     /// The path may be what a container left behind: anything but a plain file is refused, links are not followed.
-    pub async fn put_file(&self, key: &BlobKey, path: &Path, source: Source) -> Result<u64, BlobError> {
+    pub(crate) async fn put_file(
+        &self,
+        key: &BlobKey,
+        path: &Path,
+        source: Source,
+    ) -> Result<u64, BlobError> {
         match self {
             Self::Directory(store) => {
                 let (store, key, path) = (store.clone(), key.clone(), path.to_owned());
@@ -69,7 +74,7 @@ impl BlobStore {
     }
 
     /// Stores bytes under a fresh key; visible whole or not at all.
-    pub async fn put_bytes(&self, key: &BlobKey, bytes: Vec<u8>) -> Result<(), BlobError> {
+    pub(crate) async fn put_bytes(&self, key: &BlobKey, bytes: Vec<u8>) -> Result<(), BlobError> {
         match self {
             Self::Directory(store) => {
                 let (store, key) = (store.clone(), key.clone());
@@ -79,21 +84,21 @@ impl BlobStore {
     }
 
     /// Opens a blob for sequential reading. Blocks: call and read it on a blocking thread.
-    pub fn open(&self, key: &BlobKey) -> Result<Box<dyn Read + Send>, BlobError> {
+    pub(crate) fn open(&self, key: &BlobKey) -> Result<Box<dyn Read + Send>, BlobError> {
         match self {
             Self::Directory(store) => Ok(Box::new(store.open_file(key)?)),
         }
     }
 
     /// A seekable local file with the blob's bytes. Blocks: call it on a blocking thread.
-    pub fn open_file(&self, key: &BlobKey) -> Result<File, BlobError> {
+    pub(crate) fn open_file(&self, key: &BlobKey) -> Result<File, BlobError> {
         match self {
             Self::Directory(store) => store.open_file(key),
         }
     }
 
     /// Makes `path` (which must not exist) a file with the blob's bytes; returns its bytes.
-    pub async fn deliver(&self, key: &BlobKey, path: &Path, how: Delivery) -> Result<u64, BlobError> {
+    pub(crate) async fn deliver(&self, key: &BlobKey, path: &Path, how: Delivery) -> Result<u64, BlobError> {
         match self {
             Self::Directory(store) => {
                 let (store, key, path) = (store.clone(), key.clone(), path.to_owned());
@@ -103,7 +108,7 @@ impl BlobStore {
     }
 
     /// Removes a blob; one that is not there is fine.
-    pub async fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {
+    pub(crate) async fn remove(&self, key: &BlobKey) -> Result<(), BlobError> {
         match self {
             Self::Directory(store) => {
                 let (store, key) = (store.clone(), key.clone());
@@ -113,7 +118,7 @@ impl BlobStore {
     }
 
     /// All blobs whose keys begin with `prefix`, in key order.
-    pub async fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, BlobError> {
+    pub(crate) async fn list(&self, prefix: &str) -> Result<Vec<BlobInfo>, BlobError> {
         match self {
             Self::Directory(store) => {
                 let (store, prefix) = (store.clone(), prefix.to_owned());
@@ -124,7 +129,7 @@ impl BlobStore {
 
     /// A fresh directory on the store's own file system, so that a finished file can be put by a rename.
     /// It goes with its handle. Blocks for one `mkdir`.
-    pub fn scratch(&self) -> Result<tempfile::TempDir, BlobError> {
+    pub(crate) fn scratch(&self) -> Result<tempfile::TempDir, BlobError> {
         match self {
             Self::Directory(store) => store.scratch(),
         }

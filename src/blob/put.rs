@@ -85,7 +85,7 @@ impl DirectoryStore {
             let parent = self.make_parent(&to)?;
             match rename_to_fresh(from, &to) {
                 Ok(()) => {
-                    self.check_identity(file, &to, from)?;
+                    check_identity(file, &to, from)?;
                     if self.sync {
                         self.sync_directories(&parent)?;
                     }
@@ -112,19 +112,6 @@ impl DirectoryStore {
         Ok(parent)
     }
 
-    /// The name at `from` may have been given to another file after `file` was judged; then nothing is stored.
-    fn check_identity(&self, file: &File, stored: &Path, from: &Path) -> Result<(), BlobError> {
-        let judged = file.metadata().map_err(io_error("look at", from))?;
-        let found = fs::symlink_metadata(stored).map_err(io_error("look at", stored))?;
-        if (judged.dev(), judged.ino()) == (found.dev(), found.ino()) {
-            return Ok(());
-        }
-        fs::remove_file(stored).map_err(io_error("remove", stored))?;
-        Err(BlobError::NotPlainFile {
-            path: from.to_owned(),
-        })
-    }
-
     /// A rename is on disk when the directory is, and a new directory when the one above it is.
     fn sync_directories(&self, parent: &Path) -> Result<(), BlobError> {
         for directory in parent.ancestors() {
@@ -137,6 +124,19 @@ impl DirectoryStore {
         }
         Ok(())
     }
+}
+
+/// The name at `from` may have been given to another file after `file` was judged; then nothing is stored.
+fn check_identity(file: &File, stored: &Path, from: &Path) -> Result<(), BlobError> {
+    let judged = file.metadata().map_err(io_error("look at", from))?;
+    let found = fs::symlink_metadata(stored).map_err(io_error("look at", stored))?;
+    if (judged.dev(), judged.ino()) == (found.dev(), found.ino()) {
+        return Ok(());
+    }
+    fs::remove_file(stored).map_err(io_error("remove", stored))?;
+    Err(BlobError::NotPlainFile {
+        path: from.to_owned(),
+    })
 }
 
 /// Opens what may be anything: the plain file, its bytes, and whether it has more names than this one.

@@ -22,7 +22,7 @@ impl Catalog {
     /// Publishes everything or nothing. The receipt's order is the commit's.
     ///
     /// Dropping the future before it is done leaves nothing, or everything when the database had already been told.
-    pub async fn commit(&self, commit: &Commit) -> Result<Receipt, CommitError> {
+    pub(crate) async fn commit(&self, commit: &Commit) -> Result<Receipt, CommitError> {
         check(commit)?;
         let mut transaction = self.begin_write().await?;
         // Held until the end, this counter makes commits queue on every database. So heads that were read stay, two
@@ -60,7 +60,7 @@ impl Catalog {
     }
 
     /// The state document (JSON text) that was stored last.
-    pub async fn state(&self, key: &StateKey) -> Result<Option<String>, CatalogError> {
+    pub(crate) async fn state(&self, key: &StateKey) -> Result<Option<String>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         let action = || {
             doing(format!(

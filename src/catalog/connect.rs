@@ -10,23 +10,23 @@ use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Ro
 use super::error::{doing, is_busy, is_not_a_database};
 use super::{CatalogError, migrations};
 
-/// The catalog: a SQLite file now, PostgreSQL beside it later, one SQL for both. Cheap to clone.
+/// The catalog: a `SQLite` file now, `PostgreSQL` beside it later, one SQL for both. Cheap to clone.
 ///
-/// Three ways in, because SQLite takes one writer at a time and its waiting for a lock is a crude sleep: writers of one
+/// Three ways in, because `SQLite` takes one writer at a time and its waiting for a lock is a crude sleep: writers of one
 /// process queue here instead, and a reader never waits for a writer.
 #[derive(Debug, Clone)]
-pub struct Catalog {
+pub(crate) struct Catalog {
     reads: AnyPool,
     /// What is published or has ended is on disk before the call returns, power cuts included.
     writes: AnyPool,
     /// What a job says on its way survives a killed process, but the last of it not a power cut: that job is lost
     /// anyway, and a dozen disk flushes a job would cost more than everything else the catalog does.
-    notes: AnyPool,
+    pub(super) notes: AnyPool,
 }
 
 /// Readers beside each other; each has a thread.
 const READERS_MAX: u32 = 4;
-/// How long to queue behind our own writers. Longer than SQLite waits for the writers of other processes, so that the
+/// How long to queue behind our own writers. Longer than `SQLite` waits for the writers of other processes, so that the
 /// error of the one who really waits comes first.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(90);
 /// Waits up to 30 s for writers of other processes. A commit takes milliseconds; only a stopped process holds a lock
@@ -42,8 +42,8 @@ const PLAIN_IN_PATH: AsciiSet = NON_ALPHANUMERIC
     .remove(b'.');
 
 impl Catalog {
-    /// Opens (and makes, and migrates) the SQLite catalog at `path`.
-    pub async fn open_sqlite(path: &Path) -> Result<Self, CatalogError> {
+    /// Opens (and makes, and migrates) the `SQLite` catalog at `path`.
+    pub(crate) async fn open_sqlite(path: &Path) -> Result<Self, CatalogError> {
         sqlx::any::install_default_drivers();
         let path = with_real_parent(path.to_owned()).await?;
         let options = sqlite_options(&path)?;
@@ -174,7 +174,7 @@ async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<(), Catalog
     connection.close().await.map_err(open_error)
 }
 
-/// What a SQLite file holds.
+/// What a `SQLite` file holds.
 enum Content {
     Nothing,
     Catalog,

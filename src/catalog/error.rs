@@ -9,7 +9,7 @@ use super::SliceId;
 
 /// Why the catalog could not be read or written.
 #[derive(Debug, thiserror::Error)]
-pub enum CatalogError {
+pub(crate) enum CatalogError {
     #[error("cannot make the catalog's directory {}", path.display())]
     Directory { path: PathBuf, source: std::io::Error },
     #[error("the catalog's path {} is not valid UTF-8", path.display())]
@@ -50,7 +50,7 @@ pub enum CatalogError {
 
 /// Why nothing was published.
 #[derive(Debug, thiserror::Error)]
-pub enum CommitError {
+pub(crate) enum CommitError {
     /// Somebody else published to this table since the load was computed: compute again and retry.
     #[error("table {table} moved while the load was prepared")]
     HeadMoved { table: TableId },
@@ -61,22 +61,22 @@ pub enum CommitError {
     Catalog(#[from] CatalogError),
 }
 
-/// SQLite's result codes, without what the extended codes add above the first byte.
+/// `SQLite`'s result codes, without what the extended codes add above the first byte.
 const SQLITE_BUSY: i64 = 5;
 const SQLITE_FULL: i64 = 13;
 const SQLITE_NOT_A_DATABASE: i64 = 26;
-/// PostgreSQL's `disk_full`.
+/// `PostgreSQL`'s `disk_full`.
 const POSTGRES_DISK_FULL: &str = "53100";
 
 impl CatalogError {
     /// Whether the file system under the catalog is full: the operator must act.
-    pub fn is_disk_full(&self) -> bool {
+    pub(crate) fn is_disk_full(&self) -> bool {
         match self {
             Self::Open { source, .. } | Self::Sql { source, .. } => {
                 sqlite_code(source) == Some(SQLITE_FULL)
                     || source
                         .as_database_error()
-                        .and_then(|error| error.code())
+                        .and_then(sqlx::error::DatabaseError::code)
                         .as_deref()
                         == Some(POSTGRES_DISK_FULL)
             }

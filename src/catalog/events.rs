@@ -1,6 +1,5 @@
 //! What was said about jobs: written in bulk, read in order.
 
-use std::fmt::Write as _;
 use std::sync::LazyLock;
 
 use sqlx::any::{AnyArguments, AnyRow};
@@ -23,7 +22,7 @@ static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
 impl Catalog {
     /// Records events of a job that is known. An event whose sequence number is there already is passed over, so that
     /// a batch can be sent again.
-    pub async fn add_events(&self, job: JobId, events: &[Event]) -> Result<(), CatalogError> {
+    pub(crate) async fn add_events(&self, job: JobId, events: &[Event]) -> Result<(), CatalogError> {
         if events.is_empty() {
             return Ok(());
         }
@@ -46,7 +45,12 @@ impl Catalog {
     }
 
     /// In order, from sequence number `from` on.
-    pub async fn events(&self, job: JobId, from: u64, events_max: u64) -> Result<Vec<Event>, CatalogError> {
+    pub(crate) async fn events(
+        &self,
+        job: JobId,
+        from: u64,
+        events_max: u64,
+    ) -> Result<Vec<Event>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         let rows = sqlx::query(
             "SELECT sequence, time, level, source, message FROM events
@@ -63,16 +67,15 @@ impl Catalog {
 }
 
 fn insert_sql(lines: usize) -> String {
-    let mut sql = String::from("INSERT INTO events (job, sequence, time, level, source, message) VALUES ");
-    for line in 0..lines {
-        let separator = if line == 0 { "" } else { ", " };
-        let first = line * 6 + 1;
-        let [a, b, c, d, e, f] = [first, first + 1, first + 2, first + 3, first + 4, first + 5];
-        // Writing to a String cannot fail.
-        write!(sql, "{separator}(${a}, ${b}, ${c}, ${d}, ${e}, ${f})").ok();
+    let mut values = Vec::with_capacity(lines);
+    for first in (1..).step_by(6).take(lines) {
+        let placeholders: Vec<String> = (first..first + 6).map(|number| format!("${number}")).collect();
+        values.push(format!("({})", placeholders.join(", ")));
     }
-    sql.push_str(" ON CONFLICT DO NOTHING");
-    sql
+    let values = values.join(", ");
+    format!(
+        "INSERT INTO events (job, sequence, time, level, source, message) VALUES {values} ON CONFLICT DO NOTHING"
+    )
 }
 
 fn bind<'q>(query: Query<'q, Any, AnyArguments>, job: &str, event: &Event) -> Query<'q, Any, AnyArguments> {

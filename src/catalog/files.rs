@@ -14,7 +14,7 @@ use super::{Catalog, CatalogError, NewFile, StoredFile};
 impl Catalog {
     /// The files that the query means, newest first, at most `files_max`; only those with a greater id than
     /// `newer_than` and stored at or after `since`.
-    pub async fn files(
+    pub(crate) async fn files(
         &self,
         query: &FileQuery,
         newer_than: Option<FileId>,
@@ -30,13 +30,13 @@ impl Catalog {
         Ok(files)
     }
 
-    pub async fn file(&self, id: FileId) -> Result<Option<StoredFile>, CatalogError> {
+    pub(crate) async fn file(&self, id: FileId) -> Result<Option<StoredFile>, CatalogError> {
         let query = FileQuery::Ids(vec![id]);
         Ok(self.files(&query, None, None, 1).await?.pop())
     }
 
     /// Forgets a file; its blob goes with the next gc. False: there was none.
-    pub async fn remove_file(&self, id: FileId) -> Result<bool, CatalogError> {
+    pub(crate) async fn remove_file(&self, id: FileId) -> Result<bool, CatalogError> {
         let action = || doing(format!("remove file {id}"));
         let mut transaction = self.begin_write().await?;
         let removed = sqlx::query("DELETE FROM files WHERE id = $1")
@@ -56,24 +56,32 @@ async fn find(
     since: Option<Timestamp>,
     files_max: u64,
 ) -> Result<Vec<AnyRow>, CatalogError> {
-    let selection: String = match query {
-        FileQuery::Tags { include, exclude } => include
-            .iter()
-            .map(|_| "IN")
-            .chain(exclude.iter().map(|_| "NOT IN"))
-            .zip(4..)
-            .map(|(relation, n)| format!(" AND id {relation} (SELECT file FROM file_tags WHERE tag = ${n})"))
-            .collect(),
+    let mut sql = String::from(
+        "SELECT id, blob, name, byte_count, is_permanent, is_public, created, job FROM files
+         WHERE id > $1 AND created >= $2",
+    );
+    let conditions: Vec<String> = match query {
+        FileQuery::Tags { include, exclude } => {
+            let relations = include
+                .iter()
+                .map(|_| "IN")
+                .chain(exclude.iter().map(|_| "NOT IN"));
+            let tagged = |(relation, placeholder)| {
+                format!(" AND id {relation} (SELECT file FROM file_tags WHERE tag = ${placeholder})")
+            };
+            relations.zip(4..).map(tagged).collect()
+        }
+        FileQuery::Ids(ids) if ids.is_empty() => return Ok(Vec::new()),
         FileQuery::Ids(ids) => {
-            let placeholders: String = (4..).take(ids.len()).map(|n| format!(", ${n}")).collect();
-            // No file has the first, so that a list of no ids is a list too.
-            format!(" AND id IN (-1{placeholders})")
+            let placeholders: Vec<String> = (4..)
+                .take(ids.len())
+                .map(|placeholder| format!("${placeholder}"))
+                .collect();
+            vec![format!(" AND id IN ({})", placeholders.join(", "))]
         }
     };
-    let sql = format!(
-        "SELECT id, blob, name, byte_count, is_permanent, is_public, created, job FROM files
-         WHERE id > $1 AND created >= $2{selection} ORDER BY id DESC LIMIT $3"
-    );
+    sql.push_str(&conditions.concat());
+    sql.push_str(" ORDER BY id DESC LIMIT $3");
     // Only the number of placeholders varies; every value is bound.
     let mut bound = sqlx::query(AssertSqlSafe(sql))
         .bind(newer_than.map_or(0, |id| stored_count(id.0)))

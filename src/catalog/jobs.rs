@@ -26,7 +26,7 @@ macro_rules! select_jobs {
 
 impl Catalog {
     /// Records a job (status waiting) with its request document (JSON text). A known id is [`CatalogError::JobExists`].
-    pub async fn create_job(
+    pub(crate) async fn create_job(
         &self,
         id: JobId,
         component: &ComponentId,
@@ -54,7 +54,11 @@ impl Catalog {
     }
 
     /// Takes the next attempt by compare-and-set; `None` when the job is running or done.
-    pub async fn claim(&self, job: JobId, worker: &WorkerId) -> Result<Option<AttemptNumber>, CatalogError> {
+    pub(crate) async fn claim(
+        &self,
+        job: JobId,
+        worker: &WorkerId,
+    ) -> Result<Option<AttemptNumber>, CatalogError> {
         let action = || doing(format!("claim job {job}"));
         let now = stored_now();
         let mut transaction = self.begin_note().await?;
@@ -90,7 +94,7 @@ impl Catalog {
 
     /// Where the attempt is, what the result document says so far; `None` leaves what is recorded. False: the fence is
     /// lost.
-    pub async fn progress(
+    pub(crate) async fn progress(
         &self,
         job: JobId,
         attempt: AttemptNumber,
@@ -127,7 +131,7 @@ impl Catalog {
     }
 
     /// Ends a job without publishing anything (failed, terminated, cancelled). False: the fence is lost or it had ended.
-    pub async fn end_job(
+    pub(crate) async fn end_job(
         &self,
         job: JobId,
         attempt: AttemptNumber,
@@ -145,7 +149,7 @@ impl Catalog {
     }
 
     /// After the end: what became known later (log object, cleanup phase). `None` leaves the log that is recorded.
-    pub async fn annotate(
+    pub(crate) async fn annotate(
         &self,
         job: JobId,
         result: &str,
@@ -166,13 +170,13 @@ impl Catalog {
         transaction.commit().await.map_err(action())
     }
 
-    pub async fn job(&self, id: JobId) -> Result<Option<JobRecord>, CatalogError> {
+    pub(crate) async fn job(&self, id: JobId) -> Result<Option<JobRecord>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         read_job(&mut transaction, id).await
     }
 
     /// Newest first.
-    pub async fn jobs(&self, jobs_max: u64) -> Result<Vec<JobRecord>, CatalogError> {
+    pub(crate) async fn jobs(&self, jobs_max: u64) -> Result<Vec<JobRecord>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         let rows = sqlx::query(select_jobs!("ORDER BY created DESC, id DESC LIMIT $1"))
             .bind(stored_count(jobs_max))
@@ -183,7 +187,7 @@ impl Catalog {
     }
 
     /// Attempts that nobody has ended, oldest first.
-    pub async fn open_attempts(&self) -> Result<Vec<OpenAttempt>, CatalogError> {
+    pub(crate) async fn open_attempts(&self) -> Result<Vec<OpenAttempt>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         let rows = sqlx::query(
             "SELECT job, number, worker, phase, started, data_folder FROM attempts

@@ -1,5 +1,5 @@
 //! Brings the schema of a catalog up to what this program knows. A list of our own rather than `sqlx::migrate!`: its
-//! lock does nothing on SQLite, and two processes may open a fresh catalog at once.
+//! lock does nothing on `SQLite`, and two processes may open a fresh catalog at once.
 
 use sqlx::{AnyConnection, Row as _};
 

@@ -1,5 +1,5 @@
 //! What exists: tables, versions, files, states, jobs, events, and the one commit that publishes. SQL lives here only,
-//! written once in the subset that SQLite and PostgreSQL share. Never touches a blob: it knows keys, not bytes.
+//! written once in the subset that `SQLite` and `PostgreSQL` share. Never touches a blob: it knows keys, not bytes.
 
 mod commit;
 mod connect;
@@ -16,9 +16,9 @@ mod tables;
 mod tests;
 mod types;
 
-pub use connect::Catalog;
-pub use error::{CatalogError, CommitError};
-pub use types::{
+pub(crate) use connect::Catalog;
+pub(crate) use error::{CatalogError, CommitError};
+pub(crate) use types::{
     At, Commit, JobEnd, JobRecord, NewFile, NewSlice, OpenAttempt, Slice, SliceDeletion, SliceId, StateKey,
     StoredFile, TableLoad, TableSummary, TableVersion,
 };

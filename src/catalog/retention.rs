@@ -13,7 +13,7 @@ use super::{Catalog, CatalogError};
 
 impl Catalog {
     /// Forgets a table with all versions; its blobs go with the next gc. False: there was none.
-    pub async fn drop_table(&self, table: &TableId) -> Result<bool, CatalogError> {
+    pub(crate) async fn drop_table(&self, table: &TableId) -> Result<bool, CatalogError> {
         let action = || doing(format!("drop table {table}"));
         let mut transaction = self.begin_write().await?;
         let dropped = sqlx::query(
@@ -43,7 +43,7 @@ impl Catalog {
 
     /// Forgets versions of every table that had been replaced by a newer one before `before`, never the head; returns
     /// how many. Every moment from `before` on can still be asked for.
-    pub async fn forget_versions(&self, before: Timestamp) -> Result<u64, CatalogError> {
+    pub(crate) async fn forget_versions(&self, before: Timestamp) -> Result<u64, CatalogError> {
         let mut transaction = self.begin_write().await?;
         let forgotten = sqlx::query(
             "UPDATE versions SET forgotten = $1 WHERE forgotten IS NULL AND EXISTS
@@ -61,7 +61,7 @@ impl Catalog {
     }
 
     /// Every blob that some version, file or job needs, for gc. In no order; a blob may be named twice.
-    pub async fn referenced_blobs(&self) -> Result<Vec<BlobKey>, CatalogError> {
+    pub(crate) async fn referenced_blobs(&self) -> Result<Vec<BlobKey>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         let rows = sqlx::query(
             "SELECT blob FROM slices

@@ -43,17 +43,17 @@ pub(super) fn optional_bytes(row: &AnyRow, column: &'static str) -> Result<Optio
         .map_err(doing(format!("read the column {column}")))
 }
 
-fn damaged(column: &'static str, found: impl ToString) -> CatalogError {
+fn damaged(column: &'static str, found: impl Into<String>) -> CatalogError {
     CatalogError::Damaged {
         column,
-        found: found.to_string(),
+        found: found.into(),
     }
 }
 
 /// A count, a number or a size: never negative.
 pub(super) fn count(row: &AnyRow, column: &'static str) -> Result<u64, CatalogError> {
     let found = integer(row, column)?;
-    u64::try_from(found).map_err(|_negative| damaged(column, found))
+    u64::try_from(found).map_err(|_negative| damaged(column, found.to_string()))
 }
 
 /// As a column holds it. What does not fit is larger than anything stored, and so is what becomes of it.
@@ -76,7 +76,8 @@ pub(super) fn optional_time(row: &AnyRow, column: &'static str) -> Result<Option
 }
 
 fn time_of(microseconds: i64, column: &'static str) -> Result<Timestamp, CatalogError> {
-    Timestamp::from_microsecond(microseconds).map_err(|_out_of_range| damaged(column, microseconds))
+    Timestamp::from_microsecond(microseconds)
+        .map_err(|_out_of_range| damaged(column, microseconds.to_string()))
 }
 
 /// A text that is one of ours: an id, a table name.

@@ -27,7 +27,7 @@ macro_rules! select_versions {
 
 impl Catalog {
     /// The heads of all tables, by name.
-    pub async fn tables(&self) -> Result<Vec<TableSummary>, CatalogError> {
+    pub(crate) async fn tables(&self) -> Result<Vec<TableSummary>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         let rows = sqlx::query(select_versions!("WHERE v.version = t.head ORDER BY t.name"))
             .fetch_all(&mut *transaction)
@@ -37,13 +37,16 @@ impl Catalog {
     }
 
     /// `None`: no such table, or not (yet, or any more) at that version or time.
-    pub async fn table(&self, table: &TableId, at: At) -> Result<Option<TableVersion>, CatalogError> {
+    pub(crate) async fn table(&self, table: &TableId, at: At) -> Result<Option<TableVersion>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         read_table(&mut transaction, table, at).await
     }
 
     /// The head of several tables, read in one transaction: one snapshot.
-    pub async fn snapshot(&self, tables: &[TableId]) -> Result<Vec<Option<TableVersion>>, CatalogError> {
+    pub(crate) async fn snapshot(
+        &self,
+        tables: &[TableId],
+    ) -> Result<Vec<Option<TableVersion>>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         let mut found = Vec::with_capacity(tables.len());
         for table in tables {
@@ -53,7 +56,7 @@ impl Catalog {
     }
 
     /// The versions of a table that can be read, oldest first; empty when there is no such table.
-    pub async fn history(&self, table: &TableId) -> Result<Vec<TableSummary>, CatalogError> {
+    pub(crate) async fn history(&self, table: &TableId) -> Result<Vec<TableSummary>, CatalogError> {
         let mut transaction = self.begin_read().await?;
         let rows = sqlx::query(select_versions!(
             "WHERE t.name = $1 AND v.forgotten IS NULL ORDER BY v.version"
@@ -66,7 +69,7 @@ impl Catalog {
     }
 
     /// What a job has published so far, in the order it did; also after its versions were forgotten.
-    pub async fn outputs_of(&self, job: JobId) -> Result<Receipt, CatalogError> {
+    pub(crate) async fn outputs_of(&self, job: JobId) -> Result<Receipt, CatalogError> {
         let mut transaction = self.begin_read().await?;
         let action = || doing(format!("read the outputs of job {job}"));
         let rows = sqlx::query(

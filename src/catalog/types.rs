@@ -13,7 +13,7 @@ use crate::job::{
 
 /// A slice's number, unique in a catalog and growing from commit to commit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SliceId(pub u64);
+pub(crate) struct SliceId(pub u64);
 
 impl fmt::Display for SliceId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -23,7 +23,7 @@ impl fmt::Display for SliceId {
 
 /// A slice as it stands in one version of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Slice {
+pub(crate) struct Slice {
     pub id: SliceId,
     pub blob: BlobKey,
     /// An index of the primary key that the table's head has; `None`: not made yet.
@@ -41,7 +41,7 @@ pub struct Slice {
 
 /// One immutable state of a table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TableVersion {
+pub(crate) struct TableVersion {
     pub table: TableId,
     pub version: VersionNumber,
     pub created: Timestamp,
@@ -60,7 +60,7 @@ pub struct TableVersion {
 
 /// Which state of a table is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum At {
+pub(crate) enum At {
     Head,
     Version(VersionNumber),
     /// The version that was head at this moment.
@@ -69,7 +69,7 @@ pub enum At {
 
 /// A line of `table ls` / `table history`, without slices.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TableSummary {
+pub(crate) struct TableSummary {
     pub table: TableId,
     pub version: VersionNumber,
     /// When the table was first made, or made again after a drop.
@@ -86,7 +86,7 @@ pub struct TableSummary {
 
 /// A slice to be published: uploaded, invisible until the commit.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NewSlice {
+pub(crate) struct NewSlice {
     pub blob: BlobKey,
     pub key_index: Option<BlobKey>,
     pub columns: Vec<String>,
@@ -99,14 +99,14 @@ pub struct NewSlice {
 
 /// Rows that a load deletes from a slice that is already there: the complete new bitmap of that slice.
 #[derive(Debug, Clone, PartialEq)]
-pub struct SliceDeletion {
+pub(crate) struct SliceDeletion {
     pub slice: SliceId,
     pub deleted: RoaringBitmap,
 }
 
 /// One table of a commit, computed against one head.
 #[derive(Debug, Clone, PartialEq)]
-pub struct TableLoad {
+pub(crate) struct TableLoad {
     pub table: TableId,
     /// The head this load was computed against; `None`: the table did not exist. Ignored for `Replace`.
     pub based_on: Option<VersionNumber>,
@@ -126,7 +126,7 @@ pub struct TableLoad {
 
 /// A file to be published.
 #[derive(Debug, Clone, PartialEq)]
-pub struct NewFile {
+pub(crate) struct NewFile {
     pub blob: BlobKey,
     pub name: String,
     pub bytes: u64,
@@ -139,7 +139,7 @@ pub struct NewFile {
 
 /// A stored file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct StoredFile {
+pub(crate) struct StoredFile {
     pub id: FileId,
     pub blob: BlobKey,
     pub name: String,
@@ -154,7 +154,7 @@ pub struct StoredFile {
 
 /// Whose state: per component and configuration and, where rows are, per row.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct StateKey {
+pub(crate) struct StateKey {
     pub component: ComponentId,
     pub configuration: ConfigurationId,
     pub row: Option<RowId>,
@@ -162,7 +162,7 @@ pub struct StateKey {
 
 /// Everything one unit (a configuration or one row of it) publishes, all or nothing.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Commit {
+pub(crate) struct Commit {
     /// The fence: refused when this attempt is not the job's current one. `None` for work by hand.
     pub attempt: Option<(JobId, AttemptNumber)>,
     /// Each table once.
@@ -178,7 +178,7 @@ pub struct Commit {
 
 /// How the job ends.
 #[derive(Debug, Clone, PartialEq)]
-pub struct JobEnd {
+pub(crate) struct JobEnd {
     /// One that is done.
     pub status: JobStatus,
     /// Stable failure code, when it failed.
@@ -188,7 +188,7 @@ pub struct JobEnd {
 
 /// A job's row as `job ls` and `job show` need it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct JobRecord {
+pub(crate) struct JobRecord {
     pub id: JobId,
     pub component: ComponentId,
     pub configuration: Option<ConfigurationId>,
@@ -205,7 +205,7 @@ pub struct JobRecord {
 
 /// One attempt that is not finished, as the sweep sees it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct OpenAttempt {
+pub(crate) struct OpenAttempt {
     pub job: JobId,
     pub attempt: AttemptNumber,
     pub worker: WorkerId,

@@ -1,0 +1,429 @@
+use std::pin::pin;
+use std::task::Poll;
+
+use crate::catalog::{
+    At, CatalogError, Commit, CommitError, JobEnd, NewFile, SliceDeletion, SliceId, StateKey, TableLoad,
+};
+use crate::job::{
+    AttemptNumber, ConfigurationId, FileReceipt, JobStatus, LoadKind, Receipt, RowId, TableReceipt,
+    VersionNumber,
+};
+
+use super::{
+    append, component, customers, house, key, load, of_tables, orders, replace, rows, slice, success, texts,
+    upsert,
+};
+
+fn state_key(row: Option<&str>) -> StateKey {
+    StateKey {
+        component: component(),
+        configuration: ConfigurationId::parse("main").unwrap(),
+        row: row.map(|row| RowId::parse(row).unwrap()),
+    }
+}
+
+fn report() -> NewFile {
+    NewFile {
+        blob: key("f/report"),
+        name: "report.pdf".into(),
+        bytes: 7,
+        tags: texts(&["daily"]),
+        is_permanent: true,
+        is_public: false,
+        is_sliced: false,
+    }
+}
+
+#[tokio::test]
+async fn everything_of_a_job_appears_in_one_commit_and_its_receipt_can_be_rebuilt() {
+    let house = house().await;
+    let job = house.processing_job().await;
+    let commit = Commit {
+        attempt: Some((job, AttemptNumber::FIRST)),
+        tables: vec![
+            replace(vec![slice("a", 3)]),
+            load(customers(), LoadKind::Append, None, vec![slice("b", 2)]),
+        ],
+        files: vec![report()],
+        state: Some((state_key(None), "{\"last\": 1}".into())),
+        processed_tags: vec![],
+        end: Some(success()),
+    };
+    let receipt = house.catalog.commit(&commit).await.unwrap();
+    let table = |table, load, rows_loaded| TableReceipt {
+        table,
+        version: VersionNumber(1),
+        load,
+        rows_loaded,
+        rows_deleted: 0,
+        rows_total: rows_loaded,
+        bytes_loaded: rows_loaded * 10,
+    };
+    let file = &receipt.files[0];
+    let expected = Receipt {
+        tables: vec![
+            table(orders(), LoadKind::Replace, 3),
+            table(customers(), LoadKind::Append, 2),
+        ],
+        files: vec![FileReceipt {
+            id: file.id,
+            name: "report.pdf".into(),
+            bytes: 7,
+        }],
+    };
+    assert_eq!(receipt, expected);
+    assert_eq!(house.catalog.outputs_of(job).await.unwrap(), expected);
+    assert_eq!(
+        house.catalog.state(&state_key(None)).await.unwrap().as_deref(),
+        Some("{\"last\": 1}")
+    );
+    let record = house.catalog.job(job).await.unwrap().unwrap();
+    assert_eq!(
+        (record.status, record.message.as_deref()),
+        (JobStatus::Success, Some("done"))
+    );
+    assert_eq!(house.catalog.open_attempts().await.unwrap(), []);
+    let (orders, customers) = (house.head(&orders()).await, house.head(&customers()).await);
+    assert_eq!((orders.job, orders.created), (Some(job), customers.created));
+}
+
+#[tokio::test]
+async fn a_receipt_outlives_its_versions() {
+    let house = house().await;
+    let job = house.processing_job().await;
+    let attempt = Some((job, AttemptNumber::FIRST));
+    let mut receipt = Receipt::default();
+    for load in [replace(vec![slice("a", 3)]), append(1, vec![slice("b", 1)])] {
+        let commit = Commit {
+            attempt,
+            tables: vec![load],
+            ..Commit::default()
+        };
+        receipt
+            .tables
+            .extend(house.catalog.commit(&commit).await.unwrap().tables);
+    }
+    house.catalog.drop_table(&orders()).await.unwrap();
+    assert_eq!(house.catalog.outputs_of(job).await.unwrap(), receipt);
+}
+
+#[tokio::test]
+async fn a_fault_in_the_last_statement_of_a_commit_leaves_nothing() {
+    let house = house().await;
+    house.load(replace(vec![slice("a", 3)])).await;
+    let before = house.head(&orders()).await;
+    let job = house.processing_job().await;
+    house
+        .sql(
+            "CREATE TRIGGER fault BEFORE UPDATE OF ended ON attempts
+             BEGIN SELECT RAISE(ABORT, 'no space on the moon'); END",
+        )
+        .await;
+    let commit = Commit {
+        attempt: Some((job, AttemptNumber::FIRST)),
+        tables: vec![
+            upsert(
+                1,
+                vec![slice("b", 1)],
+                vec![SliceDeletion {
+                    slice: before.slices[0].id,
+                    deleted: rows(&[0]),
+                }],
+            ),
+            load(customers(), LoadKind::Replace, None, vec![slice("c", 2)]),
+        ],
+        files: vec![report()],
+        state: Some((state_key(None), "{}".into())),
+        processed_tags: vec![],
+        end: Some(success()),
+    };
+    let refused = house.catalog.commit(&commit).await.unwrap_err();
+    let CommitError::Catalog(CatalogError::Sql { action, source }) = refused else {
+        panic!("{refused}")
+    };
+    assert_eq!(action, format!("end job {job}"));
+    assert!(source.to_string().contains("no space on the moon"), "{source}");
+    assert_eq!(house.head(&orders()).await, before);
+    assert_eq!(house.catalog.tables().await.unwrap().len(), 1);
+    assert_eq!(house.catalog.outputs_of(job).await.unwrap(), Receipt::default());
+    assert_eq!(house.catalog.state(&state_key(None)).await.unwrap(), None);
+    assert_eq!(
+        house.catalog.job(job).await.unwrap().unwrap().status,
+        JobStatus::Processing
+    );
+    house.sql("DROP TRIGGER fault").await;
+    house.catalog.commit(&commit).await.unwrap();
+    assert_eq!(house.head(&orders()).await.version, VersionNumber(2));
+}
+
+#[tokio::test]
+async fn a_commit_that_is_dropped_at_any_point_leaves_all_or_nothing() {
+    let house = house().await;
+    let mut finished_at = None;
+    for polls in 1..2_000 {
+        let version = house
+            .catalog
+            .table(&orders(), At::Head)
+            .await
+            .unwrap()
+            .map(|table| table.version);
+        let tables =
+            [orders(), customers()].map(|table| load(table, LoadKind::Append, version, vec![slice("a", 1)]));
+        let commit = of_tables(tables.into());
+        let done = {
+            let mut future = pin!(house.catalog.commit(&commit));
+            let mut left = polls;
+            std::future::poll_fn(|context| {
+                left -= 1;
+                match future.as_mut().poll(context) {
+                    Poll::Ready(result) => Poll::Ready(Some(result)),
+                    Poll::Pending if left == 0 => Poll::Ready(None),
+                    Poll::Pending => Poll::Pending,
+                }
+            })
+            .await
+        };
+        let heads = house.catalog.snapshot(&[orders(), customers()]).await.unwrap();
+        let versions: Vec<_> = heads
+            .iter()
+            .map(|head| head.as_ref().map(|table| table.version))
+            .collect();
+        assert_eq!(versions[0], versions[1], "half a commit after {polls} polls");
+        let next = version.map_or(VersionNumber(1), VersionNumber::next);
+        assert!(
+            versions[0] == version || versions[0] == Some(next),
+            "{versions:?} after {version:?}"
+        );
+        if let Some(result) = done {
+            result.unwrap();
+            assert_eq!(versions[0], Some(next));
+            finished_at = Some(polls);
+            break;
+        }
+    }
+    assert!(
+        finished_at.is_some_and(|polls| polls > 10),
+        "the commit was never cut: {finished_at:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_append_or_upsert_against_an_old_head_publishes_nothing() {
+    let house = house().await;
+    house.load(replace(vec![slice("a", 1)])).await;
+    house.load(append(1, vec![slice("b", 1)])).await;
+    let before = house.head(&orders()).await;
+    let never = load(orders(), LoadKind::Append, None, vec![]);
+    for stale in [
+        append(1, vec![]),
+        upsert(1, vec![], vec![]),
+        append(3, vec![]),
+        never,
+    ] {
+        let both = of_tables(vec![load(customers(), LoadKind::Replace, None, vec![]), stale]);
+        let refused = house.catalog.commit(&both).await.unwrap_err();
+        assert!(
+            matches!(&refused, CommitError::HeadMoved { table } if *table == orders()),
+            "{refused}"
+        );
+    }
+    let on_nothing = TableLoad {
+        table: customers(),
+        ..append(1, vec![])
+    };
+    let refused = house
+        .catalog
+        .commit(&of_tables(vec![on_nothing]))
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(&refused, CommitError::HeadMoved { table } if *table == customers()),
+        "{refused}"
+    );
+    assert_eq!(house.head(&orders()).await, before);
+    assert_eq!(house.catalog.tables().await.unwrap().len(), 1);
+}
+
+#[tokio::test]
+async fn a_replace_wins_over_whatever_is_there() {
+    let house = house().await;
+    house.load(replace(vec![slice("a", 1)])).await;
+    house.load(append(1, vec![slice("b", 1)])).await;
+    let stale = TableLoad {
+        based_on: Some(VersionNumber(1)),
+        ..replace(vec![slice("c", 5)])
+    };
+    house.load(stale).await;
+    let head = house.head(&orders()).await;
+    let blobs: Vec<_> = head.slices.iter().map(|slice| slice.blob.as_str()).collect();
+    assert_eq!(
+        (head.version, head.rows, head.bytes, blobs),
+        (VersionNumber(3), 5, 50, vec!["c"])
+    );
+}
+
+#[tokio::test]
+async fn only_the_current_attempt_of_a_running_job_publishes() {
+    let house = house().await;
+    let job = house.processing_job().await;
+    let commit = |attempt| Commit {
+        attempt: Some((job, AttemptNumber(attempt))),
+        end: Some(success()),
+        ..of_tables(vec![replace(vec![])])
+    };
+    for wrong in [0, 2] {
+        let refused = house.catalog.commit(&commit(wrong)).await.unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            format!("attempt {wrong} of job {job} has lost its lease")
+        );
+    }
+    house.catalog.commit(&commit(1)).await.unwrap();
+    let again = house.catalog.commit(&commit(1)).await.unwrap_err();
+    assert!(matches!(again, CommitError::FenceLost { .. }), "{again}");
+    assert_eq!(house.head(&orders()).await.version, VersionNumber(1));
+    let unknown = crate::job::JobId::fresh();
+    let of_nobody = Commit {
+        attempt: Some((unknown, AttemptNumber::FIRST)),
+        ..Commit::default()
+    };
+    let refused = house.catalog.commit(&of_nobody).await.unwrap_err();
+    assert!(
+        matches!(refused, CommitError::FenceLost { job, .. } if job == unknown),
+        "{refused}"
+    );
+}
+
+#[tokio::test]
+async fn import_times_grow_whatever_the_clock_does() {
+    let house = house().await;
+    house.load(replace(vec![slice("a", 1)])).await;
+    let future: jiff::Timestamp = "2100-01-01T00:00:00Z".parse().unwrap();
+    house
+        .sql("UPDATE counters SET value = 4102444800000000 WHERE name = 'commit_time'")
+        .await;
+    let mut last = future;
+    for version in 1..=3 {
+        house.load(append(version, vec![slice("b", 1)])).await;
+        let created = house.head(&orders()).await.created;
+        assert_eq!(created, last + jiff::SignedDuration::from_micros(1));
+        last = created;
+    }
+}
+
+#[tokio::test]
+async fn deletions_that_do_not_fit_their_slice_are_refused() {
+    let house = house().await;
+    house.load(replace(vec![slice("a", 3), slice("b", 3)])).await;
+    let ids: Vec<_> = house
+        .head(&orders())
+        .await
+        .slices
+        .iter()
+        .map(|slice| slice.id)
+        .collect();
+    house
+        .load(upsert(
+            1,
+            vec![],
+            vec![SliceDeletion {
+                slice: ids[0],
+                deleted: rows(&[1]),
+            }],
+        ))
+        .await;
+    let refusal = async |load: TableLoad| {
+        house
+            .catalog
+            .commit(&of_tables(vec![load]))
+            .await
+            .unwrap_err()
+            .to_string()
+    };
+    let delete = |slice, deleted: &[u32]| {
+        upsert(
+            2,
+            vec![],
+            vec![SliceDeletion {
+                slice,
+                deleted: rows(deleted),
+            }],
+        )
+    };
+    assert_eq!(
+        refusal(delete(ids[0], &[0, 2])).await,
+        "the rows deleted from slice a of table in.c-main.orders bring back rows that were deleted before"
+    );
+    assert_eq!(
+        refusal(delete(ids[1], &[3])).await,
+        "the rows deleted from slice b of table in.c-main.orders are more than it has"
+    );
+    assert_eq!(
+        refusal(delete(SliceId(99), &[0])).await,
+        "slice 99 is not in the head of table in.c-main.orders"
+    );
+    let mut too_many = slice("c", 1);
+    too_many.deleted = rows(&[1]);
+    assert_eq!(
+        refusal(append(2, vec![too_many])).await,
+        "the rows deleted from slice c of table in.c-main.orders are more than it has"
+    );
+    let rekeyed = TableLoad {
+        rekeyed: vec![(SliceId(99), key("k"))],
+        ..append(2, vec![])
+    };
+    assert_eq!(
+        refusal(rekeyed).await,
+        "slice 99 is not in the head of table in.c-main.orders"
+    );
+}
+
+#[tokio::test]
+async fn a_commit_that_makes_no_sense_is_refused_before_it_begins() {
+    let house = house().await;
+    let job = house.processing_job().await;
+    let twice = of_tables(vec![replace(vec![]), replace(vec![])]);
+    let no_job = Commit {
+        end: Some(success()),
+        ..Commit::default()
+    };
+    let no_end = Commit {
+        attempt: Some((job, AttemptNumber::FIRST)),
+        end: Some(JobEnd {
+            status: JobStatus::Waiting,
+            ..success()
+        }),
+        ..Commit::default()
+    };
+    for (commit, message) in [
+        (
+            twice,
+            "table in.c-main.orders is loaded twice in one commit".to_owned(),
+        ),
+        (no_job, "a commit by hand has no job to end".to_owned()),
+        (no_end, format!("job {job} cannot end as waiting")),
+    ] {
+        assert_eq!(
+            house.catalog.commit(&commit).await.unwrap_err().to_string(),
+            message
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_state_is_replaced_and_a_row_has_its_own() {
+    let house = house().await;
+    for (row, document) in [(None, "1"), (Some("a"), "2"), (None, "3")] {
+        let commit = Commit {
+            state: Some((state_key(row), document.into())),
+            ..Commit::default()
+        };
+        house.catalog.commit(&commit).await.unwrap();
+    }
+    for (row, expected) in [(None, Some("3")), (Some("a"), Some("2")), (Some("b"), None)] {
+        assert_eq!(
+            house.catalog.state(&state_key(row)).await.unwrap().as_deref(),
+            expected
+        );
+    }
+}

@@ -1,0 +1,276 @@
+use jiff::Timestamp;
+
+use crate::catalog::{CatalogError, JobEnd, JobRecord, OpenAttempt};
+use crate::events::{Event, Level, Source};
+use crate::job::{AttemptNumber, ConfigurationId, JobId, JobStatus, Phase};
+
+use super::{component, house, key, success, worker};
+
+#[tokio::test]
+async fn a_job_goes_from_waiting_over_processing_to_its_end() {
+    let house = house().await;
+    let catalog = &house.catalog;
+    let id = JobId::fresh();
+    let configuration = ConfigurationId::parse("main").unwrap();
+    catalog
+        .create_job(id, &component(), Some(&configuration), "{\"ask\": 1}")
+        .await
+        .unwrap();
+    let waiting = catalog.job(id).await.unwrap().unwrap();
+    let expected = JobRecord {
+        id,
+        component: component(),
+        configuration: Some(configuration),
+        status: JobStatus::Waiting,
+        created: waiting.created,
+        started: None,
+        ended: None,
+        code: None,
+        message: None,
+        result: None,
+        log: None,
+    };
+    assert_eq!(waiting, expected);
+
+    assert_eq!(
+        catalog.claim(id, &worker()).await.unwrap(),
+        Some(AttemptNumber(1))
+    );
+    assert_eq!(
+        catalog.claim(id, &worker()).await.unwrap(),
+        None,
+        "a running job was claimed"
+    );
+    let attempt = AttemptNumber(1);
+    assert!(
+        catalog
+            .progress(
+                id,
+                attempt,
+                Phase::Stage,
+                Some("/tmp/data"),
+                Some("{\"inputs\": 1}")
+            )
+            .await
+            .unwrap()
+    );
+    assert!(
+        catalog
+            .progress(id, attempt, Phase::Run, None, None)
+            .await
+            .unwrap()
+    );
+    let processing = catalog.job(id).await.unwrap().unwrap();
+    let expected = JobRecord {
+        status: JobStatus::Processing,
+        started: processing.started,
+        result: Some("{\"inputs\": 1}".into()),
+        ..waiting
+    };
+    assert_eq!(processing, expected);
+    let open = OpenAttempt {
+        job: id,
+        attempt,
+        worker: worker(),
+        phase: Phase::Run,
+        started: processing.started.unwrap(),
+        data_folder: Some("/tmp/data".into()),
+    };
+    assert_eq!(catalog.open_attempts().await.unwrap(), [open]);
+
+    let failure = JobEnd {
+        status: JobStatus::Error,
+        code: Some("time_limit".into()),
+        message: "it took too long".into(),
+    };
+    assert!(
+        catalog
+            .end_job(id, attempt, &failure, Some("{\"final\": 1}"))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !catalog.end_job(id, attempt, &success(), None).await.unwrap(),
+        "a job ended twice"
+    );
+    assert!(
+        !catalog
+            .progress(id, attempt, Phase::Cleanup, None, Some("{}"))
+            .await
+            .unwrap()
+    );
+    assert_eq!(
+        catalog.claim(id, &worker()).await.unwrap(),
+        None,
+        "a job that is done was claimed"
+    );
+    let ended = catalog.job(id).await.unwrap().unwrap();
+    let expected = JobRecord {
+        status: JobStatus::Error,
+        ended: ended.ended,
+        code: Some("time_limit".into()),
+        message: Some("it took too long".into()),
+        result: Some("{\"final\": 1}".into()),
+        ..processing
+    };
+    assert_eq!(ended, expected);
+    assert_eq!(catalog.open_attempts().await.unwrap(), []);
+
+    catalog
+        .annotate(id, "{\"final\": 2}", Some(&key("logs/1.zst")))
+        .await
+        .unwrap();
+    catalog.annotate(id, "{\"final\": 3}", None).await.unwrap();
+    let annotated = catalog.job(id).await.unwrap().unwrap();
+    let expected = JobRecord {
+        result: Some("{\"final\": 3}".into()),
+        log: Some(key("logs/1.zst")),
+        ..ended
+    };
+    assert_eq!(annotated, expected);
+}
+
+#[tokio::test]
+async fn one_claim_of_many_wins() {
+    let house = house().await;
+    let id = JobId::fresh();
+    house
+        .catalog
+        .create_job(id, &component(), None, "{}")
+        .await
+        .unwrap();
+    let mut claims = tokio::task::JoinSet::new();
+    for _ in 0..4 {
+        let catalog = house.beside().await;
+        claims.spawn(async move { catalog.claim(id, &worker()).await.unwrap() });
+    }
+    let mut won = 0;
+    while let Some(claim) = claims.join_next().await {
+        won += usize::from(claim.unwrap().is_some());
+    }
+    assert_eq!(won, 1);
+}
+
+#[tokio::test]
+async fn a_wrong_attempt_changes_nothing() {
+    let house = house().await;
+    let job = house.processing_job().await;
+    let before = house.catalog.job(job).await.unwrap();
+    let wrong = AttemptNumber(2);
+    assert!(
+        !house
+            .catalog
+            .progress(job, wrong, Phase::Run, Some("/x"), Some("{}"))
+            .await
+            .unwrap()
+    );
+    assert!(
+        !house
+            .catalog
+            .end_job(job, wrong, &success(), Some("{}"))
+            .await
+            .unwrap()
+    );
+    assert_eq!(house.catalog.job(job).await.unwrap(), before);
+    assert_eq!(
+        house.catalog.open_attempts().await.unwrap()[0].phase,
+        Phase::Resolve
+    );
+}
+
+#[tokio::test]
+async fn unknown_jobs_and_known_ids_are_named() {
+    let house = house().await;
+    let job = house.processing_job().await;
+    let known = house
+        .catalog
+        .create_job(job, &component(), None, "{}")
+        .await
+        .unwrap_err();
+    assert!(
+        matches!(known, CatalogError::JobExists { job: named } if named == job),
+        "{known}"
+    );
+    let nobody = JobId::fresh();
+    for refused in [
+        house.catalog.claim(nobody, &worker()).await.unwrap_err(),
+        house.catalog.annotate(nobody, "{}", None).await.unwrap_err(),
+    ] {
+        assert!(
+            matches!(refused, CatalogError::NoSuchJob { job } if job == nobody),
+            "{refused}"
+        );
+    }
+    assert_eq!(house.catalog.job(nobody).await.unwrap(), None);
+}
+
+#[tokio::test]
+async fn jobs_are_listed_newest_first() {
+    let house = house().await;
+    let mut ids = Vec::new();
+    for _ in 0..5 {
+        let id = JobId::fresh();
+        house
+            .catalog
+            .create_job(id, &component(), None, "{}")
+            .await
+            .unwrap();
+        ids.insert(0, id);
+    }
+    let listed: Vec<_> = house
+        .catalog
+        .jobs(3)
+        .await
+        .unwrap()
+        .into_iter()
+        .map(|job| job.id)
+        .collect();
+    assert_eq!(listed, ids[..3]);
+    assert_eq!(house.catalog.jobs(u64::MAX).await.unwrap().len(), 5);
+}
+
+#[tokio::test]
+async fn the_newest_of_many_jobs_are_found_without_reading_the_others() {
+    let house = house().await;
+    let plan = sqlx::query("EXPLAIN QUERY PLAN SELECT * FROM jobs ORDER BY created DESC, id DESC LIMIT 5")
+        .fetch_all(&house.catalog.notes)
+        .await
+        .unwrap();
+    let steps: Vec<String> = plan.iter().map(|step| sqlx::Row::get(step, "detail")).collect();
+    assert_eq!(steps, ["SCAN jobs USING INDEX jobs_by_time"]);
+}
+
+fn event(sequence: u64) -> Event {
+    Event {
+        sequence,
+        time: Timestamp::from_microsecond(1_700_000_000_000_000 + i64::try_from(sequence).unwrap()).unwrap(),
+        level: Level::ALL[usize::try_from(sequence).unwrap() % Level::ALL.len()],
+        source: Source::ALL[usize::try_from(sequence).unwrap() % Source::ALL.len()],
+        message: format!("line {sequence} 'quoted' \u{1F6A2}\n"),
+    }
+}
+
+#[tokio::test]
+async fn events_come_back_in_order_from_any_number_on() {
+    let house = house().await;
+    let (job, other) = (house.processing_job().await, house.processing_job().await);
+    let all: Vec<_> = (0..173).map(event).collect();
+    house.catalog.add_events(job, &all[100..]).await.unwrap();
+    house.catalog.add_events(job, &all[..100]).await.unwrap();
+    house.catalog.add_events(job, &[]).await.unwrap();
+    house.catalog.add_events(other, &all[5..6]).await.unwrap();
+    assert_eq!(house.catalog.events(job, 0, 1_000).await.unwrap(), all);
+    assert_eq!(house.catalog.events(job, 120, 10).await.unwrap(), all[120..130]);
+    assert_eq!(house.catalog.events(job, 173, 10).await.unwrap(), []);
+    assert_eq!(house.catalog.events(other, 0, 1_000).await.unwrap(), all[5..6]);
+}
+
+#[tokio::test]
+async fn a_batch_of_events_that_is_sent_again_is_recorded_once() {
+    let house = house().await;
+    let job = house.processing_job().await;
+    let all: Vec<_> = (0..80).map(event).collect();
+    house.catalog.add_events(job, &all[..60]).await.unwrap();
+    house.catalog.add_events(job, &all).await.unwrap();
+    assert_eq!(house.catalog.events(job, 0, 1_000).await.unwrap(), all);
+}
