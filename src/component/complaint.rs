@@ -6,7 +6,7 @@ use std::fmt;
 ///
 /// Prints as `file:line:column: path: message (hint)`; parts that are not known are left out.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaint {
+pub(crate) struct Complaint {
     pub file: String,
     /// Counted from 1.
     pub line: Option<usize>,
@@ -41,7 +41,7 @@ impl fmt::Display for Complaint {
 
 /// All mistakes of a document, in the order of their places. Prints one a line.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Complaints(pub Vec<Complaint>);
+pub(crate) struct Complaints(pub Vec<Complaint>);
 
 impl Complaints {
     /// The value when nothing is wrong with it, else everything that is.

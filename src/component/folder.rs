@@ -10,7 +10,7 @@ use crate::job::ComponentId;
 
 /// Why a component could not be loaded.
 #[derive(Debug, thiserror::Error)]
-pub enum LoadError {
+pub(crate) enum LoadError {
     #[error("component {id} not found in {folder}{hint}", folder = .folder.display(), hint = hint(.similar.as_deref()))]
     NotFound {
         id: String,
@@ -29,13 +29,13 @@ fn hint(similar: Option<&str>) -> String {
 
 /// One spec of the folder.
 #[derive(Debug)]
-pub struct ListedSpec {
+pub(crate) struct ListedSpec {
     pub path: PathBuf,
     pub component: Result<Component, LoadError>,
 }
 
 /// The component of `argument`: a path of a spec, or the id of one in the folder.
-pub fn load(argument: &str, folder: &Path, presets: &Presets) -> Result<Component, LoadError> {
+pub(crate) fn load(argument: &str, folder: &Path, presets: &Presets) -> Result<Component, LoadError> {
     let is_path = argument.contains('/') || is_spec(argument);
     if is_path || ComponentId::parse(argument).is_err() {
         return load_file(Path::new(argument), presets);
@@ -61,7 +61,7 @@ pub fn load(argument: &str, folder: &Path, presets: &Presets) -> Result<Componen
 }
 
 /// Every spec of the folder by name, the broken ones with what is wrong. An absent folder has none.
-pub fn list_specs(folder: &Path, presets: &Presets) -> Result<Vec<ListedSpec>, LoadError> {
+pub(crate) fn list_specs(folder: &Path, presets: &Presets) -> Result<Vec<ListedSpec>, LoadError> {
     let paths = match spec_paths(folder) {
         Ok(paths) => paths,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),

@@ -12,7 +12,7 @@ const CPUS_MAX: f64 = 1024.0;
 
 /// What one run of a component may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Limits {
+pub(crate) struct Limits {
     /// Memory and swap together: there is no swap beyond it.
     pub memory_bytes: u64,
     /// Billionths of a processor.
@@ -29,7 +29,7 @@ pub struct Limits {
 
 /// A named size.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Preset {
+pub(crate) enum Preset {
     Xsmall,
     Small,
     Medium,
@@ -38,12 +38,12 @@ pub enum Preset {
 }
 
 impl Preset {
-    pub const ALL: [Self; 5] = [Self::Xsmall, Self::Small, Self::Medium, Self::Large, Self::Xlarge];
+    pub(crate) const ALL: [Self; 5] = [Self::Xsmall, Self::Small, Self::Medium, Self::Large, Self::Xlarge];
 
     /// What a spec gets that names none.
-    pub const DEFAULT: Self = Self::Small;
+    pub(crate) const DEFAULT: Self = Self::Small;
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Xsmall => "xsmall",
             Self::Small => "small",
@@ -60,12 +60,12 @@ impl Preset {
 
 /// What each preset means on this machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Presets {
+pub(crate) struct Presets {
     limits: [Limits; 5],
 }
 
 impl Presets {
-    pub fn of(&self, preset: Preset) -> Limits {
+    pub(crate) fn of(&self, preset: Preset) -> Limits {
         let [xsmall, small, medium, large, xlarge] = self.limits;
         match preset {
             Preset::Xsmall => xsmall,

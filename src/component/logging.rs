@@ -4,7 +4,7 @@ use super::document::{Fields, Item};
 
 /// A spec's `logging`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Logging {
+pub(crate) struct Logging {
     pub channel: LogChannel,
     pub verbosity: VerbosityMap,
     /// Failures of the component are told as failures of the user.
@@ -12,14 +12,14 @@ pub struct Logging {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LogChannel {
+pub(crate) enum LogChannel {
     /// stdout and stderr.
     Standard,
     Gelf(GelfTransport),
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum GelfTransport {
+pub(crate) enum GelfTransport {
     Tcp,
     Udp,
     Http,
@@ -27,7 +27,7 @@ pub enum GelfTransport {
 
 /// What is shown of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verbosity {
+pub(crate) enum Verbosity {
     Hidden,
     /// The message.
     Normal,
@@ -39,11 +39,11 @@ pub enum Verbosity {
 
 /// Verbosity by level; the levels are 100 (debug) to 600 (emergency).
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct VerbosityMap([(u16, Verbosity); 8]);
+pub(crate) struct VerbosityMap([(u16, Verbosity); 8]);
 
 impl VerbosityMap {
     /// `Normal` for a level that is none.
-    pub fn of(&self, level: u16) -> Verbosity {
+    pub(crate) fn of(&self, level: u16) -> Verbosity {
         let found = self.0.iter().find(|(known, _verbosity)| *known == level);
         found.map_or(Verbosity::Normal, |(_level, verbosity)| *verbosity)
     }

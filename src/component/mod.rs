@@ -15,20 +15,20 @@ use std::path::PathBuf;
 
 use crate::job::{ComponentId, ContentHash};
 
-pub use complaint::{Complaint, Complaints};
-pub use folder::{ListedSpec, LoadError, list_specs, load};
-pub use limits::{Limits, Preset, Presets};
-pub(crate) use limits::{read_limits, read_positive};
-pub use logging::{GelfTransport, LogChannel, Logging, Verbosity, VerbosityMap};
-pub(crate) use quantity::parse_duration;
+pub(crate) use complaint::{Complaint, Complaints};
+pub(crate) use folder::{ListedSpec, LoadError, list_specs, load};
+pub(crate) use limits::{Limits, Preset, Presets};
+pub(crate) use limits::{read_limits, read_positive, read_timeout};
+pub(crate) use logging::{GelfTransport, LogChannel, Logging, Verbosity, VerbosityMap};
+pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
-pub use source::{BuildContext, ImageSource, Policy};
+pub(crate) use source::{BuildContext, ImageSource, Policy};
 pub(crate) use spec::content_hash;
-pub use spec::parse_spec;
+pub(crate) use spec::parse_spec;
 
 /// What can be run: an image with limits and habits.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Component {
+pub(crate) struct Component {
     pub id: ComponentId,
     /// The id, where the spec gives no name.
     pub name: String,
@@ -61,14 +61,14 @@ pub struct Component {
 
 /// What a container can reach.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Network {
+pub(crate) enum Network {
     None,
     Bridge,
 }
 
 /// Whom the component runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum User {
+pub(crate) enum User {
     /// As the runner does, or as an unprivileged user where the runner is root.
     Runner,
     /// As its image says.
@@ -80,14 +80,14 @@ pub enum User {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum DocumentFormat {
+pub(crate) enum DocumentFormat {
     Json,
     Yaml,
 }
 
 /// Where in a chain of containers a component may stand as a processor.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ProcessorPosition {
+pub(crate) enum ProcessorPosition {
     Any,
     Before,
     After,

@@ -4,7 +4,7 @@ use super::document::{Fields, Item};
 
 /// An image to be pulled or to be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum ImageSource {
+pub(crate) enum ImageSource {
     Registry {
         /// Repository without tag and digest.
         uri: String,
@@ -24,7 +24,7 @@ pub enum ImageSource {
 
 /// What an image is built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BuildContext {
+pub(crate) enum BuildContext {
     Git {
         url: String,
         /// Branch, tag or commit; the repository's own default when not said.
@@ -38,7 +38,7 @@ pub enum BuildContext {
 
 /// How fresh an image must be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Policy {
+pub(crate) enum Policy {
     /// What is here is good.
     Release,
     /// Ask on every run whether it moved.
@@ -46,7 +46,7 @@ pub enum Policy {
 }
 
 impl Policy {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Release => "release",
             Self::Master => "master",

@@ -13,7 +13,7 @@ use super::{Component, DocumentFormat, Network, ProcessorPosition, User};
 use crate::job::{ComponentId, ContentHash};
 
 /// Reads a spec. `file` is its path: it names the spec in complaints, and its name must be the id.
-pub fn parse_spec(text: &str, file: &str, presets: &Presets) -> Result<Component, Complaints> {
+pub(crate) fn parse_spec(text: &str, file: &str, presets: &Presets) -> Result<Component, Complaints> {
     let node = document::parse(text, file)?;
     let report = Report::new(file);
     let component = read_component(&Item::root(&node, "", &report), text, file, presets);

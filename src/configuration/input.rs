@@ -18,12 +18,10 @@ pub(super) fn read_input(item: &Item<'_>, now: Timestamp) -> InputMapping {
     };
     let mut taken = Vec::new();
     let items = fields.get("tables").map(|item| item.items()).unwrap_or_default();
-    let tables = items.into_iter().filter_map(|item| {
-        let table = read_table(&item, now)?;
-        claim_destination(&mut taken, &table.destination, item);
-        Some(table)
-    });
-    let tables = tables.collect();
+    let tables = items
+        .iter()
+        .filter_map(|item| read_table(item, now, &mut taken))
+        .collect();
     let items = fields.get("files").map(|item| item.items()).unwrap_or_default();
     let files = items.iter().filter_map(|item| read_file(item, now)).collect();
     fields.ignore(&["read_only_storage_access"]);
@@ -32,10 +30,15 @@ pub(super) fn read_input(item: &Item<'_>, now: Timestamp) -> InputMapping {
 }
 
 /// A table without a readable source is dropped; anything else that is wrong only loses that part.
-fn read_table(item: &Item<'_>, now: Timestamp) -> Option<InputTable> {
+fn read_table<'a>(
+    item: &Item<'a>,
+    now: Timestamp,
+    taken: &mut Vec<(String, Item<'a>)>,
+) -> Option<InputTable> {
     let mut fields = item.fields()?;
     let source: Option<TableId> = fields.required("source").and_then(|item| item.parsed(str::parse));
-    let destination = fields.filled("destination").and_then(|item| item.parsed(confine));
+    let said = fields.filled("destination");
+    let named = said.as_ref().and_then(|item| item.parsed(confine));
     let columns = read_columns(&mut fields);
     let filters = read_all_filters(&mut fields);
     let changed_since = read_changed_since(fields.filled("changed_since"), fields.get("days"), now);
@@ -68,7 +71,12 @@ fn read_table(item: &Item<'_>, now: Timestamp) -> Option<InputTable> {
     ]);
     fields.finish();
     let source = source?;
-    let destination = destination.unwrap_or_else(|| source.to_string());
+    let is_lost = said.is_some() && named.is_none();
+    let destination = named.unwrap_or_else(|| source.to_string());
+    // A destination that could not be read is not what it falls back to.
+    if !is_lost {
+        claim_destination(taken, &destination, said.unwrap_or_else(|| item.clone()));
+    }
     Some(InputTable {
         source,
         destination,
@@ -89,10 +97,10 @@ fn refuse(fields: &mut Fields<'_>, key: &'static str, message: &str) {
 /// `columns`, or the sources of `column_types`; where both are given they must name the same columns.
 fn read_columns(fields: &mut Fields<'_>) -> Vec<String> {
     let columns = fields.filled("columns").map(|item| (item.texts(), item));
-    let types = fields
+    let described = fields
         .filled("column_types")
         .map(|item| (typed_columns(&item), item));
-    for (names, item) in [&columns, &types].into_iter().flatten() {
+    for (names, item) in [&columns, &described].into_iter().flatten() {
         for (index, name) in names.iter().enumerate() {
             if name.is_empty() {
                 item.complain("a column name is empty");
@@ -101,7 +109,7 @@ fn read_columns(fields: &mut Fields<'_>) -> Vec<String> {
             }
         }
     }
-    match (columns, types) {
+    match (columns, described) {
         (Some((columns, _item)), None) => columns,
         (None, Some((columns, _item))) => columns,
         (None, None) => Vec::new(),
@@ -114,12 +122,12 @@ fn read_columns(fields: &mut Fields<'_>) -> Vec<String> {
                     .collect();
                 extra.join(", ")
             };
-            let (only_listed, only_typed) = (surplus(&columns, &typed), surplus(&typed, &columns));
-            if !only_listed.is_empty() {
-                item.complain(format!("has no entry for {only_listed} of `columns`"));
+            let (absent, extra) = (surplus(&columns, &typed), surplus(&typed, &columns));
+            if !absent.is_empty() {
+                item.complain(format!("has no entry for {absent} of `columns`"));
             }
-            if !only_typed.is_empty() {
-                item.complain(format!("names {only_typed}, which `columns` does not"));
+            if !extra.is_empty() {
+                item.complain(format!("names {extra}, which `columns` does not"));
             }
             columns
         }
@@ -147,10 +155,10 @@ fn read_all_filters(fields: &mut Fields<'_>) -> Vec<Filter> {
     match (column, values) {
         (Some(column), Some(values)) => filters.extend(read_filter(&column, operator.as_ref(), &values)),
         (Some(column), None) => {
-            column.complain_with("`where_values` is missing", "list the values to compare with")
+            column.complain_with("`where_values` is missing", "list the values to compare with");
         }
         (None, Some(values)) => {
-            values.complain_with("`where_column` is missing", "name the column to compare")
+            values.complain_with("`where_column` is missing", "name the column to compare");
         }
         // Forms leave the operator behind when the filter is emptied.
         (None, None) => {}
@@ -166,7 +174,8 @@ fn read_all_filters(fields: &mut Fields<'_>) -> Vec<Filter> {
 
 fn read_file(item: &Item<'_>, now: Timestamp) -> Option<InputFile> {
     let mut fields = item.fields()?;
-    if let Some(item) = fields.filled("query") {
+    let search = fields.filled("query");
+    if let Some(item) = &search {
         item.complain_with(
             "`query` is not supported",
             "select the files with `tags` or `source.tags`",
@@ -187,7 +196,16 @@ fn read_file(item: &Item<'_>, now: Timestamp) -> Option<InputFile> {
             item.complain_with("does not go with `file_ids`", format!("see {}", ids.path));
         }
     }
-    let query = read_query(item, tags, source, ids);
+    if [&tags, &source, &ids, &search]
+        .iter()
+        .all(|selector| selector.is_none())
+    {
+        item.complain_with(
+            "no files are selected",
+            "give `tags`, `source.tags` or `file_ids`",
+        );
+    }
+    let query = read_query(tags, source, ids);
     let files_max = limit
         .and_then(|item| read_positive(&item))
         .unwrap_or(FILES_MAX_DEFAULT);
@@ -215,12 +233,7 @@ fn read_file(item: &Item<'_>, now: Timestamp) -> Option<InputFile> {
     })
 }
 
-fn read_query(
-    item: &Item<'_>,
-    tags: Option<Item<'_>>,
-    source: Option<Item<'_>>,
-    ids: Option<Item<'_>>,
-) -> Option<FileQuery> {
+fn read_query(tags: Option<Item<'_>>, source: Option<Item<'_>>, ids: Option<Item<'_>>) -> Option<FileQuery> {
     if let Some(ids) = ids {
         let id = |item: &Item<'_>| item.whole().map(FileId);
         return Some(FileQuery::Ids(ids.items().iter().filter_map(id).collect()));
@@ -235,13 +248,7 @@ fn read_query(
             source.complain("`tags` and `source.tags` exclude each other");
             None
         }
-        (None, None) => {
-            item.complain_with(
-                "no files are selected",
-                "give `tags`, `source.tags` or `file_ids`",
-            );
-            None
-        }
+        (None, None) => None,
     }
 }
 

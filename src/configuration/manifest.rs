@@ -8,7 +8,10 @@ use crate::component::document::{self, Fields, Item, Report};
 use crate::job::{FileOptions, TableOptions};
 
 /// Options and destination (a table id, or a name for the default bucket) of an output table.
-pub fn manifest_table_options(text: &str, file: &str) -> Result<(TableOptions, Option<String>), Complaints> {
+pub(crate) fn manifest_table_options(
+    text: &str,
+    file: &str,
+) -> Result<(TableOptions, Option<String>), Complaints> {
     read_manifest(text, file, |fields| {
         let destination = fields
             .filled("destination")
@@ -22,7 +25,7 @@ pub fn manifest_table_options(text: &str, file: &str) -> Result<(TableOptions, O
 }
 
 /// Options of an output file.
-pub fn manifest_file_options(text: &str, file: &str) -> Result<FileOptions, Complaints> {
+pub(crate) fn manifest_file_options(text: &str, file: &str) -> Result<FileOptions, Complaints> {
     read_manifest(text, file, read_file_options)
 }
 

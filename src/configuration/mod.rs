@@ -19,12 +19,12 @@ use crate::component::document::Node;
 use crate::component::{Complaint, Component};
 use crate::job::{ConfigurationId, ContentHash, InputMapping, OutputMapping, RowId};
 
-pub use manifest::{manifest_file_options, manifest_table_options};
-pub use root::parse;
+pub(crate) use manifest::{manifest_file_options, manifest_table_options};
+pub(crate) use root::parse;
 
 /// What a user wants of a component, as far as it could be read.
 #[derive(Debug, Clone)]
-pub struct Configuration {
+pub(crate) struct Configuration {
     file: String,
     root: Node,
     rows: Vec<Row>,
@@ -35,7 +35,7 @@ pub struct Configuration {
 
 /// What happens to the rows after one that failed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub enum OnError {
+pub(crate) enum OnError {
     #[default]
     Stop,
     Continue,
@@ -43,14 +43,14 @@ pub enum OnError {
 
 /// A configuration and what is wrong with its frame: syntax, rows. [`Configuration::units`] tells the rest.
 #[derive(Debug, Clone)]
-pub struct Parsed {
+pub(crate) struct Parsed {
     pub configuration: Configuration,
     pub complaints: Vec<Complaint>,
 }
 
 /// One run of the component: the configuration, or one row merged over it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Unit {
+pub(crate) struct Unit {
     pub row: Option<RowId>,
     /// Place among all rows, disabled ones included; 0 without rows.
     pub row_index: usize,
@@ -81,7 +81,7 @@ struct Row {
 
 impl Configuration {
     /// What this run does, and what is wrong with it. Disabled rows are left out. Relative times count from `now`.
-    pub fn units(
+    pub(crate) fn units(
         &self,
         component: &Component,
         id: Option<&ConfigurationId>,
@@ -113,7 +113,7 @@ impl Configuration {
 
     /// Line and column of a value, e.g. of `storage.input.tables[0].source`. A path of a row that the row does not
     /// say itself is found in the root.
-    pub fn locate(&self, path: &str) -> Option<(usize, usize)> {
+    pub(crate) fn locate(&self, path: &str) -> Option<(usize, usize)> {
         let place = self
             .root
             .locate(path)

@@ -243,12 +243,15 @@ pub(super) fn read_filters(item: &Item<'_>) -> Vec<Filter> {
         let column = fields.required("column");
         let operator = fields.filled("operator");
         let values = [fields.get("values"), fields.get("values_from_set")];
-        for key in ["values_from_workspace", "values_from_storage"] {
-            if let Some(item) = fields.filled(key) {
-                item.complain_with("is not supported", "list the values in `values`");
-            }
-        }
+        let elsewhere = [
+            fields.filled("values_from_workspace"),
+            fields.filled("values_from_storage"),
+        ];
         fields.finish();
+        if let Some(item) = elsewhere.into_iter().flatten().next() {
+            item.complain_with("is not supported", "list the values in `values`");
+            return None;
+        }
         match values {
             [Some(values), None] | [None, Some(values)] => read_filter(&column?, operator.as_ref(), &values),
             [None, None] => {

@@ -8,25 +8,21 @@ use crate::component::document::{self, Item, Node, Place, Report, Value};
 use crate::job::{IdError, RowId};
 
 /// Reads a configuration as far as it goes; `file` names it in the complaints. An empty text is an empty one.
-pub fn parse(text: &str, file: &str) -> Parsed {
+pub(crate) fn parse(text: &str, file: &str) -> Parsed {
     let (root, mut complaints) = match document::parse(text, file) {
         Ok(root) => (root, Vec::new()),
-        Err(complaints) => (
-            Node {
-                place: Place::default(),
-                value: Value::Null,
-            },
-            complaints.0,
-        ),
-    };
-    let root = match root.value {
-        Value::Null => Node {
-            place: root.place,
-            value: Value::Map(Vec::new()),
-        },
-        Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) | Value::Map(_) => root,
+        Err(complaints) => (empty_root(Place::default()), complaints.0),
     };
     let report = Report::new(file);
+    let root = match root.value {
+        Value::Map(_) => root,
+        Value::Null => empty_root(root.place),
+        Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
+            // Tells what is wrong; further on it counts as empty, so that nobody tells it again.
+            Item::root(&root, "", &report).fields();
+            empty_root(root.place)
+        }
+    };
     let (rows, on_error) = read_frame(&Item::root(&root, "", &report));
     complaints.extend(report.into_complaints());
     let hash = content_hash(canonical(&root).as_bytes());
@@ -40,6 +36,13 @@ pub fn parse(text: &str, file: &str) -> Parsed {
     Parsed {
         configuration,
         complaints,
+    }
+}
+
+fn empty_root(place: Place) -> Node {
+    Node {
+        place,
+        value: Value::Map(Vec::new()),
     }
 }
 
@@ -89,10 +92,8 @@ fn read_row(item: &Item<'_>, index: usize, seen: &mut HashSet<String>) -> Option
         .into_iter()
         .flatten()
         .any(|item| item.flag() == Some(true));
-    let configuration = fields.get("configuration").map(|item| {
-        item.fields();
-        item.node.clone()
-    });
+    let configuration = fields.get("configuration").filter(|item| item.fields().is_some());
+    let configuration = configuration.map(|item| item.node.clone());
     fields.ignore(&[
         "name",
         "description",

@@ -30,10 +30,9 @@ pub(super) fn collect_secrets(document: &Value) -> Vec<String> {
 
 fn walk(value: &Value, is_secret: bool, found: &mut dyn FnMut(&str)) {
     match value {
-        Value::Null | Value::Bool(_) => {}
         Value::Number(number) if is_secret => found(&number.to_string()),
         Value::String(text) if is_secret && !text.is_empty() => found(text),
-        Value::Number(_) | Value::String(_) => {}
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         Value::Array(values) => values.iter().for_each(|value| walk(value, is_secret, found)),
         Value::Object(map) => {
             map.iter()

@@ -9,8 +9,8 @@ use super::Unit;
 use super::input::read_input;
 use super::output::read_output;
 use super::secrets::collect_secrets;
-use crate::component::document::{Fields, Item, Node, Report};
-use crate::component::{Complaint, Component, parse_duration, read_positive, read_tag};
+use crate::component::document::{Fields, Item, Node, Report, Value as Tree};
+use crate::component::{Complaint, Component, read_positive, read_tag, read_timeout};
 use crate::job::{ConfigurationId, InputMapping, OutputMapping, RowId, TableId};
 
 /// What a unit is read for.
@@ -58,7 +58,7 @@ fn build_unit(item: &Item<'_>, row: Option<(&RowId, usize)>, asked: &Asked<'_>) 
     fields.ignore(&["parameters", "image_parameters", "rows"]);
     fields.finish();
     let config_document = config_document(item.node, asked.component);
-    check_component_secrets(item, asked.component);
+    check_secrets(item, asked.component);
     Some(Unit {
         row: row.map(|(id, _index)| id.clone()),
         row_index: row.map_or(0, |(_id, index)| index),
@@ -135,12 +135,7 @@ fn read_runtime(item: &Item<'_>) -> Runtime {
     };
     let timeout = fields
         .filled("process_timeout")
-        .and_then(|item| match &item.node.value {
-            crate::component::document::Value::Text(_) => {
-                item.parsed(parse_duration).filter(|timeout| !timeout.is_zero())
-            }
-            _ => read_positive(&item).map(Duration::from_secs),
-        });
+        .and_then(|item| read_process_timeout(&item));
     let tags = [fields.filled("tag"), fields.filled("image_tag")];
     let image_tag = tags.into_iter().flatten().find_map(|item| read_tag(&item));
     if let Some(item) = fields
@@ -150,6 +145,16 @@ fn read_runtime(item: &Item<'_>) -> Runtime {
         item.complain("publishing tables as files is not supported");
     }
     Runtime { timeout, image_tag }
+}
+
+/// Seconds as a number, or a duration with its unit.
+fn read_process_timeout(item: &Item<'_>) -> Option<Duration> {
+    match &item.node.value {
+        Tree::Text(_) => read_timeout(item),
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::List(_) | Tree::Map(_) => {
+            read_positive(item).map(Duration::from_secs)
+        }
+    }
 }
 
 /// What would make a different job of it is refused rather than left out.
@@ -193,7 +198,7 @@ fn read_unsupported(fields: &mut Fields<'_>) {
         {
             id.complain_with(
                 "there is no OAuth service to ask",
-                "write `oauth_api.credentials` themselves",
+                "write `oauth_api.credentials` into the configuration",
             );
         }
     }
@@ -234,38 +239,37 @@ fn config_document(node: &Node, component: &Component) -> Value {
     Value::Object(document)
 }
 
-/// A secret of the component in a user's configuration is either a leak or an attempt at one.
-fn check_component_secrets(item: &Item<'_>, component: &Component) {
+/// Complains about values under `#` keys that cannot work: those of the component itself, which are a leak or an
+/// attempt at one, and those that only Keboola can decrypt.
+fn check_secrets(item: &Item<'_>, component: &Component) {
     let of_component = collect_secrets(&component.image_parameters);
-    if of_component.is_empty() {
-        return;
-    }
-    let Some(fields) = item.fields() else { return };
-    for (key, item) in fields.item.entries() {
-        if key != "image_parameters" {
-            find_component_secrets(&item, false, &of_component);
+    for (key, item) in item.entries() {
+        if key != "image_parameters" && key != "rows" {
+            check_secrets_below(&item, key.starts_with('#'), &of_component);
         }
     }
 }
 
-fn find_component_secrets(item: &Item<'_>, is_secret: bool, of_component: &[String]) {
-    use crate::component::document::Value as Tree;
-
+fn check_secrets_below(item: &Item<'_>, is_secret: bool, of_component: &[String]) {
     match &item.node.value {
-        Tree::Null | Tree::Bool(_) | Tree::Number(_) => {}
-        Tree::Text(text) => {
-            if is_secret && of_component.contains(text) {
-                item.complain("a secret of the component cannot be used in a configuration");
-            }
+        Tree::Text(text) if is_secret && of_component.contains(text) => {
+            item.complain("a secret of the component cannot be used in a configuration");
         }
+        Tree::Text(text) if is_secret && text.starts_with("KBC::") && text.contains("Secure") => {
+            item.complain_with(
+                "is encrypted for Keboola and cannot be read here",
+                "write the value itself",
+            );
+        }
+        Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Text(_) => {}
         Tree::List(_) => {
-            item.items()
-                .iter()
-                .for_each(|item| find_component_secrets(item, is_secret, of_component));
+            for item in item.items() {
+                check_secrets_below(&item, is_secret, of_component);
+            }
         }
         Tree::Map(_) => {
             for (key, item) in item.entries() {
-                find_component_secrets(&item, is_secret || key.starts_with('#'), of_component);
+                check_secrets_below(&item, is_secret || key.starts_with('#'), of_component);
             }
         }
     }

@@ -26,9 +26,13 @@ impl Report {
 
     /// All that was found, in the order of the places; one mistake met twice is told once.
     pub(crate) fn into_complaints(self) -> Vec<Complaint> {
-        let mut complaints = self.complaints.into_inner();
+        let mut complaints: Vec<Complaint> = Vec::new();
+        for complaint in self.complaints.into_inner() {
+            if !complaints.contains(&complaint) {
+                complaints.push(complaint);
+            }
+        }
         complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
-        complaints.dedup();
         complaints
     }
 

@@ -123,11 +123,13 @@ fn a_text_that_is_no_document_says_where_it_breaks() {
 
 #[test]
 fn aliases_that_would_explode_are_refused() {
-    let mut text = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n".to_owned();
-    for n in 1..12 {
-        let reference = format!("*a{}", n - 1);
-        text += &format!("a{n}: &a{n} [{}]\n", vec![reference; 9].join(", "));
-    }
+    let line = |n: u32| {
+        let below = n
+            .checked_sub(1)
+            .map_or_else(|| "x".to_owned(), |below| format!("*a{below}"));
+        format!("a{n}: &a{n} [{}]\n", vec![below; 9].join(", "))
+    };
+    let text: String = (0..12).map(line).collect();
     assert!(parse(&text, "bomb.yaml").is_err());
 }
 

@@ -1,0 +1,100 @@
+//! `LONGSHORE_*` over the file: `presets.small.memory` is `LONGSHORE_PRESETS_SMALL_MEMORY`.
+
+use crate::component::Preset;
+use crate::component::document::{Entry, Node, Place, Value};
+
+/// Keys that are texts, durations or amounts of bytes.
+const TEXT_KEYS: [&str; 8] = [
+    "state_dir",
+    "component_specs_dir",
+    "work_dir",
+    "engine_host",
+    "column_names",
+    "quarantine_retention",
+    "stop_grace",
+    "log_bytes_max",
+];
+
+/// Keys that are numbers or flags.
+const TYPED_KEYS: [&str; 3] = ["sync", "events_max", "output_files_max"];
+
+const PRESET_TEXT_KEYS: [&str; 4] = ["memory", "disk", "timeout", "tmp"];
+const PRESET_TYPED_KEYS: [&str; 2] = ["cpus", "pids"];
+
+/// A variable of this process.
+pub(crate) fn process_environment(name: &str) -> Option<String> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "this is the one reader of the environment"
+    )]
+    let value = std::env::var_os(name);
+    // What is not UTF-8 becomes a visibly wrong value instead of an unset one.
+    value.map(|value| value.to_string_lossy().into_owned())
+}
+
+/// Puts what the environment says into the tree; returns the paths put and their variables.
+pub(super) fn lay_over(
+    root: &mut Node,
+    environment: &dyn Fn(&str) -> Option<String>,
+) -> Vec<(String, String)> {
+    let mut overrides = Vec::new();
+    for (path, is_typed) in known_keys() {
+        let variable = format!("LONGSHORE_{}", path.join("_").to_uppercase());
+        if let Some(text) = environment(&variable) {
+            let value = if is_typed { typed(text) } else { Value::Text(text) };
+            put(root, &path, value);
+            overrides.push((path.join("."), variable));
+        }
+    }
+    overrides
+}
+
+fn known_keys() -> Vec<(Vec<&'static str>, bool)> {
+    let root = TEXT_KEYS.map(|key| (vec![key], false)).into_iter();
+    let root = root.chain(TYPED_KEYS.map(|key| (vec![key], true)));
+    let of_preset = Preset::ALL.into_iter().flat_map(|preset| {
+        let key = move |key| vec!["presets", preset.as_str(), key];
+        let texts = PRESET_TEXT_KEYS.into_iter().map(move |name| (key(name), false));
+        texts.chain(PRESET_TYPED_KEYS.into_iter().map(move |name| (key(name), true)))
+    });
+    root.chain(of_preset).collect()
+}
+
+fn typed(text: String) -> Value {
+    match serde_json::from_str(&text) {
+        Ok(serde_json::Value::Bool(flag)) => Value::Bool(flag),
+        Ok(serde_json::Value::Number(number)) => Value::Number(number),
+        // Whoever reads the key says what it should have been.
+        Ok(_) | Err(_) => Value::Text(text),
+    }
+}
+
+/// Sets the value at a path. Where something other than a mapping is in the way the file is wrong and says so.
+fn put(node: &mut Node, path: &[&str], value: Value) {
+    let Some((key, rest)) = path.split_first() else {
+        *node = Node {
+            place: Place::default(),
+            value,
+        };
+        return;
+    };
+    if node.value == Value::Null {
+        node.value = Value::Map(Vec::new());
+    }
+    let Value::Map(entries) = &mut node.value else {
+        return;
+    };
+    if let Some(entry) = entries.iter_mut().find(|entry| entry.key == *key) {
+        return put(&mut entry.node, rest, value);
+    }
+    let mut node = Node {
+        place: Place::default(),
+        value: Value::Null,
+    };
+    put(&mut node, rest, value);
+    entries.push(Entry {
+        place: Place::default(),
+        key: (*key).to_owned(),
+        node,
+    });
+}
