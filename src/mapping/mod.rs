@@ -42,3 +42,6 @@ pub use stage::{StageError, StagedTable, stage_tables};
 pub use state::{InputsSeen, State, StateError, read_state};
 pub use transfer::{ExportError, ExportOptions, ImportError, export_table, import_table};
 pub use upload::{Prepared, upload};
+
+#[cfg(test)]
+mod tests;
