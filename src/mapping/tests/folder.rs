@@ -62,7 +62,7 @@ async fn a_folder_is_removed_whatever_a_component_made_of_it() {
     write(&folder, "out/tables/plain", "x");
     fs::create_dir(at(&folder, "out/files/locked")).unwrap();
     write(&folder, "out/files/locked/inner", "x");
-    fs::set_permissions(at(&folder, "out/files/locked"), fs::Permissions::from_mode(0)).unwrap();
+    fs::set_permissions(at(&folder, "out/files/locked"), fs::Permissions::from_mode(0o000)).unwrap();
     // Deeper than any path may be long.
     let mut deep = rustix::fs::open(
         at(&folder, "out"),
@@ -70,7 +70,7 @@ async fn a_folder_is_removed_whatever_a_component_made_of_it() {
         rustix::fs::Mode::empty(),
     )
     .unwrap();
-    for _level in 0..3_000 {
+    for _level in 0..1_000 {
         rustix::fs::mkdirat(&deep, "deep", rustix::fs::Mode::RWXU).unwrap();
         deep =
             rustix::fs::openat(&deep, "deep", rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
