@@ -21,7 +21,7 @@ const BLOCK_BYTES: u64 = 512;
 
 /// Why an output is not touched. All of them are the component's doing.
 #[derive(Debug, thiserror::Error)]
-pub enum UnsafeError {
+pub(crate) enum UnsafeError {
     #[error("{path} is a {what}: only plain files are taken")]
     NotAFile { path: String, what: &'static str },
     #[error("{path} is a {what}: expected a folder")]
@@ -69,7 +69,7 @@ pub(super) struct OutputFolder {
 
 /// A plain file that was looked at: what is opened later must be the same one.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlainFile {
+pub(crate) struct PlainFile {
     /// As people know it: `out/tables/orders.csv`.
     pub shown: String,
     pub bytes: u64,
@@ -135,14 +135,17 @@ impl OutputFolder {
     pub(super) fn look(&self, name: &str) -> Result<EntryKind, UnsafeError> {
         let shown = self.show(name);
         let stat = statat(&self.fd, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| said(errno, &shown))?;
-        match FileType::from_raw_mode(stat.st_mode) {
-            FileType::Directory => Ok(EntryKind::Folder),
-            FileType::RegularFile => self.plain_file(name, shown, &stat).map(EntryKind::File),
-            other => Err(UnsafeError::NotAFile {
-                path: shown,
-                what: describe(other),
-            }),
+        let kind = FileType::from_raw_mode(stat.st_mode);
+        if kind == FileType::Directory {
+            return Ok(EntryKind::Folder);
         }
+        if kind != FileType::RegularFile {
+            return Err(UnsafeError::NotAFile {
+                path: shown,
+                what: describe(kind),
+            });
+        }
+        self.plain_file(name, shown, &stat).map(EntryKind::File)
     }
 
     /// As [`OutputFolder::look`]; `None` when there is nothing of that name.

@@ -20,7 +20,7 @@ const MANIFEST_BYTES_MAX: u64 = 1024 * 1024;
 
 /// What will be published, nothing of it read yet.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Collected {
+pub(crate) struct Collected {
     pub tables: Vec<CollectedTable>,
     pub files: Vec<CollectedFile>,
     /// What was left out without being an error, in sentences for the user.
@@ -29,7 +29,7 @@ pub struct Collected {
 
 /// One output that becomes one load of one table.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CollectedTable {
+pub(crate) struct CollectedTable {
     /// As people know it: `out/tables/orders.csv`.
     pub shown: String,
     pub table: TableId,
@@ -44,7 +44,7 @@ pub struct CollectedTable {
 
 /// One output that becomes a stored file.
 #[derive(Debug, Clone, PartialEq)]
-pub struct CollectedFile {
+pub(crate) struct CollectedFile {
     pub name: String,
     pub file: PlainFile,
     pub options: FileOptions,
@@ -52,7 +52,7 @@ pub struct CollectedFile {
 
 /// Why an output is refused.
 #[derive(Debug, thiserror::Error)]
-pub enum CollectError {
+pub(crate) enum CollectError {
     #[error(transparent)]
     Unsafe(#[from] UnsafeError),
     #[error(transparent)]
@@ -86,7 +86,7 @@ pub enum CollectError {
 }
 
 /// Collects everything after a clean exit, or says all that is wrong.
-pub async fn collect(
+pub(crate) async fn collect(
     mapping: &OutputMapping,
     folder: &DataFolder,
     _proof: &CleanExit,
@@ -98,7 +98,11 @@ pub async fn collect(
 
 /// Collects the tables marked `write_always` of a component that failed. What is wrong with any output is passed
 /// over: it must not hide why the component failed.
-pub async fn collect_despite(mapping: &OutputMapping, folder: &DataFolder, _proof: &BadExit) -> Collected {
+pub(crate) async fn collect_despite(
+    mapping: &OutputMapping,
+    folder: &DataFolder,
+    _proof: &BadExit,
+) -> Collected {
     let (mapping, folder) = (mapping.clone(), folder.clone());
     let (mut collected, _passed_over) =
         blocking(move || Collector::new(&mapping, &folder, true).collect()).await;
@@ -137,7 +141,7 @@ impl<'a> Collector<'a> {
             self.mapping.tables.iter().map(|table| &table.source),
         );
         for entry in paired.pairs {
-            self.table(entry);
+            self.table(&entry);
         }
         self.duplicate_destinations();
         let paired = self.paired("out/files");
@@ -182,12 +186,12 @@ impl<'a> Collector<'a> {
     }
 
     /// One entry of `out/tables`: once for each mapping of it, or once by its manifest and name alone.
-    fn table(&mut self, pair: Pair) {
+    fn table(&mut self, pair: &Pair) {
         let manifest = match read_manifest(pair.manifest.as_ref(), manifest_table_options) {
             Ok(manifest) => manifest.unwrap_or_default(),
             Err(problem) => return self.errors.push(problem),
         };
-        let Some(parts) = self.parts(&pair) else { return };
+        let Some(parts) = self.parts(pair) else { return };
         let mapped: Vec<&OutputTable> = self
             .mapping
             .tables
@@ -211,7 +215,7 @@ impl<'a> Collector<'a> {
             if self.only_write_always && options.write_always != Some(true) {
                 continue;
             }
-            match self.resolved(&pair, destination, manifest.1.as_deref(), &options, &parts) {
+            match self.resolved(pair, destination, manifest.1.as_deref(), &options, &parts) {
                 Err(problem) => self.errors.push(problem),
                 Ok(table) => self.collected.tables.push(CollectedTable {
                     shown: pair.shown.clone(),

@@ -28,7 +28,7 @@ const FOLDERS: [&str; 8] = [
 
 /// Whom the container runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Owner {
+pub(crate) enum Owner {
     /// This uid and gid: the folders are given to them (needs root unless they are our own).
     Of { uid: u32, gid: u32 },
     /// Whoever the image says: the folders are open to all. The folder above them is ours alone, so nobody else on
@@ -38,7 +38,7 @@ pub enum Owner {
 
 /// `<work>/<job>-<attempt>/data` of one attempt. The folder outlives this value: only [`DataFolder::remove`] ends it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DataFolder {
+pub(crate) struct DataFolder {
     root: PathBuf,
     owner: Owner,
     format: DocumentFormat,
@@ -47,14 +47,14 @@ pub struct DataFolder {
 /// What could not be done to the data folder.
 #[derive(Debug, thiserror::Error)]
 #[error("could not {action} {}", path.display())]
-pub struct FolderError {
+pub(crate) struct FolderError {
     pub action: &'static str,
     pub path: PathBuf,
     pub source: io::Error,
 }
 
 impl FolderError {
-    pub fn is_disk_full(&self) -> bool {
+    pub(crate) fn is_disk_full(&self) -> bool {
         is_disk_full(&self.source)
     }
 }
@@ -68,7 +68,7 @@ pub(super) fn is_disk_full(error: &io::Error) -> bool {
 
 impl DataFolder {
     /// Makes the folder of an attempt below `work`. It must not be there yet.
-    pub async fn create(
+    pub(crate) async fn create(
         work: &Path,
         job: JobId,
         attempt: AttemptNumber,
@@ -84,32 +84,32 @@ impl DataFolder {
     }
 
     /// The folder of an attempt that an earlier process made; nothing is touched.
-    pub fn existing(root: PathBuf, owner: Owner, format: DocumentFormat) -> Self {
+    pub(crate) fn existing(root: PathBuf, owner: Owner, format: DocumentFormat) -> Self {
         Self { root, owner, format }
     }
 
     /// What is kept in the attempt's record, to find the folder again after a crash.
-    pub fn root(&self) -> &Path {
+    pub(crate) fn root(&self) -> &Path {
         &self.root
     }
 
     /// What is mounted as `/data`.
-    pub fn data(&self) -> PathBuf {
+    pub(crate) fn data(&self) -> PathBuf {
         self.root.join("data")
     }
 
     /// Writes `config.json` (or `.yml`), replacing one that is there.
-    pub async fn write_config(&self, document: &Value) -> Result<(), FolderError> {
+    pub(crate) async fn write_config(&self, document: &Value) -> Result<(), FolderError> {
         self.write_document("config", document).await
     }
 
     /// Writes `in/state.json` (or `.yml`): the component's part of its state.
-    pub async fn write_state(&self, component: &Value) -> Result<(), FolderError> {
+    pub(crate) async fn write_state(&self, component: &Value) -> Result<(), FolderError> {
         self.write_document("in/state", component).await
     }
 
     /// Removes the folder with whatever the component made of it. Removing it twice is fine.
-    pub async fn remove(&self) -> Result<(), FolderError> {
+    pub(crate) async fn remove(&self) -> Result<(), FolderError> {
         let root = self.root.clone();
         blocking(move || {
             remove_tree(&root).map_err(|source| FolderError {
@@ -128,6 +128,12 @@ impl DataFolder {
 
     pub(super) fn input_file(&self, name: &str) -> PathBuf {
         self.data().join("in/files").join(name)
+    }
+
+    /// Where one part of a table is written before it is joined: out of the container's sight.
+    pub(super) fn part(&self, destination: &str, number: usize) -> PathBuf {
+        self.root
+            .join(format!("{}.{number}.part", destination.replace('/', "-")))
     }
 
     /// Path of the state a component leaves, seen from the data folder.
@@ -186,8 +192,8 @@ impl DataFolder {
             made => made.map_err(failed("make"))?,
         }
         match self.owner {
-            Owner::Of { .. } => self.set_mode(path, 0o755),
-            Owner::Image => self.set_mode(path, 0o777),
+            Owner::Of { .. } => set_mode(path, 0o755),
+            Owner::Image => set_mode(path, 0o777),
         }?;
         self.give(path)
     }
@@ -211,14 +217,6 @@ impl DataFolder {
         })
     }
 
-    fn set_mode(&self, path: &Path, mode: u32) -> Result<(), FolderError> {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|source| FolderError {
-            action: "set the permissions of",
-            path: path.to_owned(),
-            source,
-        })
-    }
-
     async fn write_document(&self, stem: &str, document: &Value) -> Result<(), FolderError> {
         let path = self.data().join(format!("{stem}.{}", extension(self.format)));
         let text = format!("{document:#}\n");
@@ -233,9 +231,17 @@ impl DataFolder {
             path: path.to_owned(),
             source,
         })?;
-        self.set_mode(path, 0o644)?;
+        set_mode(path, 0o644)?;
         self.give(path)
     }
+}
+
+fn set_mode(path: &Path, mode: u32) -> Result<(), FolderError> {
+    fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|source| FolderError {
+        action: "set the permissions of",
+        path: path.to_owned(),
+        source,
+    })
 }
 
 /// YAML files hold JSON text, which every YAML reader reads the same way.

@@ -4,7 +4,7 @@ use crate::job::{TableId, TableIdError};
 
 /// Why no table could be found for an output.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum DestinationError {
+pub(crate) enum DestinationError {
     #[error(
         "{source_path} has no destination: give one in the mapping or the manifest, set a default bucket, \
          or name the file stage.bucket.table.csv"

@@ -18,7 +18,7 @@ use crate::job::{ChangedSince, FileId, FileQuery, InputFile, InputMapping};
 
 /// The files that one entry of the mapping asks for.
 #[derive(Debug, Clone, PartialEq)]
-pub struct FoundFiles {
+pub(crate) struct FoundFiles {
     pub query: FileQuery,
     pub files: Vec<StoredFile>,
     /// To be put on the files in the job's commit.
@@ -27,7 +27,7 @@ pub struct FoundFiles {
 
 /// A file as the component finds it; kept in the job's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StagedFile {
+pub(crate) struct StagedFile {
     pub id: FileId,
     /// Below `in/files/`.
     pub name: String,
@@ -35,7 +35,7 @@ pub struct StagedFile {
 }
 
 /// Asks the catalog for every entry's files. No match is no error, except for files asked for by id.
-pub async fn find_files(
+pub(crate) async fn find_files(
     mapping: &InputMapping,
     seen: &InputsSeen,
     catalog: &Catalog,
@@ -82,7 +82,7 @@ async fn matching(
 }
 
 /// The tags that the job's commit puts on what it has processed.
-pub fn processed_tags(found: &[FoundFiles]) -> Vec<(FileId, Vec<String>)> {
+pub(crate) fn processed_tags(found: &[FoundFiles]) -> Vec<(FileId, Vec<String>)> {
     let tagged = found.iter().filter(|entry| !entry.processed_tags.is_empty());
     tagged
         .flat_map(|entry| {
@@ -95,7 +95,7 @@ pub fn processed_tags(found: &[FoundFiles]) -> Vec<(FileId, Vec<String>)> {
 }
 
 /// Stages every found file once, however many entries found it.
-pub async fn stage_files(
+pub(crate) async fn stage_files(
     found: &[FoundFiles],
     blob: &BlobStore,
     folder: &DataFolder,

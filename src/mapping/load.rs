@@ -20,7 +20,7 @@ use crate::job::{LoadKind, TableId};
 
 /// One table of an upload: its rows are stored, its effect on the table is not yet fixed.
 #[derive(Debug)]
-pub struct PreparedTable {
+pub(crate) struct PreparedTable {
     pub(super) rules: LoadRules,
     /// As people know the source: `out/tables/orders.csv`.
     shown: String,

@@ -7,7 +7,7 @@ use roaring::RoaringBitmap;
 
 use super::rules::UploadError;
 use super::slicing;
-use super::stage::CANONICAL;
+use super::table_writer::CANONICAL;
 use crate::blob::{BlobError, BlobKey, BlobStore};
 use crate::catalog::Slice;
 use crate::csv::{Selection, copy_rows, duplicates_within, matching_rows, superseded, write_header};
@@ -60,7 +60,7 @@ impl OldSlices {
         )
         .map_err(|source| UploadError::Csv {
             table: self.table.clone(),
-            source,
+            source: Box::new(source),
         })
     }
 
@@ -115,7 +115,7 @@ pub(super) fn count_duplicates(
     {
         match index {
             Some(index) if slice.deleted.is_empty() => {
-                indexes.push(blob.open_file(index).map_err(blob_failed)?)
+                indexes.push(blob.open_file(index).map_err(blob_failed)?);
             }
             Some(_) | None => indexes.push(index_of_live_rows(blob, table, slice, key)?),
         }
@@ -164,7 +164,7 @@ fn index_of_live_rows(
     )
     .map_err(|source| UploadError::Csv {
         table: table.clone(),
-        source,
+        source: Box::new(source),
     })?;
     drop(
         output

@@ -7,14 +7,14 @@ use jiff::Timestamp;
 
 use super::columns::sanitize_options;
 use super::state::InputsSeen;
-use crate::catalog::TableVersion;
+use crate::catalog::{Slice, TableVersion};
 use crate::job::{
     ChangedSince, DeleteWhere, Filter, InputMapping, InputTable, OutputMapping, TableId, TableOptions,
 };
 
 /// One table to stage: which version, and which part of it.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Fetch {
+pub(crate) struct Fetch {
     /// File name below `in/tables/`.
     pub destination: String,
     pub version: TableVersion,
@@ -29,7 +29,7 @@ pub struct Fetch {
 
 impl Fetch {
     /// Every row and column, in the table's own order.
-    pub fn is_whole(&self) -> bool {
+    pub(crate) fn is_whole(&self) -> bool {
         self.columns == self.version.columns
             && self.filters.is_empty()
             && self.rows_max.is_none_or(|rows_max| rows_max >= self.version.rows)
@@ -37,11 +37,20 @@ impl Fetch {
                 .imported_since
                 .is_none_or(|since| self.version.slices.iter().all(|slice| slice.imported >= since))
     }
+
+    /// Slices that are new enough and still have rows, in order.
+    pub(super) fn wanted_slices(&self) -> impl Iterator<Item = &Slice> {
+        let since = self.imported_since;
+        let slices = self.version.slices.iter();
+        slices
+            .filter(move |slice| since.is_none_or(|since| slice.imported >= since))
+            .filter(|slice| slice.deleted.len() < slice.rows)
+    }
 }
 
 /// What is wrong with one place of the mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct PlanComplaint {
+pub(crate) struct PlanComplaint {
     /// Where in the configuration, e.g. `storage.input.tables[2].columns[1]`; the caller knows line and column.
     pub path: String,
     pub message: String,
@@ -49,7 +58,7 @@ pub struct PlanComplaint {
 
 /// Plans the input tables. `heads` stand beside `mapping.tables`, one for one; `seen` says how far the last
 /// successful run of this configuration had read.
-pub fn plan_inputs(
+pub(crate) fn plan_inputs(
     mapping: &InputMapping,
     heads: &[Option<TableVersion>],
     seen: &InputsSeen,
@@ -156,7 +165,7 @@ fn destination_clashes(mapping: &InputMapping) -> Vec<PlanComplaint> {
             .destination
             .match_indices('/')
             .filter_map(|(end, _)| input.destination.get(..end));
-        if let Some(other) = folders.filter_map(|folder| owners.get(folder)).next() {
+        if let Some(other) = folders.into_iter().find_map(|folder| owners.get(folder)) {
             let destination = &input.destination;
             let message =
                 format!("{destination:?} needs a folder where storage.input.tables[{other}] puts a file");
@@ -171,7 +180,7 @@ fn destination_clashes(mapping: &InputMapping) -> Vec<PlanComplaint> {
 
 /// Looks at the output mapping before the run. `heads` stand beside `mapping.tables`: the table each entry writes to,
 /// `None` where there is none yet or the entry names no destination.
-pub fn plan_outputs(mapping: &OutputMapping, heads: &[Option<TableVersion>]) -> Vec<PlanComplaint> {
+pub(crate) fn plan_outputs(mapping: &OutputMapping, heads: &[Option<TableVersion>]) -> Vec<PlanComplaint> {
     let mut complaints = Vec::new();
     if let Some(bucket) = &mapping.default_bucket
         && let Err(problem) = TableId::in_bucket(bucket, "a")
@@ -196,10 +205,10 @@ pub fn plan_outputs(mapping: &OutputMapping, heads: &[Option<TableVersion>]) -> 
                 });
             }
         }
-        let options = match mapping.sanitize_column_names {
-            true => sanitize_options(output.options.clone()),
-            false => output.options.clone(),
-        };
+        let mut options = output.options.clone();
+        if mapping.sanitize_column_names {
+            options = sanitize_options(options);
+        }
         complaints.extend(own_columns(&path, &options));
         if let Some(Some(head)) = heads.get(index) {
             complaints.extend(against_head(&path, &options, head));

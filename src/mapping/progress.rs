@@ -9,22 +9,22 @@ const REPORT_BYTES: u64 = 4 * 1024 * 1024;
 
 /// What was done since the last report.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Progress {
+pub(crate) struct Progress {
     pub rows: u64,
     pub bytes: u64,
 }
 
 /// Where reports go. Called from several threads at once, so it must be quick and never block.
 #[derive(Clone)]
-pub struct ProgressSink(Arc<dyn Fn(Progress) + Send + Sync>);
+pub(crate) struct ProgressSink(Arc<dyn Fn(Progress) + Send + Sync>);
 
 impl ProgressSink {
-    pub fn new(report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
+    pub(crate) fn new(report: impl Fn(Progress) + Send + Sync + 'static) -> Self {
         Self(Arc::new(report))
     }
 
     /// For work nobody watches.
-    pub fn silent() -> Self {
+    pub(crate) fn silent() -> Self {
         Self::new(|_progress| ())
     }
 

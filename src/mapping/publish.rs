@@ -18,7 +18,7 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 
 /// What is committed beside tables and files.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Publication {
+pub(crate) struct Publication {
     pub state: Option<(StateKey, String)>,
     pub processed_tags: Vec<(FileId, Vec<String>)>,
     pub end: Option<JobEnd>,
@@ -26,7 +26,7 @@ pub struct Publication {
 
 /// Why nothing was published.
 #[derive(Debug, thiserror::Error)]
-pub enum PublishError {
+pub(crate) enum PublishError {
     /// The table changed since the upload, and the load does not fit it any more.
     #[error(transparent)]
     Load(#[from] UploadError),
@@ -40,7 +40,7 @@ pub enum PublishError {
 
 /// Commits everything or nothing. What was uploaded is removed when it is certain that it was not committed; after a
 /// catalog error it stays, because the commit may have happened all the same.
-pub async fn commit(
+pub(crate) async fn commit(
     mut prepared: Prepared,
     publication: Publication,
     catalog: &Catalog,

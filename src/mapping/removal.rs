@@ -100,13 +100,11 @@ fn for_each_entry(
         if matches!(name.as_bytes(), b"." | b"..") {
             continue;
         }
-        let kind = match entry.file_type() {
+        let mut kind = entry.file_type();
+        if kind == FileType::Unknown {
             // Some file systems do not say; ask then.
-            FileType::Unknown => {
-                FileType::from_raw_mode(statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode)
-            }
-            known => known,
-        };
+            kind = FileType::from_raw_mode(statat(folder, &name, AtFlags::SYMLINK_NOFOLLOW)?.st_mode);
+        }
         deed(&name, kind)?;
     }
     Ok(())

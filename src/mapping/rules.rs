@@ -15,12 +15,12 @@ use crate::job::{LoadKind, TableId, TableOptions};
 
 /// Why an output cannot be loaded into its table.
 #[derive(Debug, thiserror::Error)]
-pub enum UploadError {
+pub(crate) enum UploadError {
     #[error(transparent)]
     Unsafe(#[from] UnsafeError),
     /// The rows themselves are wrong, or could not be read or written; [`CsvError::io`] tells the two apart.
     #[error("table {table}: {source}")]
-    Csv { table: TableId, source: CsvError },
+    Csv { table: TableId, source: Box<CsvError> },
     #[error("{path} lacks {columns} of table {table}: write all columns of the table, in any order, or drop it first",
         columns = quoted(columns))]
     ColumnsMissing {
@@ -78,13 +78,13 @@ impl UploadError {
         match error {
             SliceError::Csv(source) => Self::Csv {
                 table: table.clone(),
-                source,
+                source: Box::new(source),
             },
             SliceError::Io { action, path, source } => Self::Io { action, path, source },
         }
     }
 
-    pub fn is_disk_full(&self) -> bool {
+    pub(crate) fn is_disk_full(&self) -> bool {
         match self {
             Self::Csv { source, .. } => source.io().is_some_and(is_disk_full),
             Self::Io { source, .. } => is_disk_full(source),

@@ -5,7 +5,7 @@ use std::fmt;
 
 /// One or more errors of one step, in the order they were found. Printed one per line.
 #[derive(Debug)]
-pub struct Several<E> {
+pub(crate) struct Several<E> {
     pub first: E,
     pub rest: Vec<E>,
 }
@@ -23,7 +23,7 @@ impl<E> Several<E> {
         }
     }
 
-    pub fn iter(&self) -> impl Iterator<Item = &E> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &E> {
         std::iter::once(&self.first).chain(&self.rest)
     }
 }

@@ -1,15 +1,17 @@
 //! Where the blobs of one upload lie: all below one fresh prefix, so that an upload that came to nothing can be
 //! removed without touching what anybody else stored, not even another unit of the same attempt.
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
 
-use crate::blob::{BlobError, BlobKey, BlobStore};
+use crate::blob::{BlobError, BlobKey, BlobStore, Delivery, Source};
 use crate::catalog::{Catalog, CatalogError};
 use crate::job::{AttemptNumber, JobId};
 
 /// On whose behalf something is uploaded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Origin {
+pub(crate) enum Origin {
     Attempt(JobId, AttemptNumber),
     /// A person, by hand.
     Import,
@@ -17,7 +19,7 @@ pub enum Origin {
 
 impl Origin {
     /// The fence of the commit: work by hand has none.
-    pub fn attempt(self) -> Option<(JobId, AttemptNumber)> {
+    pub(crate) fn attempt(self) -> Option<(JobId, AttemptNumber)> {
         match self {
             Self::Attempt(job, attempt) => Some((job, attempt)),
             Self::Import => None,
@@ -31,6 +33,8 @@ pub(super) struct Shelf {
     /// `<job>/<attempt>/<upload>`
     place: String,
     next: AtomicU64,
+    /// Outputs that were moved into the store, and from where.
+    taken: Mutex<Vec<(BlobKey, PathBuf)>>,
 }
 
 impl Shelf {
@@ -44,6 +48,7 @@ impl Shelf {
         Self {
             place,
             next: AtomicU64::new(0),
+            taken: Mutex::default(),
         }
     }
 
@@ -63,8 +68,29 @@ impl Shelf {
         BlobKey::parse(format!("files/{}/{number}", self.place))
     }
 
-    /// Removes everything of this upload. Only for one that was never committed.
+    /// Stores an output of a component, remembering where it lay.
+    pub(super) async fn take(
+        &self,
+        blob: &BlobStore,
+        key: &BlobKey,
+        path: &Path,
+        source: Source,
+    ) -> Result<u64, BlobError> {
+        let bytes = blob.put_file(key, path, source).await?;
+        if source == Source::Move {
+            let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+            taken.push((key.clone(), path.to_owned()));
+        }
+        Ok(bytes)
+    }
+
+    /// Removes everything of this upload. Only for one that was never committed. Outputs that were moved into the
+    /// store are put back first: somebody will want to see what could not be published.
     pub(super) async fn clear(&self, blob: &BlobStore) -> Result<(), BlobError> {
+        let taken = std::mem::take(&mut *self.taken.lock().unwrap_or_else(PoisonError::into_inner));
+        for (key, path) in taken {
+            blob.deliver(&key, &path, Delivery::Link).await?;
+        }
         for prefix in ["slices", "files"] {
             for stored in blob.list(&format!("{prefix}/{}/", self.place)).await? {
                 blob.remove(&stored.key).await?;
@@ -76,7 +102,7 @@ impl Shelf {
 
 /// What kept leftovers from being removed; the next gc finds them.
 #[derive(Debug, thiserror::Error)]
-pub enum DiscardError {
+pub(crate) enum DiscardError {
     #[error("could not remove what attempt {attempt} of job {job} uploaded")]
     Blob {
         job: JobId,
@@ -88,7 +114,7 @@ pub enum DiscardError {
 }
 
 /// Removes what a dead attempt uploaded and never committed. What one of its rows did commit stays.
-pub async fn discard(
+pub(crate) async fn discard(
     job: JobId,
     attempt: AttemptNumber,
     blob: &BlobStore,

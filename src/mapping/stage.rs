@@ -1,28 +1,28 @@
 //! Stages tables: writes each fetch as `in/tables/<destination>` with its manifest, from the versions planned.
 //! Memory does not grow with the table. Never looks at the catalog: the fetches are the snapshot.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::data_folder::{DataFolder, FolderError, is_disk_full};
+use super::joined;
 use super::manifest;
 use super::plan::Fetch;
-use super::progress::{ProgressSink, Watched};
+use super::progress::ProgressSink;
+use super::table_writer::{CANONICAL, TableWriter, WRITE_BYTES};
 use super::threads::{at_once, blocking};
 use crate::blob::{BlobError, BlobStore, Delivery};
 use crate::catalog::Slice;
-use crate::csv::{Copied, CsvError, Dialect, Selection, WriteDialect, copy_rows, write_header};
+use crate::csv::{Copied, CsvError, write_header};
 use crate::job::{TableId, VersionNumber};
-
-/// Large enough that writing costs no more system calls than reading.
-const WRITE_BYTES: usize = 256 * 1024;
 
 /// A table as the component finds it; kept in the job's record.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StagedTable {
+pub(crate) struct StagedTable {
     pub table: TableId,
     pub version: VersionNumber,
     pub destination: String,
@@ -33,7 +33,7 @@ pub struct StagedTable {
 
 /// What could not be staged.
 #[derive(Debug, thiserror::Error)]
-pub enum StageError {
+pub(crate) enum StageError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error("could not {action} {} for table {table}", path.display())]
@@ -45,13 +45,13 @@ pub enum StageError {
     },
     /// A stored slice cannot be read as what it was when it was stored.
     #[error("could not read a slice of table {table}")]
-    Slice { table: TableId, source: CsvError },
+    Slice { table: TableId, source: Box<CsvError> },
     #[error("could not fetch {what} from the blob store")]
     Blob { what: String, source: BlobError },
 }
 
 impl StageError {
-    pub fn is_disk_full(&self) -> bool {
+    pub(crate) fn is_disk_full(&self) -> bool {
         match self {
             Self::Folder(error) => error.is_disk_full(),
             Self::Io { source, .. } => is_disk_full(source),
@@ -62,7 +62,7 @@ impl StageError {
 }
 
 /// Stages all fetches, several at once; the result is in their order.
-pub async fn stage_tables(
+pub(crate) async fn stage_tables(
     fetches: Vec<Fetch>,
     blob: &BlobStore,
     folder: &DataFolder,
@@ -105,10 +105,7 @@ async fn stage_table(
                 bytes,
             }
         }
-        None => {
-            let (fetch, blob, path, progress) = (fetch.clone(), blob.clone(), path.clone(), progress.clone());
-            blocking(move || write_table(&fetch, &blob, &path, &progress)).await?
-        }
+        None => write_table(&fetch, blob, folder, &path, progress).await?,
     };
     let staged = staged(&fetch, copied);
     let folder = folder.clone();
@@ -136,7 +133,7 @@ fn deliverable(fetch: &Fetch) -> Option<&Slice> {
     }
 }
 
-fn blob_failed(table: &TableId, source: BlobError) -> StageError {
+pub(super) fn blob_failed(table: &TableId, source: BlobError) -> StageError {
     StageError::Blob {
         what: format!("a slice of table {table}"),
         source,
@@ -144,114 +141,59 @@ fn blob_failed(table: &TableId, source: BlobError) -> StageError {
 }
 
 /// Writes header and selected rows of every slice, in order.
-fn write_table(
+async fn write_table(
     fetch: &Fetch,
     blob: &BlobStore,
+    folder: &DataFolder,
     path: &Path,
     progress: &ProgressSink,
 ) -> Result<Copied, StageError> {
-    let table = &fetch.version.table;
-    let failed = |action| {
-        move |source| StageError::Io {
-            action,
-            path: path.to_owned(),
-            table: table.clone(),
-            source,
-        }
+    let fetch = Arc::new(fetch.clone());
+    let (file, header_bytes) = {
+        let (fetch, path) = (Arc::clone(&fetch), path.to_owned());
+        blocking(move || start_table(&fetch, &path)).await?
     };
-    let file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(failed("make"))?;
-    let mut output = BufWriter::with_capacity(WRITE_BYTES, file);
-    let written = TableWriter {
-        fetch,
-        blob,
-        progress,
-        write: CANONICAL,
-    }
-    .write(&mut output)?;
-    output
-        .into_inner()
-        .map_err(|error| failed("write")(error.into_error()))
-        .map(|_file: File| written)
-}
-
-pub(super) const CANONICAL: WriteDialect = WriteDialect {
-    dialect: Dialect::CANONICAL,
-    crlf: false,
-};
-
-/// Writes the rows a fetch asks for into any output.
-pub(super) struct TableWriter<'a> {
-    pub(super) fetch: &'a Fetch,
-    pub(super) blob: &'a BlobStore,
-    pub(super) progress: &'a ProgressSink,
-    pub(super) write: WriteDialect,
-}
-
-impl TableWriter<'_> {
-    /// Header, then rows. Counts both bytes, and rows without the header.
-    fn write(&self, output: &mut impl Write) -> Result<Copied, StageError> {
-        let header = write_header(&self.fetch.columns, self.write, output);
-        let header_bytes = header.map_err(|source| StageError::Io {
-            action: "write the header of",
-            path: PathBuf::from(&self.fetch.destination),
-            table: self.fetch.version.table.clone(),
-            source,
-        })?;
-        let copied = self.rows(output)?;
-        Ok(Copied {
-            rows: copied.rows,
-            bytes: copied.bytes + header_bytes,
-        })
-    }
-
-    pub(super) fn rows(&self, output: &mut impl Write) -> Result<Copied, StageError> {
-        let table = &self.fetch.version.table;
-        let selection = Selection {
-            columns: self.fetch.columns.clone(),
-            filters: self.fetch.filters.clone(),
-        };
-        let mut total = Copied::default();
-        for slice in self.wanted_slices() {
-            let rows_left = self
-                .fetch
-                .rows_max
-                .map_or(u64::MAX, |rows_max| rows_max - total.rows);
-            if rows_left == 0 {
-                break;
-            }
-            let input = self
-                .blob
-                .open(&slice.blob)
-                .map_err(|source| blob_failed(table, source))?;
-            let mut input = Watched::new(input, self.progress.clone());
-            let deleted = Some(&slice.deleted).filter(|deleted| !deleted.is_empty());
-            let shown = format!("a slice of {table}");
-            let copied = copy_rows(
-                &mut input, &shown, &selection, deleted, rows_left, self.write, output,
-            )
-            .map_err(|source| StageError::Slice {
-                table: table.clone(),
-                source,
-            })?;
-            self.progress.rows(copied.rows);
-            total = Copied {
-                rows: total.rows + copied.rows,
-                bytes: total.bytes + copied.bytes,
+    let copied = if joined::is_worth_it(&fetch) {
+        joined::append_rows(&fetch, blob, file, folder, progress).await?
+    } else {
+        let (blob, path, progress) = (blob.clone(), path.to_owned(), progress.clone());
+        blocking(move || {
+            let mut output = BufWriter::with_capacity(WRITE_BYTES, file);
+            let writer = TableWriter {
+                fetch: &fetch,
+                blob: &blob,
+                progress: &progress,
+                write: CANONICAL,
             };
-        }
-        Ok(total)
-    }
+            let copied = writer.rows(&mut output)?;
+            let flushed = output.flush().map(|()| copied);
+            flushed.map_err(|source| io_failed(&fetch, "write", &path, source))
+        })
+        .await?
+    };
+    Ok(Copied {
+        rows: copied.rows,
+        bytes: copied.bytes + header_bytes,
+    })
+}
 
-    /// Slices that are new enough and still have rows.
-    fn wanted_slices(&self) -> impl Iterator<Item = &Slice> {
-        let since = self.fetch.imported_since;
-        let slices = self.fetch.version.slices.iter();
-        slices
-            .filter(move |slice| since.is_none_or(|since| slice.imported >= since))
-            .filter(|slice| slice.deleted.len() < slice.rows)
+/// Makes the file with its header; returns it with the header's bytes.
+fn start_table(fetch: &Fetch, path: &Path) -> Result<(File, u64), StageError> {
+    let file = File::create_new(path).map_err(|source| io_failed(fetch, "make", path, source))?;
+    let mut output = BufWriter::new(file);
+    let written = write_header(&fetch.columns, CANONICAL, &mut output);
+    let bytes = written.map_err(|source| io_failed(fetch, "write", path, source))?;
+    let file = output
+        .into_inner()
+        .map_err(|error| io_failed(fetch, "write", path, error.into_error()))?;
+    Ok((file, bytes))
+}
+
+pub(super) fn io_failed(fetch: &Fetch, action: &'static str, path: &Path, source: io::Error) -> StageError {
+    StageError::Io {
+        action,
+        path: path.to_owned(),
+        table: fetch.version.table.clone(),
+        source,
     }
 }

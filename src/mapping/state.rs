@@ -18,7 +18,7 @@ const MOMENT: SignedDuration = SignedDuration::from_micros(1);
 
 /// How far the inputs of a configuration were read by its last successful run.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InputsSeen {
+pub(crate) struct InputsSeen {
     /// When the version that was read was made.
     tables: Vec<(TableId, Timestamp)>,
     /// The newest file each query has seen.
@@ -31,6 +31,21 @@ impl InputsSeen {
         let (_, seen) = self.tables.iter().find(|(seen, _)| seen == table)?;
         // At the end of time there is no next moment, and no row either.
         Some(seen.saturating_add(MOMENT).unwrap_or(*seen))
+    }
+
+    /// What is seen once a run on these inputs has succeeded. A query without a match keeps what it had seen.
+    #[must_use]
+    pub(crate) fn after(&self, fetches: &[Fetch], found: &[FoundFiles]) -> Self {
+        let mut seen = self.clone();
+        for fetch in fetches {
+            seen.note_table(&fetch.version.table, fetch.version.created);
+        }
+        for entry in found {
+            if let Some(newest) = entry.files.iter().map(|file| file.id).max() {
+                seen.note_files(&entry.query, newest);
+            }
+        }
+        seen
     }
 
     pub(super) fn newest_file(&self, query: &FileQuery) -> Option<FileId> {
@@ -53,7 +68,7 @@ impl InputsSeen {
 
 /// The stored state document of a configuration or row.
 #[derive(Debug, Clone, PartialEq)]
-pub struct State {
+pub(crate) struct State {
     /// What the component wrote; an object.
     pub component: Value,
     pub seen: InputsSeen,
@@ -70,7 +85,7 @@ impl Default for State {
 
 /// Why a state could not be taken.
 #[derive(Debug, thiserror::Error)]
-pub enum StateError {
+pub(crate) enum StateError {
     #[error(transparent)]
     Unsafe(#[from] UnsafeError),
     #[error("{path}, line {line}, column {column}: the state is not valid JSON: {problem}")]
@@ -102,7 +117,7 @@ impl State {
     }
 
     /// Reads a stored state document.
-    pub fn parse(text: &str) -> Result<Self, StateError> {
+    pub(crate) fn parse(text: &str) -> Result<Self, StateError> {
         let stored = |problem: String| StateError::Stored { problem };
         let document: StoredState = serde_json::from_str(text).map_err(|error| stored(error.to_string()))?;
         let mut seen = InputsSeen::default();
@@ -134,7 +149,7 @@ impl State {
     }
 
     /// The document to store, as JSON text.
-    pub fn render(&self) -> String {
+    pub(crate) fn render(&self) -> String {
         let tables = self.seen.tables.iter();
         let tables = tables.map(|(table, made)| SeenTable {
             source: table.to_string(),
@@ -182,7 +197,7 @@ fn seen_files(query: &FileQuery, newest: FileId) -> Option<SeenFiles> {
 }
 
 /// Reads the state a component left. One that wrote none has erased it: components rely on that.
-pub async fn read_state(folder: &DataFolder) -> Result<Value, StateError> {
+pub(crate) async fn read_state(folder: &DataFolder) -> Result<Value, StateError> {
     let folder = folder.clone();
     blocking(move || read_output_state(&folder)).await
 }

@@ -1,8 +1,7 @@
 //! Reads every collected output once, checks it, and stores its rows as slices that nobody can see yet.
 //! Decides nothing about the rows that are there already: that is [`super::load`].
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, stream};
@@ -10,13 +9,13 @@ use roaring::RoaringBitmap;
 use tempfile::TempDir;
 
 use super::collect::{Collected, CollectedFile, CollectedTable};
-use super::columns::sanitize;
 use super::load::PreparedTable;
 use super::progress::ProgressSink;
-use super::rules::{LoadRules, UploadError};
+use super::rules::UploadError;
 use super::several::Several;
 use super::shelf::{Origin, Shelf};
-use super::slicing::{self, MadeSlice, Scratch, peek_columns, read_options};
+use super::slicing::{MadeSlice, Scratch};
+use super::table_plan::TablePlan;
 use super::threads::{at_once, blocking};
 use crate::blob::{BlobStore, Source};
 use crate::catalog::{Catalog, NewFile, NewSlice, TableVersion};
@@ -24,7 +23,7 @@ use crate::job::TableId;
 
 /// Everything one unit will publish: stored, checked, invisible.
 #[derive(Debug)]
-pub struct Prepared {
+pub(crate) struct Prepared {
     pub(super) tables: Vec<PreparedTable>,
     pub(super) files: Vec<NewFile>,
     pub(super) shelf: Shelf,
@@ -32,19 +31,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// Bytes of slices and files that were stored.
-    pub(crate) fn bytes(&self) -> u64 {
-        let tables: u64 = self.tables.iter().map(PreparedTable::bytes).sum();
-        tables + self.files.iter().map(|file| file.bytes).sum::<u64>()
-    }
-
-    /// How many tables and files will be published.
-    pub(crate) fn counts(&self) -> (usize, usize) {
-        (self.tables.len(), self.files.len())
-    }
-
-    /// Removes what was stored, when it will not be committed.
-    pub async fn discard(&self, blob: &BlobStore) -> Result<(), crate::blob::BlobError> {
+    /// Removes what was stored, when it will not be committed; the outputs are put back where they lay.
+    pub(crate) async fn discard(&self, blob: &BlobStore) -> Result<(), crate::blob::BlobError> {
         self.shelf.clear(blob).await
     }
 }
@@ -60,7 +48,7 @@ pub(super) struct Uploading<'a> {
 
 /// Uploads what was collected. All tables are read before an error is returned, so that all errors are told; what was
 /// stored until then is removed again. `file_tags` are put on every output file.
-pub async fn upload(
+pub(crate) async fn upload(
     collected: Collected,
     origin: Origin,
     file_tags: &[String],
@@ -224,14 +212,11 @@ impl Uploading<'_> {
             };
             let number = self.shelf.number();
             let blob = self.shelf.slice(number).map_err(failed("a slice"))?;
-            let (path, source) = match &slice.csv {
-                Some(path) => (path.as_path(), Source::Move),
-                None => (own, own_source),
+            let stored_bytes = match &slice.csv {
+                Some(path) => self.blob.put_file(&blob, path, Source::Move).await,
+                None => self.shelf.take(self.blob, &blob, own, own_source).await,
             };
-            self.blob
-                .put_file(&blob, path, source)
-                .await
-                .map_err(failed("a slice"))?;
+            stored_bytes.map_err(failed("a slice"))?;
             let key_index = match &slice.keys {
                 None => None,
                 Some(keys) => {
@@ -268,11 +253,11 @@ impl Uploading<'_> {
             let file = file.file.clone();
             blocking(move || file.open().map(drop)).await?;
         }
-        let bytes = self
-            .blob
-            .put_file(&blob, &file.file.path, Source::Move)
-            .await
-            .map_err(failed)?;
+        let taken = self
+            .shelf
+            .take(self.blob, &blob, &file.file.path, Source::Move)
+            .await;
+        let bytes = taken.map_err(failed)?;
         self.progress.bytes(bytes);
         let mut tags = file.options.tags.clone();
         tags.extend(
@@ -300,127 +285,4 @@ fn split<T, E>(results: Vec<Result<T, E>>) -> (Vec<T>, Vec<E>) {
         .filter_map(|result| result.map_err(|error| errors.push(error)).ok())
         .collect();
     (values, errors)
-}
-
-/// One table, its header known, nothing else of it read.
-#[derive(Debug)]
-struct TablePlan {
-    table: CollectedTable,
-    rules: LoadRules,
-    /// Of the load; empty where the header could not be read, which the check explains.
-    columns: Vec<String>,
-    /// The header in the file is not what the columns are to be called.
-    renamed: bool,
-    key: Vec<String>,
-}
-
-impl TablePlan {
-    fn new(table: CollectedTable, head: Option<&TableVersion>) -> Result<Self, UploadError> {
-        let rules = LoadRules {
-            table: table.table.clone(),
-            options: table.options.clone(),
-        };
-        let found = match (&table.options.columns, table.parts.first()) {
-            (Some(columns), _) => columns.clone(),
-            (None, None) => Vec::new(),
-            (None, Some(part)) => {
-                let dialect = read_options(&part.shown, &table.options, None).dialect;
-                let peeked = peek_columns(&part.open()?, dialect).unwrap_or_default();
-                // A header that cannot be is left to the check, which knows line and byte.
-                if table.sanitize_column_names || is_plausible(&peeked) {
-                    peeked
-                } else {
-                    Vec::new()
-                }
-            }
-        };
-        let columns: Vec<String> = if table.sanitize_column_names {
-            found.iter().map(|column| sanitize(column)).collect()
-        } else {
-            found.clone()
-        };
-        let key = rules.effective_key(head)?;
-        if !columns.is_empty() {
-            rules.table_columns(&table.shown, &columns, head)?;
-            rules.check_key(&table.shown, &columns, &key)?;
-        }
-        let renamed = columns != found;
-        Ok(Self {
-            table,
-            rules,
-            columns,
-            renamed,
-            key,
-        })
-    }
-
-    fn read(
-        &self,
-        part: usize,
-        scratch: &Scratch,
-        progress: &ProgressSink,
-    ) -> Result<Vec<MadeSlice>, UploadError> {
-        let Some(file) = self.table.parts.get(part) else {
-            return Ok(Vec::new());
-        };
-        let mut input = file.open()?;
-        let renamed = self.renamed.then(|| self.columns.clone());
-        let mut options = read_options(&file.shown, &self.table.options, renamed);
-        options.key = self.key.clone();
-        slicing::take(&mut input, &options, scratch, progress)
-            .map_err(|error| UploadError::of_table(error, &self.rules.table))
-    }
-}
-
-fn is_plausible(columns: &[String]) -> bool {
-    let distinct: HashSet<&String> = columns.iter().collect();
-    distinct.len() == columns.len() && columns.iter().all(|column| !column.is_empty())
-}
-
-/// A file of a person, read into slices of our own; the file stays as it is.
-pub(super) async fn convert_file(
-    uploading: &Uploading<'_>,
-    path: PathBuf,
-    rules: &LoadRules,
-    head: Option<TableVersion>,
-) -> Result<PreparedTable, UploadError> {
-    let shown = path.display().to_string();
-    let key = rules.effective_key(head.as_ref())?;
-    let mut options = read_options(&shown, &rules.options, None);
-    options.key = key.clone();
-    let scratch = Scratch {
-        folder: uploading.scratch.to_owned(),
-        stem: "import".into(),
-    };
-    let (progress, table) = (uploading.progress.clone(), rules.table.clone());
-    let check = rules.clone();
-    let name = shown.clone();
-    let made = blocking(move || {
-        let open = || std::fs::File::open(&path);
-        let failed = |source| UploadError::Io {
-            action: "open",
-            path: path.clone(),
-            source,
-        };
-        let mut input = open().map_err(failed)?;
-        // Only a plain file can be looked at twice; a pipe is checked while it is read.
-        let is_plain = input.metadata().map_err(failed)?.is_file();
-        if is_plain
-            && options.header == crate::csv::Header::FirstRecord
-            && let Some(columns) = peek_columns(&open().map_err(failed)?, options.dialect)
-            && is_plausible(&columns)
-        {
-            check.table_columns(&name, &columns, head.as_ref())?;
-            check.check_key(&name, &columns, &options.key)?;
-        }
-        slicing::convert(&mut input, &options, &scratch, &progress)
-            .map_err(|error| UploadError::of_table(error, &table))
-    })
-    .await?;
-    let columns = made
-        .first()
-        .map(|slice| slice.facts.columns.clone())
-        .unwrap_or_default();
-    let slices = uploading.store(made, Path::new(""), Source::Copy).await?;
-    Ok(PreparedTable::new(rules.clone(), shown, columns, key, slices))
 }

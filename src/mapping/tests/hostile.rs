@@ -1,0 +1,169 @@
+//! What a component may leave behind to be read, hung on or filled up with.
+
+use std::ffi::OsStr;
+use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::os::unix::net::UnixListener;
+
+use rustix::fs::{CWD, FileType, Mode, mknodat};
+
+use super::world::{World, at, clean, full, mapped, output, write};
+use crate::job::OutputMapping;
+use crate::mapping::{DataFolder, collect};
+
+async fn refused(folder: &DataFolder) -> Vec<String> {
+    let mapping = OutputMapping {
+        default_bucket: Some("in.c-x".into()),
+        ..OutputMapping::default()
+    };
+    let refused = collect(&mapping, folder, &clean()).await.unwrap_err();
+    refused.iter().map(ToString::to_string).collect()
+}
+
+fn fifo(path: &std::path::Path) {
+    mknodat(CWD, path, FileType::Fifo, Mode::RWXU, 0).unwrap();
+}
+
+#[tokio::test]
+async fn only_plain_files_are_taken_and_nothing_hangs() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    symlink("/etc/passwd", at(&folder, "out/tables/link.csv")).unwrap();
+    symlink("/etc", at(&folder, "out/tables/linked-folder")).unwrap();
+    fifo(&at(&folder, "out/tables/pipe.csv"));
+    let _socket = UnixListener::bind(at(&folder, "out/tables/socket.csv")).unwrap();
+    write(&folder, "out/tables/good.csv", "id\n1\n");
+    symlink("/etc/passwd", at(&folder, "out/tables/good.csv.manifest")).unwrap();
+    symlink("/etc/passwd", at(&folder, "out/files/link.txt")).unwrap();
+    fifo(&at(&folder, "out/files/pipe.txt"));
+    let only = "only plain files are taken";
+    assert_eq!(
+        refused(&folder).await,
+        [
+            format!("out/tables/good.csv.manifest is a symbolic link: {only}"),
+            format!("out/tables/link.csv is a symbolic link: {only}"),
+            format!("out/tables/linked-folder is a symbolic link: {only}"),
+            format!("out/tables/pipe.csv is a named pipe: {only}"),
+            format!("out/tables/socket.csv is a socket: {only}"),
+            format!("out/files/link.txt is a symbolic link: {only}"),
+            format!("out/files/pipe.txt is a named pipe: {only}"),
+        ]
+    );
+    assert_eq!(world.blobs().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_sliced_table_holds_plain_files_only() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    fs::create_dir_all(at(&folder, "out/tables/sliced/inner")).unwrap();
+    symlink("/etc/passwd", at(&folder, "out/tables/sliced/link")).unwrap();
+    write(&folder, "out/tables/sliced.manifest", r#"{"columns": ["a"]}"#);
+    assert_eq!(
+        refused(&folder).await,
+        [
+            "out/tables/sliced/link is a symbolic link: only plain files are taken",
+            "out/tables/sliced/inner is a folder: only plain files are taken",
+        ]
+    );
+}
+
+#[tokio::test]
+async fn an_output_folder_that_was_exchanged_for_a_link_is_refused() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    fs::remove_dir(at(&folder, "out/tables")).unwrap();
+    symlink("/etc", at(&folder, "out/tables")).unwrap();
+    fs::remove_dir(at(&folder, "out/files")).unwrap();
+    assert_eq!(
+        refused(&folder).await,
+        ["out/tables is a symbolic link: expected a folder"]
+    );
+}
+
+#[tokio::test]
+async fn a_sparse_giant_is_refused_without_being_read() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    let terabyte = 1 << 40;
+    for path in [
+        "out/tables/giant.csv",
+        "out/files/giant.bin",
+        "out/tables/giant.csv.manifest",
+    ] {
+        File::create(at(&folder, path))
+            .unwrap()
+            .set_len(terabyte)
+            .unwrap();
+    }
+    let told = refused(&folder).await;
+    assert_eq!(told.len(), 3, "{told:#?}");
+    for line in told {
+        assert!(line.contains("claims 1099511627776 bytes but has only"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn odd_names_are_refused_and_shown_harmlessly() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    let tables = at(&folder, "out/tables");
+    write(&folder, "out/tables/bell\u{7}.csv", "id\n1\n");
+    fs::write(tables.join(OsStr::from_bytes(b"\xff.csv")), "id\n1\n").unwrap();
+    fs::write(tables.join("x".repeat(201)), "id\n1\n").unwrap();
+    write(&folder, "out/tables/Same.csv", "id\n1\n");
+    write(&folder, "out/tables/same.csv", "id\n1\n");
+    let mut told = refused(&folder).await;
+    told.sort_unstable();
+    assert_eq!(
+        told,
+        [
+            "out/tables has a name of 201 bytes, at most 200 are allowed: \"".to_owned()
+                + &"x".repeat(201)
+                + "\"",
+            "out/tables has a name that is not valid UTF-8: \"\u{fffd}.csv\"".into(),
+            "out/tables has a name with a control character: \"bell\\u{7}.csv\"".into(),
+            "out/tables has both \"Same.csv\" and \"same.csv\", which differ only in case".into(),
+        ]
+    );
+}
+
+#[tokio::test]
+async fn a_million_files_are_refused_after_looking_at_some() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    for number in 0..=20_000 {
+        File::create(at(&folder, &format!("out/files/{number}"))).unwrap();
+    }
+    assert_eq!(refused(&folder).await, ["out/files has more than 20000 entries"]);
+}
+
+#[tokio::test]
+async fn a_huge_manifest_is_refused_unread() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    write(&folder, "out/tables/a.csv", "id\n1\n");
+    write(&folder, "out/tables/a.csv.manifest", &" ".repeat(2 << 20));
+    assert_eq!(
+        refused(&folder).await,
+        ["out/tables/a.csv.manifest has 2097152 bytes, at most 1048576 are read"]
+    );
+}
+
+#[tokio::test]
+async fn an_output_exchanged_after_it_was_looked_at_is_refused() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    write(&folder, "out/tables/a.csv", "id\n1\n");
+    let mapping = mapped(vec![output("a.csv", "in.c-x.a", full())]);
+    let collected = collect(&mapping, &folder, &clean()).await.unwrap();
+    fs::rename(at(&folder, "out/tables/a.csv"), at(&folder, "out/tables/old.csv")).unwrap();
+    write(&folder, "out/tables/a.csv", "id\n2\n");
+    let told = world.publish_collected(collected).await.unwrap_err();
+    assert_eq!(
+        told,
+        "out/tables/a.csv is a file that was exchanged: only plain files are taken"
+    );
+    assert_eq!(world.blobs().await, Vec::<String>::new());
+}
