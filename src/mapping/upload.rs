@@ -31,6 +31,17 @@ pub(crate) struct Prepared {
 }
 
 impl Prepared {
+    /// Bytes of slices and files that were stored.
+    pub(crate) fn bytes(&self) -> u64 {
+        let tables: u64 = self.tables.iter().map(PreparedTable::bytes).sum();
+        tables + self.files.iter().map(|file| file.bytes).sum::<u64>()
+    }
+
+    /// How many tables and files will be published.
+    pub(crate) fn counts(&self) -> (usize, usize) {
+        (self.tables.len(), self.files.len())
+    }
+
     /// Removes what was stored, when it will not be committed; the outputs are put back where they lay.
     pub(crate) async fn discard(&self, blob: &BlobStore) -> Result<(), crate::blob::BlobError> {
         self.shelf.clear(blob).await

@@ -1,1 +1,16 @@
+//! Tests at the doors: the true program, on real tables and, where it runs components, on a real container engine.
 
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+
+mod architecture;
+mod cli;
+mod components;
+mod crash;
+mod ends;
+mod hostile;
+mod house;
+mod openflights;
+mod outputs;
+mod secrets;
+mod tables;
+mod together;

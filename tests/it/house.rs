@@ -1,0 +1,286 @@
+//! The bench on which tests are written: a project of its own, the program, and what it left behind.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A project in a folder of its own.
+pub struct House {
+    folder: TempDir,
+}
+
+/// How one call of the program ended.
+pub struct Ran {
+    pub code: i32,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Ran {
+    /// The result document of `longshore run --format json`.
+    pub fn document(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("{error}: stdout was\n{}\nstderr\n{}", self.stdout, self.stderr))
+    }
+
+    pub fn job(&self) -> String {
+        self.document()["job"].as_str().unwrap().to_owned()
+    }
+
+    /// The stable code of a failure.
+    pub fn error_code(&self) -> String {
+        self.document()["error"]["code"]
+            .as_str()
+            .unwrap_or("none")
+            .to_owned()
+    }
+
+    pub fn message(&self) -> String {
+        self.document()["message"].as_str().unwrap().to_owned()
+    }
+
+    pub fn succeeded(self) -> Self {
+        assert_eq!(self.code, 0, "stdout\n{}\nstderr\n{}", self.stdout, self.stderr);
+        self
+    }
+
+    pub fn failed(self, code: i32) -> Self {
+        assert_eq!(
+            self.code, code,
+            "stdout\n{}\nstderr\n{}",
+            self.stdout, self.stderr
+        );
+        self
+    }
+}
+
+impl House {
+    pub fn new() -> Self {
+        Self {
+            folder: TempDir::new().unwrap(),
+        }
+    }
+
+    pub fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file into the project's folder.
+    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+        let path = self.path().join(name);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(&path, text).unwrap();
+        path
+    }
+
+    /// The program, ready to be called in this project.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+        command
+            .args(arguments)
+            .arg("--project")
+            .arg(self.path())
+            .current_dir(self.path());
+        // Only what the test says: the person's own settings must not reach it.
+        for name in [
+            "LONGSHORE_SYNC",
+            "LONGSHORE_STATE_DIR",
+            "LONGSHORE_PROJECT_DIR",
+            "LONGSHORE_LOG",
+        ] {
+            command.env_remove(name);
+        }
+        command.stdin(Stdio::null());
+        command
+    }
+
+    pub fn call(&self, arguments: &[&str]) -> Ran {
+        ran(self.command(arguments).output().unwrap())
+    }
+
+    /// Runs a script as a component's first process (`raw-shell`), with a `storage` section in JSON.
+    pub fn run_script(&self, script: &str, storage: &Value) -> Ran {
+        self.run_script_with(script, storage, &[])
+    }
+
+    pub fn run_script_with(&self, script: &str, storage: &Value, more: &[&str]) -> Ran {
+        ran(self.script_command(script, storage, more).output().unwrap())
+    }
+
+    pub fn script_command(&self, script: &str, storage: &Value, more: &[&str]) -> Command {
+        let configuration = serde_json::json!({ "parameters": { "script": script }, "storage": storage });
+        self.write("task.json", configuration.to_string());
+        let spec = fixture("components/raw-shell.yaml");
+        let mut arguments = vec![
+            "run",
+            spec.to_str().unwrap(),
+            "--config",
+            "task.json",
+            "--format",
+            "json",
+        ];
+        arguments.extend(more);
+        self.command(&arguments)
+    }
+
+    /// Imports a table from text.
+    pub fn import(&self, table: &str, csv: &str) {
+        let file = self.write("import.csv", csv);
+        self.call(&["table", "import", table, file.to_str().unwrap()])
+            .succeeded();
+    }
+
+    /// The whole table as CSV text.
+    pub fn export(&self, table: &str) -> String {
+        self.call(&["table", "export", table]).succeeded().stdout
+    }
+
+    /// The version numbers of a table, newest first; empty when there is no such table.
+    pub fn versions(&self, table: &str) -> Vec<u64> {
+        let ran = self.call(&["table", "history", table, "--format", "json"]);
+        if ran.code != 0 {
+            assert!(ran.stderr.contains("does not exist"), "{}", ran.stderr);
+            return Vec::new();
+        }
+        let history: Value = serde_json::from_str(&ran.stdout).unwrap();
+        history
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|version| version["version"].as_u64().unwrap())
+            .collect()
+    }
+
+    /// Asserts that nothing of a job is left: no container, no data folder.
+    pub fn is_clean(&self) {
+        let work = self.path().join(".longshore/work");
+        let left: Vec<_> = fs::read_dir(work)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        assert!(left.is_empty(), "folders were left behind: {left:?}");
+        let containers = self.containers();
+        assert!(
+            containers.is_empty(),
+            "containers were left behind: {containers:?}"
+        );
+    }
+
+    /// Names of the containers that belong to jobs of this project.
+    pub fn containers(&self) -> Vec<String> {
+        let jobs: Value =
+            serde_json::from_str(&self.call(&["job", "ls", "--format", "json"]).succeeded().stdout).unwrap();
+        let ids: Vec<&str> = jobs
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|job| job["id"].as_str().unwrap())
+            .collect();
+        let format = "{{.Names}}";
+        let listed = docker(&[
+            "ps",
+            "--all",
+            "--filter",
+            "label=longshore.job",
+            "--format",
+            format,
+        ]);
+        listed
+            .lines()
+            .filter(|name| ids.iter().any(|id| name.contains(id)))
+            .map(str::to_owned)
+            .collect()
+    }
+
+    /// All bytes below the project's own data, blobs decompressed where they are logs: to search for what must not be there.
+    pub fn all_bytes(&self) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        let mut folders = vec![self.path().join(".longshore")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(folder).unwrap() {
+                let path = entry.unwrap().path();
+                if path.is_symlink() {
+                    continue;
+                }
+                if path.is_dir() {
+                    folders.push(path);
+                } else if path.extension().is_some_and(|extension| extension == "zst") {
+                    bytes.extend(zstd::decode_all(fs::File::open(path).unwrap()).unwrap());
+                } else {
+                    bytes.extend(fs::read(path).unwrap());
+                }
+            }
+        }
+        bytes
+    }
+}
+
+pub fn ran(output: Output) -> Ran {
+    Ran {
+        code: output.status.code().unwrap_or(-1),
+        stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
+        stderr: String::from_utf8_lossy(&output.stderr).into_owned(),
+    }
+}
+
+/// A path below `fixtures/`.
+pub fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
+}
+
+pub fn docker(arguments: &[&str]) -> String {
+    let output = Command::new("docker").args(arguments).output().unwrap();
+    assert!(
+        output.status.success(),
+        "docker {arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap()
+}
+
+/// Whether a container engine with our images is there. Without one a test prints that it was skipped; in CI that is
+/// a failure.
+pub fn has_engine() -> bool {
+    let answers = |arguments: &[&str]| {
+        Command::new("docker")
+            .args(arguments)
+            .output()
+            .is_ok_and(|output| output.status.success())
+    };
+    let is_ready = answers(&["image", "inspect", "longshore/shell-transformation:1.0.0"]);
+    if is_ready {
+        for name in ["raw-shell", "no-entrypoint"] {
+            ensure_image(name);
+        }
+        return true;
+    }
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "CI says by its environment that nothing may be skipped"
+    )]
+    let is_ci = std::env::var_os("CI").is_some();
+    assert!(
+        !is_ci,
+        "no container engine with our images answers; `make test` starts one and builds them"
+    );
+    eprintln!(
+        "SKIP (no container engine with our images): {:?}",
+        std::thread::current().name()
+    );
+    false
+}
+
+/// Builds an image of the tests. The engine's build cache makes the second time cheap.
+fn ensure_image(name: &str) {
+    let folder = fixture("images").join(name);
+    docker(&[
+        "build",
+        "--quiet",
+        "--tag",
+        &format!("longshore-test/{name}:1"),
+        folder.to_str().unwrap(),
+    ]);
+}
