@@ -102,20 +102,6 @@ pub(crate) enum StateError {
 }
 
 impl State {
-    /// The state after a run that read these inputs and left this. A query without new files keeps its mark.
-    pub(crate) fn after(&self, component: Value, fetches: &[Fetch], files: &[FoundFiles]) -> Self {
-        let mut seen = self.seen.clone();
-        for fetch in fetches {
-            seen.note_table(&fetch.version.table, fetch.version.created);
-        }
-        for found in files {
-            if let Some(newest) = found.files.iter().map(|file| file.id).max() {
-                seen.note_files(&found.query, newest);
-            }
-        }
-        Self { component, seen }
-    }
-
     /// Reads a stored state document.
     pub(crate) fn parse(text: &str) -> Result<Self, StateError> {
         let stored = |problem: String| StateError::Stored { problem };

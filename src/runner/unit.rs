@@ -16,7 +16,7 @@ use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
 use crate::job::{BadExit, CleanExit, Exit, JobStatus, Phase, Receipt, RunMode, Usage};
 use crate::mapping::{
-    self, Collected, DataFolder, Origin, Owner, Prepared, Publication, StagedFile, StagedTable,
+    self, Collected, DataFolder, Origin, Owner, Prepared, Publication, StagedFile, StagedTable, State,
 };
 use crate::result::{FilePart, InputTablePart, OutputPart};
 use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
@@ -311,10 +311,12 @@ impl UnitRun<'_> {
     /// The state after this run; none without a configuration id.
     fn next_state(&self, component: serde_json::Value, staged: &Staged) -> Option<(StateKey, String)> {
         let key = resolve::state_key(self.job.order, self.unit)?;
-        let state = staged
+        let seen = staged
             .planned
             .state
-            .after(component, &staged.planned.fetches, &staged.planned.files);
+            .seen
+            .after(&staged.planned.fetches, &staged.planned.files);
+        let state = State { component, seen };
         Some((key, state.render()))
     }
 

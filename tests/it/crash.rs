@@ -7,7 +7,7 @@ use std::process::Stdio;
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::house::{House, has_engine};
+use crate::house::{House, NO_VERSIONS, has_engine};
 
 const SCRIPT: &str = "cp in/tables/a.csv out/tables/one.csv; cp in/tables/a.csv out/tables/two.csv";
 
@@ -59,8 +59,8 @@ fn a_runner_killed_in_a_phase_leaves_nothing_half_done(
         (&jobs[0]["status"], &jobs[0]["code"]),
         (&json!("error"), &json!("runner_lost"))
     );
-    assert_eq!(house.versions("out.c-main.one"), []);
-    assert_eq!(house.versions("out.c-main.two"), []);
+    assert_eq!(house.versions("out.c-main.one"), NO_VERSIONS);
+    assert_eq!(house.versions("out.c-main.two"), NO_VERSIONS);
     assert!(
         house.call(&["job", "ls"]).stderr.is_empty(),
         "the second command had still something to clean"

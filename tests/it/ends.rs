@@ -5,7 +5,7 @@ use std::process::Stdio;
 
 use serde_json::json;
 
-use crate::house::{House, fixture, has_engine, ran};
+use crate::house::{House, NO_VERSIONS, fixture, has_engine, ran};
 
 #[test]
 fn a_clean_end_publishes_and_exits_with_0() {
@@ -170,7 +170,7 @@ fn memory_of_a_child_over_the_limit_fails_a_run_that_exits_with_0() {
     assert_eq!(ran.error_code(), "out_of_memory");
     assert_eq!(
         house.versions("out.c-main.a"),
-        [],
+        NO_VERSIONS,
         "outputs of a failed run were published"
     );
     house.is_clean();
@@ -289,7 +289,7 @@ fn an_interrupt_stops_the_component_politely_and_publishes_nothing() {
         said.contains("stopping"),
         "the component did not hear the signal:\n{said}"
     );
-    assert_eq!(house.versions("out.c-main.a"), []);
+    assert_eq!(house.versions("out.c-main.a"), NO_VERSIONS);
     house.is_clean();
 }
 

@@ -5,7 +5,7 @@ use std::fs;
 use rstest::rstest;
 use serde_json::json;
 
-use crate::house::{House, has_engine};
+use crate::house::{House, NO_VERSIONS, has_engine};
 
 #[rstest]
 #[case::a_symlink_to_a_host_file("ln -s /etc/shadow out/tables/a.csv", "out/tables/a.csv is a symlink")]
@@ -111,7 +111,7 @@ fn a_malformed_table_is_refused_with_its_place(#[case] csv: &str, #[case] expect
         "{:?} does not say {expected:?}",
         ran.message()
     );
-    assert_eq!(house.versions("out.c-main.a"), []);
+    assert_eq!(house.versions("out.c-main.a"), NO_VERSIONS);
     house.is_clean();
 }
 
@@ -130,7 +130,7 @@ fn a_bad_table_keeps_the_good_ones_back_and_all_complaints_come_at_once() {
         ran.message()
     );
     for table in ["good", "bad", "worse"] {
-        assert_eq!(house.versions(&format!("out.c-main.{table}")), []);
+        assert_eq!(house.versions(&format!("out.c-main.{table}")), NO_VERSIONS);
     }
 }
 

@@ -7,6 +7,9 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// What [`House::versions`] says of a table that does not exist.
+pub const NO_VERSIONS: [u64; 0] = [];
+
 /// A project in a folder of its own.
 pub struct House {
     folder: TempDir,

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::house::{House, has_engine};
+use crate::house::{House, NO_VERSIONS, has_engine};
 
 #[test]
 fn a_manifest_says_what_the_mapping_does_not_and_the_mapping_wins_where_both_speak() {
@@ -16,7 +16,7 @@ fn a_manifest_says_what_the_mapping_does_not_and_the_mapping_wins_where_both_spe
     let ran = house.run_script(script, &storage).succeeded();
     assert_eq!(ran.document()["output"]["tables"][0]["load"], "replace");
     assert_eq!(house.export("out.c-main.t"), "id,v\n1,a\n2,b\n");
-    assert_eq!(house.versions("out.c-other.x"), []);
+    assert_eq!(house.versions("out.c-other.x"), NO_VERSIONS);
 }
 
 #[test]
@@ -277,7 +277,7 @@ fn input_mode_stages_and_stops() {
         "v\na\nb\n"
     );
     assert!(staged.join("config.json").exists());
-    assert_eq!(house.versions("out.c-main.o"), []);
+    assert_eq!(house.versions("out.c-main.o"), NO_VERSIONS);
     house.is_clean();
 }
 
@@ -295,7 +295,7 @@ fn debug_mode_checks_everything_and_publishes_nothing() {
             &["--mode", "debug"],
         )
         .succeeded();
-    assert_eq!(house.versions("out.c-main.o"), []);
+    assert_eq!(house.versions("out.c-main.o"), NO_VERSIONS);
     let ran = house
         .run_script_with(
             "printf 'id\\n1,2\\n' >out/tables/o.csv",

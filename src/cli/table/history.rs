@@ -16,7 +16,8 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     if versions.is_empty() {
         return Err(no_such_table(&arguments.table));
     }
-    let views: Vec<TableView> = versions.iter().map(TableView::of).collect();
+    // Newest first, as people read a history.
+    let views: Vec<TableView> = versions.iter().rev().map(TableView::of).collect();
     printer.report(&views, || {
         let row = |view: &TableView| {
             vec![
