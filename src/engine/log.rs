@@ -1,18 +1,14 @@
 //! The log of a container, as the engine's log file tells it.
 
-use std::fmt;
-use std::pin::Pin;
-
-use bollard::container::LogOutput;
-use bollard::errors::Error as ClientError;
-use bollard::query_parameters::LogsOptions;
-use futures_util::stream::{Stream, StreamExt};
 use jiff::Timestamp;
 
+use super::client::ASK_LIMIT;
+use super::plain::PlainAnswer;
 use super::{Engine, EngineError};
 
-/// Frames handed over at once when they have already arrived; bounds memory at about 16 MiB.
-const BATCH_FRAMES: usize = 1024;
+/// Room for one read: several times what the engine writes at once.
+const READ_BYTES: usize = 256 << 10;
+const HEADER_BYTES: usize = 8;
 
 /// Where the container said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,126 +25,123 @@ pub(crate) struct LogFrame {
     pub bytes: Vec<u8>,
 }
 
-type Batches = Pin<Box<dyn Stream<Item = Vec<Result<LogOutput, ClientError>>> + Send>>;
-
 /// A log being read, in the order in which the engine wrote it.
+#[derive(Debug)]
 pub(crate) struct LogFrames {
-    engine: Engine,
-    subject: String,
-    batches: Batches,
-    pending_error: Option<EngineError>,
-}
-
-impl fmt::Debug for LogFrames {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("LogFrames")
-            .field("subject", &self.subject)
-            .finish_non_exhaustive()
-    }
+    answer: PlainAnswer,
 }
 
 impl Engine {
     /// Reads the log from its beginning and on until the container has ended and its log is closed.
-    pub(crate) fn follow_log(&self, id: &str) -> LogFrames {
-        self.log_frames(id, true, "all")
+    pub(crate) async fn follow_log(&self, id: &str) -> Result<LogFrames, EngineError> {
+        self.log_frames(id, "follow=1&tail=all").await
     }
 
     /// Reads the log as it lies there now.
-    pub(crate) fn read_log(&self, id: &str) -> LogFrames {
-        self.log_frames(id, false, "all")
+    pub(crate) async fn read_log(&self, id: &str) -> Result<LogFrames, EngineError> {
+        self.log_frames(id, "tail=all").await
     }
 
     /// The last entry of the log file, if there is any.
     pub(crate) async fn last_log_frame(&self, id: &str) -> Result<Option<LogFrame>, EngineError> {
-        let mut frames = self.log_frames(id, false, "1");
         let read = async {
+            let mut frames = self.log_frames(id, "tail=1").await?;
             let mut last = None;
             while let Some(batch) = frames.next_batch().await {
                 last = batch?.pop().or(last);
             }
             Ok(last)
         };
-        let silent = || EngineError::Silent {
+        let subject = format!("the end of the log of container {id}");
+        let silent = EngineError::Silent {
             action: "read",
-            subject: format!("the end of the log of container {id}"),
-            after: super::client::ASK_LIMIT,
+            subject,
+            after: ASK_LIMIT,
         };
-        tokio::time::timeout(super::client::ASK_LIMIT, read)
-            .await
-            .map_err(|_elapsed| silent())?
+        tokio::time::timeout(ASK_LIMIT, read).await.unwrap_or(Err(silent))
     }
 
-    fn log_frames(&self, id: &str, follow: bool, tail: &str) -> LogFrames {
-        let options = LogsOptions {
-            follow,
-            stdout: true,
-            stderr: true,
-            timestamps: true,
-            tail: tail.into(),
-            ..LogsOptions::default()
-        };
-        let subject = format!("the log of container {id}");
-        let batches = Box::pin(self.docker.logs(id, Some(options)).ready_chunks(BATCH_FRAMES));
-        LogFrames {
-            engine: self.clone(),
-            subject,
-            batches,
-            pending_error: None,
-        }
+    async fn log_frames(&self, id: &str, which: &str) -> Result<LogFrames, EngineError> {
+        let target = format!("/containers/{id}/logs?stdout=1&stderr=1&timestamps=1&{which}");
+        let answer = self
+            .speak("read", format!("the log of container {id}"), "GET", &target)
+            .await?;
+        Ok(LogFrames { answer })
     }
 }
 
 impl LogFrames {
-    /// What has arrived, at least one frame; `None` at the end of the log. The caller sets the deadline, since
-    /// silence is normal while a container works.
+    /// What has arrived, at least one frame; `None` where the engine stops sending, which may be early, since an end
+    /// is all that a broken line shows. The caller sets the deadline: silence is normal while a container works. May
+    /// be dropped and called again.
     pub(crate) async fn next_batch(&mut self) -> Option<Result<Vec<LogFrame>, EngineError>> {
-        if let Some(error) = self.pending_error.take() {
-            return Some(Err(error));
+        loop {
+            match self.take_frames() {
+                Ok(frames) if frames.is_empty() => {}
+                taken => return Some(taken),
+            }
+            self.answer.body.reserve(READ_BYTES);
+            match self.answer.more().await {
+                Ok(true) => {}
+                Ok(false) if self.answer.body.is_empty() => return None,
+                Ok(false) => {
+                    self.answer.body.clear();
+                    return Some(Err(self.answer.broken("the log ends within an entry")));
+                }
+                Err(error) => return Some(Err(error)),
+            }
         }
-        let outputs = self.batches.next().await?;
-        let mut frames = Vec::with_capacity(outputs.len());
-        for output in outputs {
-            match output
-                .map_err(|error| self.engine.sort("read", &self.subject, error))
-                .and_then(|o| self.frame(o))
-            {
+    }
+
+    /// Takes the whole frames out of what has arrived. A frame that cannot be read is told when it comes first.
+    fn take_frames(&mut self) -> Result<Vec<LogFrame>, EngineError> {
+        let mut frames = Vec::new();
+        let mut rest = self.answer.body.as_slice();
+        let mut odd = None;
+        while let Some((kind, message, after)) = split_frame(rest) {
+            match frame(kind, message) {
                 Ok(frame) => frames.push(frame),
-                // Frames before the error count; the error is told next time.
-                Err(error) if frames.is_empty() => return Some(Err(error)),
-                Err(error) => {
-                    self.pending_error = Some(error);
+                Err(words) => {
+                    odd = Some(words);
                     break;
                 }
             }
+            rest = after;
         }
-        Some(Ok(frames))
-    }
-
-    fn frame(&self, output: LogOutput) -> Result<LogFrame, EngineError> {
-        let (stream, message) = match output {
-            LogOutput::StdOut { message } => (LogStream::Stdout, message),
-            LogOutput::StdErr { message } => (LogStream::Stderr, message),
-            // The engine reports its own trouble with a log file in a frame of a third kind.
-            LogOutput::Console { message } | LogOutput::StdIn { message } => {
-                return Err(self.broken(String::from_utf8_lossy(&message).into_owned()));
-            }
-        };
-        let (time, bytes) =
-            split_timestamp(&message).ok_or_else(|| self.broken("a log entry has no time stamp".into()))?;
-        Ok(LogFrame {
-            stream,
-            time,
-            bytes: bytes.to_vec(),
-        })
-    }
-
-    fn broken(&self, words: String) -> EngineError {
-        EngineError::Broken {
-            action: "read",
-            subject: self.subject.clone(),
-            source: words.into(),
+        let taken = self.answer.body.len() - rest.len();
+        self.answer.body.drain(..taken);
+        match odd {
+            Some(words) if frames.is_empty() => Err(self.answer.broken(words)),
+            Some(_) | None => Ok(frames),
         }
     }
+}
+
+/// Kind, message and what follows, where a whole frame has arrived: kind (1 byte), three of nothing, length (4,
+/// big-endian), message.
+fn split_frame(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {
+    let (header, rest) = bytes.split_at_checked(HEADER_BYTES)?;
+    let [kind, _, _, _, length @ ..] = header else {
+        return None;
+    };
+    let length = u32::from_be_bytes(length.try_into().ok()?);
+    let (message, after) = rest.split_at_checked(usize::try_from(length).ok()?)?;
+    Some((*kind, message, after))
+}
+
+fn frame(kind: u8, message: &[u8]) -> Result<LogFrame, String> {
+    let stream = match kind {
+        1 => LogStream::Stdout,
+        2 => LogStream::Stderr,
+        // The engine reports its own trouble with a log file in a frame of a third kind.
+        _ => return Err(String::from_utf8_lossy(message).into_owned()),
+    };
+    let (time, bytes) = split_timestamp(message).ok_or("a log entry has no time stamp")?;
+    Ok(LogFrame {
+        stream,
+        time,
+        bytes: bytes.to_vec(),
+    })
 }
 
 /// Takes the engine's RFC 3339 time and one space off the front.
@@ -177,5 +170,18 @@ mod tests {
             b"\n"
         );
         assert_eq!(split_timestamp(b"no time here\n"), None);
+    }
+
+    #[test]
+    fn a_frame_is_taken_only_when_it_has_arrived_whole() {
+        let bytes = b"\x02\0\0\0\0\0\0\x03abcd";
+        assert_eq!(split_frame(bytes), Some((2, b"abc".as_slice(), b"d".as_slice())));
+        assert_eq!(split_frame(&bytes[..10]), None);
+        assert_eq!(split_frame(&bytes[..5]), None);
+    }
+
+    #[test]
+    fn the_engines_own_trouble_is_no_line_of_the_component() {
+        assert_eq!(frame(3, b"error from daemon"), Err("error from daemon".into()));
     }
 }

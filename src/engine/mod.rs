@@ -9,6 +9,7 @@ mod error;
 mod image;
 mod log;
 mod network;
+mod plain;
 mod profile;
 mod stats;
 mod wait;

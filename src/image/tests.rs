@@ -145,7 +145,7 @@ async fn ensured(engine: &Engine, text: &str) -> Result<(ResolvedImage, Vec<Stri
     let reference: ImageReference = text.parse().unwrap();
     let mut steps = Vec::new();
     let image = ensure(engine, &reference, ImagePolicy::Release, &mut |step| {
-        steps.push(step.status)
+        steps.push(step.status);
     })
     .await?;
     Ok((image, steps))

@@ -67,7 +67,7 @@ impl Follower {
     /// Copies until the container has ended (which the token tells) and its log too. Finishes the spool.
     pub(super) async fn run(mut self, ended: CancellationToken) -> Result<LogEnd, SpoolError> {
         loop {
-            let frames = self.engine.follow_log(&self.id);
+            let frames = self.engine.follow_log(&self.id).await;
             if let Copied::OverLimit = self.copy(frames, &ended).await? {
                 return Ok(self.finish(false));
             }
@@ -78,7 +78,7 @@ impl Follower {
         let mut complete = self.has_everything().await.unwrap_or(false);
         if !complete {
             // The stream ended early. What lies in the file is read once more, past what we have.
-            let frames = self.engine.read_log(&self.id);
+            let frames = self.engine.read_log(&self.id).await;
             self.copy(frames, &ended).await?;
             complete = self.has_everything().await.unwrap_or(false);
         }
@@ -103,7 +103,15 @@ impl Follower {
         Ok(theirs == self.last)
     }
 
-    async fn copy(&mut self, mut frames: LogFrames, ended: &CancellationToken) -> Result<Copied, SpoolError> {
+    async fn copy(
+        &mut self,
+        frames: Result<LogFrames, EngineError>,
+        ended: &CancellationToken,
+    ) -> Result<Copied, SpoolError> {
+        let mut frames = match frames {
+            Ok(frames) => frames,
+            Err(error) => return Ok(self.broken(&error)),
+        };
         let mut skip = self.records;
         loop {
             let stalled = async {
@@ -122,15 +130,17 @@ impl Follower {
                     self.keep(batch.into_iter().skip(known).map(record).collect())
                         .await?;
                 }
-                Some(Err(error)) => {
-                    warn!(container.id = %self.id, %error, "the log broke off and is read again");
-                    return Ok(Copied::Broken);
-                }
+                Some(Err(error)) => return Ok(self.broken(&error)),
             }
             if self.bytes > self.bytes_max {
                 return Ok(Copied::OverLimit);
             }
         }
+    }
+
+    fn broken(&self, error: &EngineError) -> Copied {
+        warn!(container.id = %self.id, %error, "the log broke off and is read again");
+        Copied::Broken
     }
 
     async fn keep(&mut self, records: Vec<SpoolRecord>) -> Result<(), SpoolError> {

@@ -15,6 +15,7 @@ mod sweep;
 #[cfg(test)]
 mod tests;
 mod usage;
+mod watchdog;
 
 pub(crate) use crate::engine::LogStream as Stream;
 pub(crate) use container::{Container, Ended, create};

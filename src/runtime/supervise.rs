@@ -1,7 +1,6 @@
 //! Stands beside a running container until it has ended: one loop, one state, one place that waits.
 
 use std::io;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
@@ -10,13 +9,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::follow::{Follower, LogEnd};
-use super::measure::{self, OutputLimits};
-use super::{ContainerPlan, RuntimeError, SpoolError};
+use super::measure::OutputLimits;
+use super::{ContainerPlan, RuntimeError, SpoolError, watchdog};
 use crate::engine::{Engine, EngineError, ExitWait, SignalOutcome};
 use crate::job::BadExit;
 
-/// Between two measurements of `out/`.
-const MEASURE_PAUSE: Duration = Duration::from_secs(1);
 /// An engine may lose the news of an exit; now and then we look for ourselves.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 /// The engine itself tries for about 12 seconds to kill.
@@ -43,6 +40,22 @@ enum Stop {
     Trouble(RuntimeError),
 }
 
+impl Stop {
+    /// Whether it still holds when the container had ended before our signal came.
+    fn outlives_the_end(&self) -> bool {
+        match self {
+            Self::Trouble(_) | Self::Exit(BadExit::SizeLimit { .. }) => true,
+            Self::Exit(
+                BadExit::Code(_)
+                | BadExit::OutOfMemory { .. }
+                | BadExit::TimeLimit { .. }
+                | BadExit::Cancelled
+                | BadExit::CouldNotStart(_),
+            ) => false,
+        }
+    }
+}
+
 #[derive(Debug, Clone, Copy)]
 enum State {
     Running {
@@ -62,7 +75,7 @@ enum State {
 enum Wake {
     Exited(Result<i64, EngineError>),
     Cancelled,
-    Task(Option<Result<TaskEnd, JoinError>>),
+    Task(Result<TaskEnd, JoinError>),
     TimeUp,
     Look,
 }
@@ -70,7 +83,7 @@ enum Wake {
 #[derive(Debug)]
 enum TaskEnd {
     Log(Result<LogEnd, SpoolError>),
-    Output(io::Result<BadExit>),
+    Output(io::Result<Option<BadExit>>),
 }
 
 pub(super) struct Supervisor<'a> {
@@ -81,7 +94,7 @@ pub(super) struct Supervisor<'a> {
     stop: Option<Stop>,
     log: Option<LogEnd>,
     tasks: JoinSet<TaskEnd>,
-    /// Tells the follower that the container has ended.
+    /// Tells the tasks that the container has ended; then they end too.
     ended: CancellationToken,
     started: Instant,
 }
@@ -104,7 +117,10 @@ impl<'a> Supervisor<'a> {
             files_max: plan.output_files_max,
         };
         let data_folder = plan.data_folder.clone();
-        tasks.spawn(async move { TaskEnd::Output(watch_output(data_folder, limits).await) });
+        let watchdog_ended = ended.clone();
+        tasks.spawn(
+            async move { TaskEnd::Output(watchdog::watch(data_folder, limits, watchdog_ended).await) },
+        );
         let state = State::Running {
             time_up: plan.timeout.map(|timeout| started + timeout),
         };
@@ -141,7 +157,11 @@ impl<'a> Supervisor<'a> {
                     }
                 }
                 Wake::Cancelled => self.ask_to_end(Stop::Exit(BadExit::Cancelled)).await,
-                Wake::Task(task) => self.task_ended(task).await,
+                Wake::Task(task) => {
+                    if let Some(reason) = self.heard(task) {
+                        self.ask_to_end(reason).await;
+                    }
+                }
                 Wake::TimeUp => self.time_up().await?,
                 Wake::Look => {
                     look_at = Instant::now() + LOOK_INTERVAL;
@@ -167,7 +187,7 @@ impl<'a> Supervisor<'a> {
             biased;
             exited = exit.exit_code() => Wake::Exited(exited),
             () = cancel.cancelled(), if running => Wake::Cancelled,
-            task = self.tasks.join_next(), if !self.tasks.is_empty() => Wake::Task(task),
+            Some(task) = self.tasks.join_next() => Wake::Task(task),
             () = sleep_until(time_up.unwrap_or(look_at)), if time_up.is_some() => Wake::TimeUp,
             () = sleep_until(look_at) => Wake::Look,
         }
@@ -195,9 +215,10 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// SIGTERM, and the reason kept. The first reason stays.
+    /// SIGTERM, and the reason kept.
     async fn ask_to_end(&mut self, reason: Stop) {
         if !matches!(self.state, State::Running { .. }) {
+            self.keep_reason(reason);
             return;
         }
         info!(container.id = self.id, ?reason, "the container is asked to end");
@@ -207,8 +228,15 @@ impl<'a> Supervisor<'a> {
         };
         if self.signal("SIGTERM").await == Some(SignalOutcome::NotRunning) {
             self.state = State::Ending;
-            // It was faster than our reason; trouble of the platform stays trouble.
-            self.stop = self.stop.take().filter(|stop| matches!(stop, Stop::Trouble(_)));
+            self.stop = self.stop.take().filter(Stop::outlives_the_end);
+        }
+    }
+
+    /// The first reason stays, but trouble of the platform comes before any verdict on the component.
+    fn keep_reason(&mut self, reason: Stop) {
+        match (&self.stop, &reason) {
+            (Some(Stop::Trouble(_)), _) | (Some(Stop::Exit(_)), Stop::Exit(_)) => {}
+            (None, _) | (Some(Stop::Exit(_)), Stop::Trouble(_)) => self.stop = Some(reason),
         }
     }
 
@@ -223,38 +251,33 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    async fn task_ended(&mut self, task: Option<Result<TaskEnd, JoinError>>) {
-        let reason = match task {
-            None | Some(Ok(TaskEnd::Log(Ok(LogEnd { excess: None, .. })))) => {
-                if let Some(Ok(TaskEnd::Log(Ok(log)))) = task {
-                    self.log = Some(log);
-                }
-                return;
-            }
-            Some(Ok(TaskEnd::Log(Ok(log)))) => {
-                let found = log.excess.unwrap_or_default();
-                self.log = Some(log);
-                Stop::Exit(BadExit::SizeLimit {
+    /// What a task found, and whether the container must end for it.
+    fn heard(&mut self, task: Result<TaskEnd, JoinError>) -> Option<Stop> {
+        match task {
+            Ok(TaskEnd::Log(Ok(log))) => {
+                let limit = self.plan.log_bytes_max;
+                let excess = log.excess.map(|found| BadExit::SizeLimit {
                     what: "log",
-                    limit: self.plan.log_bytes_max,
+                    limit,
                     found,
-                })
+                });
+                self.log = Some(log);
+                excess.map(Stop::Exit)
             }
-            Some(Ok(TaskEnd::Log(Err(source)))) => Stop::Trouble(RuntimeError::Spool {
+            Ok(TaskEnd::Output(Ok(excess))) => excess.map(Stop::Exit),
+            Ok(TaskEnd::Log(Err(source))) => Some(Stop::Trouble(RuntimeError::Spool {
                 id: self.id.into(),
                 source,
-            }),
-            Some(Ok(TaskEnd::Output(Ok(excess)))) => Stop::Exit(excess),
-            Some(Ok(TaskEnd::Output(Err(source)))) => Stop::Trouble(RuntimeError::Measure {
+            })),
+            Ok(TaskEnd::Output(Err(source))) => Some(Stop::Trouble(RuntimeError::Measure {
                 path: self.plan.data_folder.clone(),
                 source,
-            }),
-            Some(Err(source)) => Stop::Trouble(RuntimeError::TaskLost {
+            })),
+            Err(source) => Some(Stop::Trouble(RuntimeError::TaskLost {
                 task: "watches the container",
                 source,
-            }),
-        };
-        self.ask_to_end(reason).await;
+            })),
+        }
     }
 
     async fn has_ended(&self) -> bool {
@@ -290,49 +313,20 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    /// The container has ended: read the log to its end and measure once more what it left.
+    /// The container has ended: the tasks read the log to its end and measure once more what it left.
     async fn wind_up(mut self) -> Result<Watched, RuntimeError> {
         let ran = self.started.elapsed();
         let ended_at = Instant::now();
-        self.state = State::Ending;
         self.ended.cancel();
-        let mut late = None;
-        while self.log.is_none() && !matches!(self.stop, Some(Stop::Trouble(_))) {
-            match self.tasks.join_next().await {
-                Some(Ok(TaskEnd::Log(Ok(log)))) => {
-                    late = late.or(log.excess.map(|found| self.log_limit(found)));
-                    self.log = Some(log);
-                }
-                Some(Ok(TaskEnd::Log(Err(source)))) => {
-                    return Err(RuntimeError::Spool {
-                        id: self.id.into(),
-                        source,
-                    });
-                }
-                Some(Ok(TaskEnd::Output(Ok(excess)))) => late = Some(excess),
-                Some(Ok(TaskEnd::Output(Err(source)))) => {
-                    return Err(RuntimeError::Measure {
-                        path: self.plan.data_folder.clone(),
-                        source,
-                    });
-                }
-                Some(Err(source)) => {
-                    return Err(RuntimeError::TaskLost {
-                        task: "watches the container",
-                        source,
-                    });
-                }
-                None => break,
+        while let Some(task) = self.tasks.join_next().await {
+            if let Some(reason) = self.heard(task) {
+                self.keep_reason(reason);
             }
         }
-        let stopped_for = match self.stop.take() {
+        let stopped_for = match self.stop {
             Some(Stop::Trouble(error)) => return Err(error),
             Some(Stop::Exit(reason)) => Some(reason),
-            None => late,
-        };
-        let stopped_for = match stopped_for {
-            Some(reason) => Some(reason),
-            None => self.last_measure().await?,
+            None => None,
         };
         let log = self.log.unwrap_or(LogEnd {
             complete: false,
@@ -346,42 +340,4 @@ impl<'a> Supervisor<'a> {
             drain: ended_at.elapsed(),
         })
     }
-
-    fn log_limit(&self, found: u64) -> BadExit {
-        BadExit::SizeLimit {
-            what: "log",
-            limit: self.plan.log_bytes_max,
-            found,
-        }
-    }
-
-    /// A container may write everything in its last second.
-    async fn last_measure(&self) -> Result<Option<BadExit>, RuntimeError> {
-        let limits = OutputLimits {
-            bytes_max: self.plan.output_bytes_max,
-            files_max: self.plan.output_files_max,
-        };
-        measure_once(self.plan.data_folder.clone(), limits)
-            .await
-            .map_err(|source| RuntimeError::Measure {
-                path: self.plan.data_folder.clone(),
-                source,
-            })
-    }
-}
-
-/// Measures until a limit is exceeded. Ends only then, or with trouble.
-async fn watch_output(data_folder: PathBuf, limits: OutputLimits) -> io::Result<BadExit> {
-    loop {
-        sleep(MEASURE_PAUSE).await;
-        if let Some(excess) = measure_once(data_folder.clone(), limits).await? {
-            return Ok(excess);
-        }
-    }
-}
-
-async fn measure_once(data_folder: PathBuf, limits: OutputLimits) -> io::Result<Option<BadExit>> {
-    tokio::task::spawn_blocking(move || measure::exceeded(&data_folder, limits))
-        .await
-        .map_err(io::Error::other)?
 }

@@ -76,9 +76,9 @@ async fn carry(mut client: TcpStream, fault: Fault, hits: Arc<AtomicUsize>) {
 }
 
 #[rstest]
-#[case::the_log_breaks_off_early(Fault { target: "follow=true", through: 700, then: Then::HangUp })]
-#[case::the_log_breaks_off_late(Fault { target: "follow=true", through: 60_000, then: Then::HangUp })]
-#[case::the_log_falls_silent(Fault { target: "follow=true", through: 5_000, then: Then::FallSilent })]
+#[case::the_log_breaks_off_early(Fault { target: "follow=1", through: 700, then: Then::HangUp })]
+#[case::the_log_breaks_off_late(Fault { target: "follow=1", through: 60_000, then: Then::HangUp })]
+#[case::the_log_falls_silent(Fault { target: "follow=1", through: 5_000, then: Then::FallSilent })]
 #[case::the_wait_breaks_off(Fault { target: "/wait?condition=next-exit", through: 200, then: Then::HangUp })]
 #[tokio::test]
 async fn a_broken_line_loses_nothing(#[case] fault: Fault) {

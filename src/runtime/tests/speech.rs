@@ -105,3 +105,20 @@ async fn a_spool_that_cannot_be_written_is_an_error_after_the_container_was_stop
     assert!(state.started && !state.running, "{state:?}");
     assert_eq!(read_all(reader).await, []);
 }
+
+#[tokio::test]
+async fn a_spool_that_fails_while_the_container_is_being_stopped_is_still_an_error() {
+    let Some(house) = House::open("a_spool_that_fails_while_stopping").await else {
+        return;
+    };
+    let spool = SpoolWriter::create("/dev/full".as_ref()).await.unwrap();
+    let mut plan = house.plan("trap 'echo x; exit 0' TERM; while :; do sleep 0.1; done");
+    plan.timeout = Some(std::time::Duration::from_secs(1));
+    plan.grace = std::time::Duration::from_secs(60);
+    let mut container = create(&house.engine, plan).await.unwrap();
+    let ended = container
+        .run(spool, &tokio_util::sync::CancellationToken::new())
+        .await;
+    container.remove().await.unwrap();
+    assert!(ended.unwrap_err().is_disk_full());
+}
