@@ -1,9 +1,9 @@
 //! Putting files into a directory store. The file may come from a container: it is opened without following links,
 //! judged on the open descriptor, and made ours before it gets its key.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
@@ -135,9 +135,10 @@ fn check_identity(file: &File, stored: &Path, from: &Path) -> Result<(), BlobErr
 /// Opens what may be anything: the plain file, its bytes, and whether it has more names than this one.
 fn open_plain(path: &Path) -> Result<(File, u64, bool), BlobError> {
     // Without O_NONBLOCK the open of a FIFO would wait for a writer for ever.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty())
+        .map(File::from)
+        .map_err(io::Error::from);
     let file = match opened {
         Ok(file) => file,
         // ELOOP for a symlink, ENXIO for a socket: ask the name itself what it is.
