@@ -1,10 +1,10 @@
 //! Putting files into a directory store. The file may come from a container: it is opened without following links,
 //! judged on the open descriptor, and made ours before it gets its key.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File};
 use std::io::{self, Write};
-use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use tempfile::NamedTempFile;
@@ -80,22 +80,16 @@ impl DirectoryStore {
     /// Renames `from`, which is `file`, to the key's path. False: it lies on another file system.
     fn rename_into_place(&self, key: &BlobKey, from: &Path, file: &File) -> Result<bool, BlobError> {
         let to = self.path_of(key);
+        let parent = to.parent().unwrap_or(self.root());
         let mut attempts_left = 10;
         loop {
-            let parent = self.make_parent(&to)?;
-            match rename_to_fresh(from, &to) {
-                Ok(()) => {
-                    check_identity(file, &to, from)?;
-                    if self.sync {
-                        self.sync_directories(&parent)?;
-                    }
-                    return Ok(true);
-                }
+            match fs::create_dir_all(parent).and_then(|()| rename_to_fresh(from, &to)) {
+                Ok(()) => break,
                 Err(error) if error.kind() == io::ErrorKind::CrossesDevices => return Ok(false),
                 Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
                     return Err(BlobError::AlreadyStored { key: key.clone() });
                 }
-                // Somebody who removed the last blob of this directory pruned it between our two calls.
+                // Somebody who removed the last blob of a directory pruned it between two of our calls.
                 Err(error)
                     if error.kind() == io::ErrorKind::NotFound && attempts_left > 0 && from.exists() =>
                 {
@@ -104,12 +98,11 @@ impl DirectoryStore {
                 Err(source) => return Err(io_error("rename into the blob store", from)(source)),
             }
         }
-    }
-
-    fn make_parent(&self, path: &Path) -> Result<PathBuf, BlobError> {
-        let parent = path.parent().unwrap_or(self.root()).to_owned();
-        fs::create_dir_all(&parent).map_err(io_error("make the directory", &parent))?;
-        Ok(parent)
+        check_identity(file, &to, from)?;
+        if self.sync {
+            self.sync_directories(parent)?;
+        }
+        Ok(true)
     }
 
     /// A rename is on disk when the directory is, and a new directory when the one above it is.
@@ -142,9 +135,10 @@ fn check_identity(file: &File, stored: &Path, from: &Path) -> Result<(), BlobErr
 /// Opens what may be anything: the plain file, its bytes, and whether it has more names than this one.
 fn open_plain(path: &Path) -> Result<(File, u64, bool), BlobError> {
     // Without O_NONBLOCK the open of a FIFO would wait for a writer for ever.
-    let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK;
-    let flags = i32::try_from(flags.bits()).unwrap_or_default();
-    let opened = OpenOptions::new().read(true).custom_flags(flags).open(path);
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let opened = rustix::fs::open(path, flags, Mode::empty())
+        .map(File::from)
+        .map_err(io::Error::from);
     let file = match opened {
         Ok(file) => file,
         // ELOOP for a symlink, ENXIO for a socket: ask the name itself what it is.

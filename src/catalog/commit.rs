@@ -7,7 +7,7 @@ use sqlx::{AnyConnection, Row as _};
 use crate::job::{AttemptNumber, JobId, Receipt};
 
 use super::error::doing;
-use super::rows::stored_now;
+use super::rows::{stored_count, stored_now};
 use super::{Catalog, CatalogError, Commit, CommitError, StateKey, files, jobs, load};
 
 /// What all parts of one commit share.
@@ -112,18 +112,22 @@ async fn next_commit_time(connection: &mut AnyConnection) -> Result<i64, Catalog
     row.try_get("value").map_err(doing(action))
 }
 
-/// The next number of a counter, never given out before.
-pub(super) async fn next_number(
+/// The first of so many numbers of a counter, none of them given out before.
+pub(super) async fn next_numbers(
     connection: &mut AnyConnection,
     counter: &'static str,
+    how_many: usize,
 ) -> Result<i64, CatalogError> {
     let action = || doing(format!("take the next number of a {counter}"));
-    let row = sqlx::query("UPDATE counters SET value = value + 1 WHERE name = $1 RETURNING value")
-        .bind(counter)
-        .fetch_one(connection)
-        .await
-        .map_err(action())?;
-    row.try_get("value").map_err(action())
+    let row = sqlx::query(
+        "UPDATE counters SET value = value + $1 WHERE name = $2 RETURNING value - $1 + 1 AS first",
+    )
+    .bind(stored_count(how_many as u64))
+    .bind(counter)
+    .fetch_one(connection)
+    .await
+    .map_err(action())?;
+    row.try_get("first").map_err(action())
 }
 
 /// An update that changes nothing: it finds the line only while the attempt may publish, and holds it until the end.

@@ -6,7 +6,7 @@ use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
 use crate::job::{FileId, FileQuery, FileReceipt, JobId};
 
-use super::commit::{Moment, next_number};
+use super::commit::{Moment, next_numbers};
 use super::error::doing;
 use super::rows::{blob_key, count, flag, optional_parsed, stored_count, text, time};
 use super::{Catalog, CatalogError, NewFile, StoredFile};
@@ -152,7 +152,7 @@ pub(super) async fn publish(
     file: &NewFile,
     moment: Moment,
 ) -> Result<FileReceipt, CatalogError> {
-    let id = next_number(connection, "file").await?;
+    let id = next_numbers(connection, "file", 1).await?;
     let action = || doing(format!("store file {}", file.name));
     let row = sqlx::query(
         "INSERT INTO files (id, blob, name, byte_count, is_permanent, is_public, created, job)

@@ -11,6 +11,7 @@ mod load;
 mod migrations;
 mod retention;
 mod rows;
+mod slices;
 mod tables;
 #[cfg(test)]
 mod tests;

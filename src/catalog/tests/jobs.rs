@@ -4,19 +4,31 @@ use crate::catalog::{CatalogError, JobEnd, JobRecord, OpenAttempt};
 use crate::events::{Event, Level, Source};
 use crate::job::{AttemptNumber, ConfigurationId, JobId, JobStatus, Phase};
 
-use super::{component, house, key, success, worker};
+use super::{House, component, house, key, success, worker};
+
+async fn record(house: &House, id: JobId) -> JobRecord {
+    house.catalog.job(id).await.unwrap().unwrap()
+}
+
+fn failure() -> JobEnd {
+    JobEnd {
+        status: JobStatus::Error,
+        code: Some("time_limit".into()),
+        message: "it took too long".into(),
+    }
+}
 
 #[tokio::test]
-async fn a_job_goes_from_waiting_over_processing_to_its_end() {
+async fn a_job_waits_until_it_is_claimed() {
     let house = house().await;
-    let catalog = &house.catalog;
     let id = JobId::fresh();
     let configuration = ConfigurationId::parse("main").unwrap();
-    catalog
+    house
+        .catalog
         .create_job(id, &component(), Some(&configuration), "{\"ask\": 1}")
         .await
         .unwrap();
-    let waiting = catalog.job(id).await.unwrap().unwrap();
+    let waiting = record(&house, id).await;
     let expected = JobRecord {
         id,
         component: component(),
@@ -31,103 +43,127 @@ async fn a_job_goes_from_waiting_over_processing_to_its_end() {
         log: None,
     };
     assert_eq!(waiting, expected);
-
     assert_eq!(
-        catalog.claim(id, &worker()).await.unwrap(),
+        house.catalog.claim(id, &worker()).await.unwrap(),
         Some(AttemptNumber(1))
     );
     assert_eq!(
-        catalog.claim(id, &worker()).await.unwrap(),
+        house.catalog.claim(id, &worker()).await.unwrap(),
         None,
         "a running job was claimed"
     );
-    let attempt = AttemptNumber(1);
-    assert!(
-        catalog
-            .progress(
-                id,
-                attempt,
-                Phase::Stage,
-                Some("/tmp/data"),
-                Some("{\"inputs\": 1}")
-            )
-            .await
-            .unwrap()
-    );
-    assert!(
-        catalog
-            .progress(id, attempt, Phase::Run, None, None)
-            .await
-            .unwrap()
-    );
-    let processing = catalog.job(id).await.unwrap().unwrap();
+    let processing = record(&house, id).await;
+    assert!(processing.started >= Some(waiting.created));
     let expected = JobRecord {
         status: JobStatus::Processing,
         started: processing.started,
-        result: Some("{\"inputs\": 1}".into()),
         ..waiting
     };
     assert_eq!(processing, expected);
+}
+
+#[tokio::test]
+async fn the_progress_of_an_attempt_is_what_was_said_last() {
+    let house = house().await;
+    let id = house.processing_job().await;
+    let before = record(&house, id).await;
+    let attempt = AttemptNumber::FIRST;
+    let progress = async |phase, data_folder, result| {
+        assert!(
+            house
+                .catalog
+                .progress(id, attempt, phase, data_folder, result)
+                .await
+                .unwrap()
+        );
+    };
+    progress(Phase::Stage, Some("/tmp/data"), Some("{\"inputs\": 1}")).await;
+    progress(Phase::Run, None, None).await;
+    let expected = JobRecord {
+        result: Some("{\"inputs\": 1}".into()),
+        ..before.clone()
+    };
+    assert_eq!(record(&house, id).await, expected);
     let open = OpenAttempt {
         job: id,
         attempt,
         worker: worker(),
         phase: Phase::Run,
-        started: processing.started.unwrap(),
+        started: before.started.unwrap(),
         data_folder: Some("/tmp/data".into()),
     };
-    assert_eq!(catalog.open_attempts().await.unwrap(), [open]);
+    assert_eq!(house.catalog.open_attempts().await.unwrap(), [open]);
+}
 
-    let failure = JobEnd {
-        status: JobStatus::Error,
-        code: Some("time_limit".into()),
-        message: "it took too long".into(),
-    };
+#[tokio::test]
+async fn a_job_ends_once() {
+    let house = house().await;
+    let id = house.processing_job().await;
+    let before = record(&house, id).await;
+    let attempt = AttemptNumber::FIRST;
     assert!(
-        catalog
-            .end_job(id, attempt, &failure, Some("{\"final\": 1}"))
+        house
+            .catalog
+            .end_job(id, attempt, &failure(), Some("{\"final\": 1}"))
             .await
             .unwrap()
     );
     assert!(
-        !catalog.end_job(id, attempt, &success(), None).await.unwrap(),
+        !house
+            .catalog
+            .end_job(id, attempt, &success(), None)
+            .await
+            .unwrap(),
         "a job ended twice"
     );
     assert!(
-        !catalog
+        !house
+            .catalog
             .progress(id, attempt, Phase::Cleanup, None, Some("{}"))
             .await
             .unwrap()
     );
     assert_eq!(
-        catalog.claim(id, &worker()).await.unwrap(),
+        house.catalog.claim(id, &worker()).await.unwrap(),
         None,
         "a job that is done was claimed"
     );
-    let ended = catalog.job(id).await.unwrap().unwrap();
+    let ended = record(&house, id).await;
+    assert!(ended.ended >= before.started);
     let expected = JobRecord {
         status: JobStatus::Error,
         ended: ended.ended,
         code: Some("time_limit".into()),
         message: Some("it took too long".into()),
         result: Some("{\"final\": 1}".into()),
-        ..processing
+        ..before
     };
     assert_eq!(ended, expected);
-    assert_eq!(catalog.open_attempts().await.unwrap(), []);
+    assert_eq!(house.catalog.open_attempts().await.unwrap(), []);
+}
 
-    catalog
-        .annotate(id, "{\"final\": 2}", Some(&key("logs/1.zst")))
+#[tokio::test]
+async fn what_becomes_known_after_the_end_is_added() {
+    let house = house().await;
+    let id = house.processing_job().await;
+    house
+        .catalog
+        .end_job(id, AttemptNumber::FIRST, &failure(), Some("1"))
         .await
         .unwrap();
-    catalog.annotate(id, "{\"final\": 3}", None).await.unwrap();
-    let annotated = catalog.job(id).await.unwrap().unwrap();
+    let ended = record(&house, id).await;
+    house
+        .catalog
+        .annotate(id, "2", Some(&key("logs/1.zst")))
+        .await
+        .unwrap();
+    house.catalog.annotate(id, "3", None).await.unwrap();
     let expected = JobRecord {
-        result: Some("{\"final\": 3}".into()),
+        result: Some("3".into()),
         log: Some(key("logs/1.zst")),
         ..ended
     };
-    assert_eq!(annotated, expected);
+    assert_eq!(record(&house, id).await, expected);
 }
 
 #[tokio::test]

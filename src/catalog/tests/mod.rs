@@ -5,6 +5,7 @@ mod files;
 mod jobs;
 mod model;
 mod opening;
+mod refusals;
 mod retention;
 mod tables;
 mod together;

@@ -177,7 +177,7 @@ async fn check(model: &Model, catalog: &Catalog) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn every_version_reads_as_it_was_made_whatever_came_after(steps in steps()) {
