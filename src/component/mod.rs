@@ -11,6 +11,7 @@ mod quantity;
 mod source;
 mod spec;
 
+use std::fmt;
 use std::path::PathBuf;
 
 use crate::job::{ComponentId, ContentHash};
@@ -27,7 +28,7 @@ pub(crate) use spec::content_hash;
 pub(crate) use spec::parse_spec;
 
 /// What can be run: an image with limits and habits.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Component {
     pub id: ComponentId,
     /// The id, where the spec gives no name.
@@ -57,6 +58,17 @@ pub(crate) struct Component {
     /// Of the spec's bytes.
     pub spec_hash: ContentHash,
     pub spec_path: PathBuf,
+}
+
+// The image parameters hold secrets, which must not reach a log by way of `{:?}`.
+impl fmt::Debug for Component {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Component")
+            .field("id", &self.id)
+            .field("image", &self.image)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
 }
 
 /// What a container can reach.

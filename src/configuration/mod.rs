@@ -13,6 +13,7 @@ mod root;
 mod secrets;
 mod unit;
 
+use std::fmt;
 use std::time::Duration;
 
 use crate::component::document::Node;
@@ -23,7 +24,7 @@ pub(crate) use manifest::{manifest_file_options, manifest_table_options};
 pub(crate) use root::parse;
 
 /// What a user wants of a component, as far as it could be read.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(crate) struct Configuration {
     file: String,
     root: Node,
@@ -49,7 +50,7 @@ pub(crate) struct Parsed {
 }
 
 /// One run of the component: the configuration, or one row merged over it.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub(crate) struct Unit {
     pub row: Option<RowId>,
     /// Place among all rows, disabled ones included; 0 without rows.
@@ -71,7 +72,7 @@ pub(crate) struct Unit {
     pub path_prefix: String,
 }
 
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 struct Row {
     id: RowId,
     index: usize,
@@ -103,11 +104,14 @@ impl Configuration {
                 .map_or_else(|| self.root.clone(), |over| merge::merge(&self.root, over));
             let (unit, of_row) = unit::read_unit(&node, Some((&row.id, row.index)), &asked);
             units.extend(unit);
-            complaints.extend(of_row.into_iter().map(|complaint| self.with_origin(complaint)));
+            for complaint in of_row.into_iter().map(|complaint| self.with_origin(complaint)) {
+                // A mistake of the root is met once in every row.
+                if !complaints.contains(&complaint) {
+                    complaints.push(complaint);
+                }
+            }
         }
         complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
-        // A mistake of the root is met once in every row.
-        complaints.dedup();
         (units, complaints)
     }
 
@@ -133,6 +137,27 @@ impl Configuration {
             },
             Some(_) | None => complaint,
         }
+    }
+}
+
+// Both hold secrets, which must not reach a log by way of `{:?}`.
+impl fmt::Debug for Configuration {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let rows = self.rows.len();
+        f.debug_struct("Configuration")
+            .field("file", &self.file)
+            .field("rows", &rows)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Unit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unit")
+            .field("row", &self.row)
+            .field("input", &self.input)
+            .field("output", &self.output)
+            .finish_non_exhaustive()
     }
 }
 

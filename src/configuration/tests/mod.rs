@@ -113,6 +113,30 @@ fn every_value_under_a_hash_key_is_a_secret_also_nested_ones() {
 }
 
 #[test]
+fn secrets_stay_out_of_debug_output() {
+    let text = "parameters: {'#a': s3cret}\nrows: [{id: x, configuration: {parameters: {'#b': s3cret}}}]\n";
+    let component = component("image_parameters: {'#key': s3cret}\n");
+    let configuration = parse(text, "c.yaml").configuration;
+    let (units, _complaints) = configuration.units(&component, None, now());
+    let shown = format!("{component:?} {configuration:?} {units:?}");
+    assert!(
+        units[0].secrets == ["s3cret"] && !shown.contains("s3cret"),
+        "{shown}"
+    );
+}
+
+#[test]
+fn anchors_and_merge_keys_work_and_keep_a_place() {
+    let text = "parameters: {}\nstorage:\n  input:\n    tables:\n      - &base {source: in.c-main.a, limit: 5}\n      - <<: *base\n        source: bad\n";
+    let (units, said) = read(text);
+    assert_eq!(units[0].input.tables[0].rows_max, Some(5));
+    assert!(
+        said.starts_with("config.yaml:7:17: storage.input.tables[1].source: \"bad\" is not a table id"),
+        "{said}"
+    );
+}
+
+#[test]
 fn five_mistakes_are_told_as_five_with_their_places() {
     let text = "\
 parameters: {}
