@@ -1,4 +1,4 @@
-//! Tables brought in by hand, by the same rules as a job's.
+//! Tables and files brought in by hand, by the same rules as a job's.
 
 use std::path::{Path, PathBuf};
 
@@ -12,9 +12,9 @@ use super::table_plan::is_plausible;
 use super::threads::blocking;
 use super::upload::{Prepared, Uploading, scratch};
 use crate::blob::{BlobStore, Source};
-use crate::catalog::{Catalog, TableVersion};
+use crate::catalog::{Catalog, NewFile, TableVersion};
 use crate::csv::Header;
-use crate::job::{Receipt, TableId, TableOptions};
+use crate::job::{FileOptions, Receipt, TableId, TableOptions};
 
 /// Why a file did not become a table.
 #[derive(Debug, thiserror::Error)]
@@ -65,6 +65,39 @@ pub(crate) async fn import_table(
             }
             return Err(error.into());
         }
+    };
+    Ok(commit(prepared, Publication::default(), catalog, blob).await?)
+}
+
+/// Stores a person's file, which stays as it is, under `name`.
+pub(crate) async fn import_file(
+    path: &Path,
+    name: &str,
+    options: FileOptions,
+    catalog: &Catalog,
+    blob: &BlobStore,
+) -> Result<Receipt, ImportError> {
+    let shelf = Shelf::fresh(Origin::Import);
+    let failed = |source| UploadError::Blob {
+        what: path.display().to_string(),
+        source,
+    };
+    let key = shelf.file(shelf.number()).map_err(failed)?;
+    let bytes = blob.put_file(&key, path, Source::Copy).await.map_err(failed)?;
+    let file = NewFile {
+        blob: key,
+        name: name.to_owned(),
+        bytes,
+        tags: options.tags,
+        is_permanent: options.is_permanent,
+        is_public: options.is_public,
+        is_sliced: false,
+    };
+    let prepared = Prepared {
+        tables: Vec::new(),
+        files: vec![file],
+        shelf,
+        origin: Origin::Import,
     };
     Ok(commit(prepared, Publication::default(), catalog, blob).await?)
 }

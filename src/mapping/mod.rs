@@ -37,7 +37,7 @@ pub(crate) use data_folder::{DataFolder, FolderError, Owner};
 pub(crate) use destination::DestinationError;
 pub(crate) use export::{ExportError, ExportOptions, export_table};
 pub(crate) use files::{FoundFiles, StagedFile, find_files, processed_tags, stage_files};
-pub(crate) use import::{ImportError, import_table};
+pub(crate) use import::{ImportError, import_file, import_table};
 pub(crate) use plan::{Fetch, PlanComplaint, plan_inputs, plan_outputs};
 pub(crate) use progress::{Progress, ProgressSink};
 pub(crate) use publish::{Publication, PublishError, commit};

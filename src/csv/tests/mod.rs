@@ -4,6 +4,7 @@ mod copying;
 mod faults;
 mod indexing;
 mod ingesting;
+mod structure;
 
 use std::fs::File;
 use std::io::{Read, Seek};

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tokio::task::JoinSet;
 
-use super::world::{World, full, id, incremental, keyed};
+use super::world::{World, full, id, incremental, keyed, upsert};
 use crate::job::TableOptions;
 use crate::mapping::{ProgressSink, import_table};
 
@@ -75,4 +75,19 @@ async fn concurrent_upserts_keep_every_key_once() {
     for writer in 0..WRITERS {
         assert!(text.contains(&format!("own-{writer},{}\n", LOADS - 1)), "{text}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn a_table_made_by_several_at_once_has_the_rows_of_all() {
+    let world = World::new().await;
+    race(&world, upsert(&["id"]), |writer, load| {
+        format!("id\n{writer}-{load}\nshared\n")
+    })
+    .await;
+    let text = world.text("in.c-x.a").await;
+    let rows: BTreeSet<&str> = text.lines().skip(1).collect();
+    assert_eq!(
+        (text.lines().count() - 1, rows.len()),
+        (WRITERS * LOADS + 1, WRITERS * LOADS + 1)
+    );
 }

@@ -272,6 +272,37 @@ async fn a_canonical_output_moves_into_the_store_and_a_foreign_one_is_rewritten(
 }
 
 #[tokio::test]
+async fn outputs_that_could_not_be_published_are_put_back() {
+    let world = World::new().await;
+    world.import("in.c-x.a", "id\n1\n1\n", full()).await;
+    let before = world.blobs().await;
+    let folder = world.folder().await;
+    write(&folder, "out/tables/a.csv", "id\n2\n");
+    write(&folder, "out/files/a.txt", "text");
+    let options = TableOptions {
+        primary_key_change: Some(true),
+        ..upsert(&["id"])
+    };
+    let told = world
+        .publish(&folder, &mapped(vec![output("a.csv", "in.c-x.a", options)]))
+        .await
+        .unwrap_err();
+    assert!(
+        told.starts_with("table in.c-x.a has 1 rows whose \"id\" occurs again"),
+        "{told}"
+    );
+    assert_eq!(
+        fs::read_to_string(at(&folder, "out/tables/a.csv")).unwrap(),
+        "id\n2\n"
+    );
+    assert_eq!(
+        fs::read_to_string(at(&folder, "out/files/a.txt")).unwrap(),
+        "text"
+    );
+    assert_eq!(world.blobs().await, before);
+}
+
+#[tokio::test]
 async fn an_imported_file_stays_where_it_is() {
     let world = World::new().await;
     let path = world.home.path().join("mine.csv");

@@ -5,14 +5,14 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 use super::world::{World, at, full, id, incremental, input, keyed, upsert, words};
-use crate::blob::{BlobKey, Delivery};
-use crate::catalog::{Commit, NewFile};
+use crate::blob::Delivery;
 use crate::job::{
-    ChangedSince, FileId, FileQuery, Filter, FilterOperator, InputFile, InputMapping, InputTable,
-    VersionNumber,
+    ChangedSince, FileId, FileOptions, FileQuery, Filter, FilterOperator, InputFile, InputMapping,
+    InputTable, VersionNumber,
 };
 use crate::mapping::{
-    DataFolder, InputsSeen, ProgressSink, StagedTable, find_files, processed_tags, stage_files, stage_tables,
+    DataFolder, InputsSeen, ProgressSink, StagedTable, find_files, import_file, processed_tags, stage_files,
+    stage_tables,
 };
 
 async fn stage(
@@ -85,6 +85,37 @@ async fn columns_filters_and_a_limit_select_across_slices_in_order() {
 }
 
 #[tokio::test]
+async fn slices_selected_in_parallel_come_out_in_order() {
+    let world = World::new().await;
+    world.import("in.c-main.a", "id,v\n0,x\n", full()).await;
+    for number in 1..9 {
+        world
+            .import(
+                "in.c-main.a",
+                &format!("id,v\n{number},x\n-{number},y\n"),
+                incremental(),
+            )
+            .await;
+    }
+    let folder = world.folder().await;
+    let mut table = input("in.c-main.a", "sub/selected.csv");
+    table.columns = words(&["id"]);
+    table.filters = vec![Filter {
+        column: "v".into(),
+        operator: FilterOperator::Eq,
+        values: words(&["x"]),
+    }];
+    let (staged, text) = stage(&world, &folder, table, Delivery::Copy).await;
+    assert_eq!(text, "id\n0\n1\n2\n3\n4\n5\n6\n7\n8\n");
+    assert_eq!((staged.rows, staged.bytes), (9, text.len() as u64));
+    let beside: Vec<_> = fs::read_dir(folder.root())
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name())
+        .collect();
+    assert_eq!(beside, ["data"], "parts were left behind");
+}
+
+#[tokio::test]
 async fn a_later_column_is_empty_in_older_rows() {
     let world = World::new().await;
     world.import("in.c-main.a", "id\n1\n", full()).await;
@@ -153,26 +184,17 @@ async fn the_manifest_says_what_components_read_in_it() {
 }
 
 async fn store_file(world: &World, name: &str, text: &str, tags: &[&str]) -> FileId {
-    let blob = BlobKey::parse(format!("files/test/{}", crate::job::JobId::fresh())).unwrap();
-    world
-        .blob
-        .put_bytes(&blob, text.as_bytes().to_vec())
-        .await
-        .unwrap();
-    let file = NewFile {
-        blob,
-        name: name.into(),
-        bytes: text.len() as u64,
+    let path = world.home.path().join("to-store");
+    fs::write(&path, text).unwrap();
+    let options = FileOptions {
         tags: words(tags),
         is_permanent: false,
         is_public: false,
-        is_sliced: false,
     };
-    let commit = Commit {
-        files: vec![file],
-        ..Commit::default()
-    };
-    world.catalog.commit(&commit).await.unwrap().files[0].id
+    let receipt = import_file(&path, name, options, &world.catalog, &world.blob)
+        .await
+        .unwrap();
+    receipt.files[0].id
 }
 
 fn files(query: FileQuery) -> InputMapping {
@@ -201,6 +223,13 @@ async fn files_are_staged_under_id_and_name_with_a_manifest() {
         .await
         .unwrap();
     assert_eq!(complaints, []);
+    let seen = InputsSeen::default().after(&[], &found);
+    let mut adaptive = files(found[0].query.clone());
+    adaptive.files[0].changed_since = Some(ChangedSince::LastRun);
+    let (newer, _) = find_files(&adaptive, &seen, &world.catalog).await.unwrap();
+    assert_eq!(newer[0].files, []);
+    // A query without a match keeps what it had seen.
+    assert_eq!(seen.after(&[], &newer), seen);
     assert_eq!(processed_tags(&found), [(first, words(&["done"]))]);
     let folder = world.folder().await;
     let staged = stage_files(
