@@ -53,6 +53,17 @@ impl<'a> Batch<'a> {
             .map_or(self.rows(), |index| index + 1)
     }
 
+    /// Whether its text is UTF-8 and every carriage return after a closing quote belongs to a line end. The scanner
+    /// lets all of those pass, as it does not look one byte further.
+    pub(super) fn is_sound(&self, enclosure: u8) -> bool {
+        let is_closed = |raw: &[u8]| raw.first() != Some(&enclosure) || raw.last() == Some(&enclosure);
+        let are_closed = |(start, ends): (usize, &[u32])| {
+            trim_return(fields(self.bytes, start, ends), ends.len()).all(is_closed)
+        };
+        simdutf8::basic::from_utf8(self.text()).is_ok()
+            && (!self.carriage_return || self.records().all(are_closed))
+    }
+
     /// The bytes of all its records.
     pub(super) fn text(&self) -> &'a [u8] {
         self.bytes.get(self.start..self.end()).unwrap_or_default()
