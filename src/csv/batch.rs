@@ -1,12 +1,13 @@
 //! Records on their way through the buffer.
 
-/// Room after the last byte of a batch, so that a short field may be copied by a load of fixed size.
+/// Room after what is read, so that a short field may be copied by a load of fixed size. Its first byte may become the
+/// line end that a file lacks.
 pub(super) const SLACK: usize = 64;
 
 /// Complete records with the same number of fields.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Batch<'a> {
-    /// The buffer; at least [`SLACK`] bytes follow the last record.
+    /// The buffer; nearly [`SLACK`] bytes follow the last record.
     pub(super) bytes: &'a [u8],
     /// Where the first record begins.
     pub(super) start: usize,
