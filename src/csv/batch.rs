@@ -1,12 +1,13 @@
 //! Records on their way through the buffer.
 
-/// Room after the last byte of a batch, so that a short field may be copied by a load of fixed size.
+/// Room after what is read, so that a short field may be copied by a load of fixed size. Its first byte may become the
+/// line end that a file lacks.
 pub(super) const SLACK: usize = 64;
 
 /// Complete records with the same number of fields.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Batch<'a> {
-    /// The buffer; at least [`SLACK`] bytes follow the last record.
+    /// The buffer; nearly [`SLACK`] bytes follow the last record.
     pub(super) bytes: &'a [u8],
     /// Where the first record begins.
     pub(super) start: usize,
@@ -51,6 +52,17 @@ impl<'a> Batch<'a> {
         self.records()
             .position(|record| reaches(&record))
             .map_or(self.rows(), |index| index + 1)
+    }
+
+    /// Whether its text is UTF-8 and every carriage return after a closing quote belongs to a line end. The scanner
+    /// lets all of those pass, as it does not look one byte further.
+    pub(super) fn is_sound(&self, enclosure: u8) -> bool {
+        let is_closed = |raw: &[u8]| raw.first() != Some(&enclosure) || raw.last() == Some(&enclosure);
+        let are_closed = |(start, ends): (usize, &[u32])| {
+            trim_return(fields(self.bytes, start, ends), ends.len()).all(is_closed)
+        };
+        simdutf8::basic::from_utf8(self.text()).is_ok()
+            && (!self.carriage_return || self.records().all(are_closed))
     }
 
     /// The bytes of all its records.

@@ -32,11 +32,13 @@ pub(crate) fn check(
     };
     let columns = header.names;
     columns::checked(&columns, &header.place)?;
-    let mut hasher = KeyHasher::new(
-        columns::key_fields(&options.key, &columns, file)?,
-        options.dialect.enclosure,
-    );
+    let key = columns::key_fields(&options.key, &columns, file)?;
+    let mut hasher = KeyHasher::new(key, options.dialect.enclosure);
     let mut keys = keys.filter(|_| !options.key.is_empty()).map(KeyWriter::new);
+    let writing = |source| CsvError::Write {
+        file: file.clone(),
+        source,
+    };
     let mut digest = Digest::default();
     digest.update(&header.canonical, 0);
     records.begin_rows(&columns, Wanted::Fields);
@@ -44,43 +46,33 @@ pub(crate) fn check(
         if batch.carriage_return || has_bare_empty_row(&batch) {
             return Ok(Checked::Foreign);
         }
+        let first = first_row(digest.rows, &batch, file)?;
         if let Some(keys) = &mut keys {
-            let first = first_row(digest.rows, &batch, file)?;
-            hasher
-                .hash_batch(&batch, first, keys)
-                .map_err(|source| CsvError::Write {
-                    file: file.clone(),
-                    source,
-                })?;
+            hasher.hash_batch(&batch, first, keys).map_err(writing)?;
         }
         digest.update(batch.text(), batch.rows());
     }
     if records.is_cut() || records.has_carriage_return() {
         return Ok(Checked::Foreign);
     }
-    row_number(digest.rows, file)?;
     if let Some(keys) = keys {
-        keys.finish().map_err(|source| CsvError::Write {
-            file: file.clone(),
-            source,
-        })?;
+        keys.finish().map_err(writing)?;
     }
     Ok(Checked::Canonical(digest.facts(&columns)))
 }
 
-/// The ordinal of a batch's first row after `before` rows, when its last one has an ordinal too.
-pub(super) fn first_row(before: u64, batch: &Batch<'_>, file: &str) -> Result<u32, CsvError> {
-    row_number(before + batch.rows() as u64, file)?;
-    row_number(before, file)
-}
-
-/// Ordinals of rows are 32 bits wide in bitmaps and key indexes.
-fn row_number(row: u64, file: &str) -> Result<u32, CsvError> {
-    // The conversion's own error says nothing more.
-    u32::try_from(row).map_err(|_too_large| CsvError::RowsTooMany {
-        file: file.into(),
-        limit: u32::MAX,
-    })
+/// The ordinal of a batch's first row, `before` rows after the first of all. Ordinals are 32 bits wide in bitmaps and
+/// key indexes, so the rows that end with this batch must not outnumber them.
+fn first_row(before: u64, batch: &Batch<'_>, file: &str) -> Result<u32, CsvError> {
+    let limit = u32::MAX;
+    let rows = before + batch.rows() as u64;
+    match u32::try_from(before) {
+        Ok(first) if rows <= u64::from(limit) => Ok(first),
+        Ok(_) | Err(_) => Err(CsvError::RowsTooMany {
+            file: file.into(),
+            limit,
+        }),
+    }
 }
 
 /// An empty line in a table of one column is a row with an empty value. Other readers skip it, so a slice writes `""`.

@@ -1,17 +1,48 @@
 //! Column names: read from a header record, checked, found again.
 
+use super::error::Place;
 use super::field;
-use super::{CsvError, Dialect};
-use crate::csv::error::Place;
+use super::{CsvError, Dialect, WriteDialect};
 
 /// More columns than any table has; keeps a hostile header from becoming a million names.
 pub(super) const COLUMNS_MAX: usize = 16_384;
 
-/// The names in a header record, whose fields are known to be UTF-8.
-pub(super) fn names<'a>(fields: impl Iterator<Item = &'a [u8]>, dialect: Dialect) -> Vec<String> {
-    fields
-        .map(|raw| String::from_utf8_lossy(&field::value(raw, dialect.enclosure)).into_owned())
-        .collect()
+/// The first record of a file with a header.
+#[derive(Debug)]
+pub(super) struct HeaderRecord {
+    /// In the canonical dialect, with its line end.
+    pub(super) canonical: Vec<u8>,
+    pub(super) names: Vec<String>,
+    pub(super) place: Place,
+}
+
+impl HeaderRecord {
+    /// Of raw fields whose quoting is sound and whose text is UTF-8.
+    pub(super) fn new(fields: Vec<&[u8]>, dialect: Dialect, place: Place) -> Result<Self, CsvError> {
+        // Data may hold a bare carriage return, but in a header it means that the lines end like an old Macintosh's,
+        // and that all rows were taken for names.
+        if fields
+            .iter()
+            .any(|raw| raw.first() != Some(&dialect.enclosure) && raw.contains(&b'\r'))
+        {
+            return Err(CsvError::LineEnds { place });
+        }
+        let mut canonical = Vec::new();
+        let mut names = Vec::with_capacity(fields.len());
+        for raw in fields {
+            if !names.is_empty() {
+                canonical.push(Dialect::CANONICAL.delimiter);
+            }
+            field::transcode(raw, dialect, Dialect::CANONICAL, &mut canonical);
+            names.push(String::from_utf8_lossy(&field::value(raw, dialect.enclosure)).into_owned());
+        }
+        field::end_record(WriteDialect::CANONICAL, &mut canonical);
+        Ok(Self {
+            canonical,
+            names,
+            place,
+        })
+    }
 }
 
 /// Refuses columns without a name and names that occur twice.

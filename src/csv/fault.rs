@@ -1,5 +1,8 @@
 //! Finds the first fault in a stretch of records, byte by byte, once the scanner has said that there is one.
 
+use super::CsvError;
+use super::error::Place;
+
 /// What is wrong with a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum FaultKind {
@@ -20,6 +23,28 @@ pub(super) struct Fault {
     pub(super) record: u64,
     /// Fields before it in its record.
     pub(super) field: usize,
+}
+
+impl Fault {
+    /// The error to tell, once the place in the file is known.
+    pub(super) fn explain(self, place: Place, columns: &[String]) -> CsvError {
+        let expected = columns.len();
+        let column = columns
+            .get(self.field)
+            .map_or_else(|| (self.field + 1).to_string(), |name| format!("{name:?}"));
+        match self.kind {
+            FaultKind::QuoteInField => CsvError::QuoteInField { place, column },
+            FaultKind::TextAfterQuote => CsvError::TextAfterQuote { place, column },
+            FaultKind::QuoteOpen => CsvError::QuoteOpen { place, column },
+            FaultKind::NotUtf8 { found } => CsvError::NotUtf8 { place, found, column },
+            FaultKind::Ragged { found } => CsvError::Ragged {
+                place,
+                expected,
+                found,
+            },
+            FaultKind::EmptyLine => CsvError::EmptyLine { place, expected },
+        }
+    }
 }
 
 /// What every record must be.

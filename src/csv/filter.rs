@@ -4,7 +4,6 @@ use std::cmp::Ordering;
 use std::collections::HashSet;
 
 use super::Dialect;
-use super::batch::SLACK;
 use super::field;
 use crate::job::{Filter, FilterOperator};
 
@@ -60,7 +59,7 @@ impl Filters {
             match columns.iter().position(|name| *name == filter.column) {
                 Some(field) => tests.push((field, test)),
                 // An older slice lacks a column that was added later: its value is empty in every row.
-                None => none_passes |= !test.holds(&[0; SLACK], 0, 0),
+                None => none_passes |= !test.holds(&[], 0, 0),
             }
         }
         Self { tests, none_passes }
@@ -150,11 +149,11 @@ impl Values {
     fn contain(&self, bytes: &[u8], from: usize, to: usize) -> bool {
         match self {
             Self::Short(values) => {
-                // At least SLACK bytes follow the last field.
-                let Some(head) = bytes.get(from..).and_then(|tail| tail.first_chunk()) else {
-                    return false;
+                let head = match bytes.get(from..).and_then(|tail| tail.first_chunk()) {
+                    Some(head) => u128::from_le_bytes(*head),
+                    // Only where fewer bytes follow than in a batch.
+                    None => Short::new(bytes.get(from..to).unwrap_or_default()).bytes,
                 };
-                let head = u128::from_le_bytes(*head);
                 values
                     .iter()
                     .any(|value| value.length == to - from && (head ^ value.bytes) & value.mask == 0)

@@ -6,7 +6,7 @@ use super::batch::{Batch, fields};
 use super::columns;
 use super::error::Place;
 use super::field;
-use super::keys::{Entry, KeyHasher};
+use super::keys::KeyHasher;
 use super::records::{Records, Trust};
 use super::scanner::Wanted;
 use super::slice::SliceWriter;
@@ -36,13 +36,10 @@ pub(crate) fn ingest(
     let mut records = Records::new(input, file, options.dialect, Trust::Foreign);
     records.open()?;
     let (columns, raw) = read_header(&mut records, options)?;
+    let key = columns::key_fields(&options.key, &columns, file)?;
     let mut intake = Intake {
         dialect: options.dialect,
-        hasher: KeyHasher::new(
-            columns::key_fields(&options.key, &columns, file)?,
-            options.dialect.enclosure,
-        ),
-        has_key: !options.key.is_empty(),
+        hasher: (!options.key.is_empty()).then(|| KeyHasher::new(key, options.dialect.enclosure)),
         header: raw,
         columns,
         slice_bytes_max,
@@ -101,8 +98,7 @@ struct Intake<'a> {
     dialect: Dialect,
     columns: Vec<String>,
     header: Vec<u8>,
-    hasher: KeyHasher,
-    has_key: bool,
+    hasher: Option<KeyHasher>,
     slice_bytes_max: u64,
     next: &'a mut dyn FnMut() -> io::Result<SliceFiles>,
     /// Opened by the first row, so that no slice without rows follows the last one.
@@ -129,9 +125,7 @@ impl Intake<'_> {
         let writer = if let Some(writer) = self.current.take() {
             writer
         } else {
-            let mut files = (self.next)()?;
-            files.keys = files.keys.filter(|_| self.has_key);
-            let mut writer = SliceWriter::new(files);
+            let mut writer = SliceWriter::new((self.next)()?, self.hasher.clone());
             writer.write(&self.header, 0)?;
             writer
         };
@@ -140,24 +134,17 @@ impl Intake<'_> {
 
     /// Copies rows as they stand.
     fn copy(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        let slice_bytes_max = self.slice_bytes_max;
         let mut rest = *batch;
         while rest.rows() > 0 {
-            let slice_bytes_max = self.slice_bytes_max;
             let writer = self.writer()?;
             let rows_left = usize::try_from(SLICE_ROWS_MAX - writer.digest.rows).unwrap_or(usize::MAX);
             let rows = rest
                 .rows_for(slice_bytes_max.saturating_sub(writer.digest.bytes))
                 .min(rows_left);
             let (part, after) = rest.split_at(rows);
-            let first = row_ordinal(writer.digest.rows);
-            writer.write(part.text(), rows)?;
-            let is_full = writer.digest.bytes >= slice_bytes_max || writer.digest.rows >= SLICE_ROWS_MAX;
-            if let Some(writer) = &mut self.current
-                && let Some(keys) = &mut writer.keys
-            {
-                self.hasher.hash_batch(&part, first, keys)?;
-            }
-            if is_full {
+            writer.copy(&part)?;
+            if writer.digest.bytes >= slice_bytes_max || writer.digest.rows >= SLICE_ROWS_MAX {
                 self.end_slice()?;
             }
             rest = after;
@@ -167,6 +154,7 @@ impl Intake<'_> {
 
     /// Writes rows again, field by field where they must change.
     fn encode(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        let slice_bytes_max = self.slice_bytes_max;
         let mut trimmed = Vec::with_capacity(batch.ends_per_record);
         for (start, ends) in batch.records() {
             trimmed.clear();
@@ -178,21 +166,11 @@ impl Intake<'_> {
                 *end -= 1;
             }
             self.encode_row(batch.bytes, start, &trimmed);
-            let (piece_bytes, piece_rows) = (self.piece.len(), self.piece_rows);
-            let slice_bytes_max = self.slice_bytes_max;
+            let (piece_bytes, piece_rows) = (self.piece.len(), self.piece_rows as u64);
             let writer = self.writer()?;
-            let row = row_ordinal(writer.digest.rows + piece_rows as u64 - 1);
-            let is_full = writer.digest.bytes + piece_bytes as u64 >= slice_bytes_max
-                || u64::from(row) + 1 >= SLICE_ROWS_MAX;
-            if let Some(writer) = &mut self.current
-                && let Some(keys) = &mut writer.keys
-            {
-                keys.push(Entry {
-                    hash: self.hasher.hash(batch.bytes, start, &trimmed),
-                    row,
-                })?;
-            }
-            if is_full {
+            let rows = writer.digest.rows + piece_rows;
+            writer.index(rows - 1, batch.bytes, start, &trimmed)?;
+            if writer.digest.bytes + piece_bytes as u64 >= slice_bytes_max || rows >= SLICE_ROWS_MAX {
                 self.end_slice()?;
             } else if piece_bytes >= PIECE_BYTES {
                 self.flush()?;
@@ -248,9 +226,4 @@ impl Intake<'_> {
         self.end_slice()?;
         Ok(self.done)
     }
-}
-
-/// A slice ends before its rows outnumber the ordinals.
-fn row_ordinal(row: u64) -> u32 {
-    u32::try_from(row).unwrap_or(u32::MAX)
 }

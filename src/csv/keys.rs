@@ -46,7 +46,7 @@ impl Entry {
 }
 
 /// Hashes the key of a row. Each value is preceded by its length, so that `ab`,`c` and `a`,`bc` differ.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(super) struct KeyHasher {
     fields: Vec<usize>,
     enclosure: u8,

@@ -21,6 +21,7 @@ mod records;
 mod scanner;
 mod selection;
 mod slice;
+mod structure;
 #[cfg(test)]
 mod tests;
 

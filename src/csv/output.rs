@@ -28,14 +28,10 @@ impl<'a, W: Write> Output<'a, W> {
         }
     }
 
-    /// Takes `bytes[from..to]` and then the byte `last`; at least [`SLACK`] bytes follow the piece in `bytes`.
+    /// Takes `bytes[from..to]` and then the byte `last`. Fast when a few bytes follow the piece in `bytes`.
     #[inline]
     pub(super) fn push_ended(&mut self, bytes: &[u8], from: usize, to: usize, last: u8) -> io::Result<()> {
         let length = to - from;
-        if length >= SHORT_BYTES {
-            self.push_slice(bytes.get(from..to).unwrap_or_default())?;
-            return self.push_slice(&[last]);
-        }
         if self.filled + SHORT_BYTES > BUFFER_BYTES {
             self.flush()?;
         }
@@ -46,13 +42,15 @@ impl<'a, W: Write> Output<'a, W> {
         let piece = bytes
             .get(from..)
             .and_then(|tail| tail.first_chunk::<SHORT_BYTES>());
-        if let (Some(room), Some(piece)) = (room, piece) {
-            *room = *piece;
-            if let Some(end) = room.get_mut(length) {
-                *end = last;
-            }
-            self.filled += length + 1;
+        let (Some(room), Some(piece), true) = (room, piece, length < SHORT_BYTES) else {
+            self.push_slice(bytes.get(from..to).unwrap_or_default())?;
+            return self.push_slice(&[last]);
+        };
+        *room = *piece;
+        if let Some(end) = room.get_mut(length) {
+            *end = last;
         }
+        self.filled += length + 1;
         Ok(())
     }
 

@@ -4,11 +4,12 @@
 use std::io::{self, Read};
 
 use super::batch::{Batch, SLACK, fields, trim_return};
-use super::columns::{self, COLUMNS_MAX};
+use super::columns::{COLUMNS_MAX, HeaderRecord};
 use super::error::Place;
-use super::fault::{self, Fault, FaultKind, Rules};
-use super::scanner::{BLOCK, Level, Scanner, Structure, Wanted};
-use super::{CsvError, Dialect, WriteDialect, field};
+use super::fault::{self, Fault, Rules};
+use super::scanner::{BLOCK, Level, Scanner, Wanted};
+use super::structure::Structure;
+use super::{CsvError, Dialect};
 
 /// Big enough that system calls do not count, small enough for the second-level cache.
 const BUFFER_BYTES: usize = 256 * 1024;
@@ -47,19 +48,17 @@ pub(super) struct Records<'a, R> {
     /// Number of the record at `start`; 0 is the header.
     record: u64,
     columns: Vec<String>,
-    /// Ends and bytes of the batch that was handed out last.
-    taken: (usize, usize),
+    taken: Taken,
     has_bom: bool,
     is_cut: bool,
 }
 
-/// The first record of a file with a header.
-#[derive(Debug)]
-pub(super) struct HeaderRecord {
-    /// In the canonical dialect, with its line end.
-    pub(super) canonical: Vec<u8>,
-    pub(super) names: Vec<String>,
-    pub(super) place: Place,
+/// How much of the structure belongs to what was handed out last, and where the next record begins.
+#[derive(Debug, Default)]
+struct Taken {
+    ends: usize,
+    records: usize,
+    next: usize,
 }
 
 impl<'a, R: Read> Records<'a, R> {
@@ -90,7 +89,7 @@ impl<'a, R: Read> Records<'a, R> {
             offset: 0,
             record: 0,
             columns: Vec::new(),
-            taken: (0, 0),
+            taken: Taken::default(),
             has_bom: false,
             is_cut: false,
         }
@@ -110,7 +109,7 @@ impl<'a, R: Read> Records<'a, R> {
     }
 
     pub(super) fn has_carriage_return(&self) -> bool {
-        self.structure.carriage_return
+        self.structure.has_carriage_return()
     }
 
     /// Looks at the first bytes: skips a byte order mark, refuses UTF-16.
@@ -134,8 +133,8 @@ impl<'a, R: Read> Records<'a, R> {
 
     /// Reads the header record, or `None` when the file is empty.
     pub(super) fn header(&mut self) -> Result<Option<HeaderRecord>, CsvError> {
-        while self.structure.records == 0 {
-            if self.structure.fault {
+        while self.structure.records() == 0 {
+            if self.structure.has_fault() {
                 return Err(self.fault());
             }
             if self.is_exhausted() {
@@ -163,29 +162,15 @@ impl<'a, R: Read> Records<'a, R> {
             return Err(self.explain(fault));
         }
         let place = self.place(self.start);
-        let fields = || trim_return(fields(&self.buffer, self.start, ends), count);
-        // Data may hold a bare carriage return, but in a header it means that the lines end like an old Macintosh's,
-        // and that all rows were taken for names.
-        if fields().any(|raw| raw.first() != Some(&self.dialect.enclosure) && raw.contains(&b'\r')) {
-            return Err(CsvError::LineEnds { place });
-        }
-        let names = columns::names(fields(), self.dialect);
-        let mut canonical = Vec::with_capacity(raw.len());
-        for (index, raw) in fields().enumerate() {
-            if index > 0 {
-                canonical.push(Dialect::CANONICAL.delimiter);
-            }
-            field::transcode(raw, self.dialect, Dialect::CANONICAL, &mut canonical);
-        }
-        field::end_record(WriteDialect::CANONICAL, &mut canonical);
-        self.structure.records -= 1;
-        self.taken = (count, next);
+        let fields = trim_return(fields(&self.buffer, self.start, ends), count).collect();
+        let header = HeaderRecord::new(fields, self.dialect, place)?;
+        self.taken = Taken {
+            ends: count,
+            records: 1,
+            next,
+        };
         self.discard();
-        Ok(Some(HeaderRecord {
-            canonical,
-            names,
-            place,
-        }))
+        Ok(Some(header))
     }
 
     /// Says what the columns are, once they are known, and that rows follow.
@@ -195,7 +180,7 @@ impl<'a, R: Read> Records<'a, R> {
         if wanted != self.scanner.wanted() {
             // What was read ahead is looked at again, for what is wanted now.
             let ahead = self.buffer.get(self.start..self.scanned).unwrap_or_default();
-            let lines = self.structure.lines - memchr::memchr_iter(b'\n', ahead).count() as u64;
+            let lines = self.structure.lines() - memchr::memchr_iter(b'\n', ahead).count() as u64;
             self.structure.restart(lines);
             self.scanner = Scanner::new(self.dialect, wanted, Level::detect());
             self.scanned = self.start;
@@ -207,10 +192,10 @@ impl<'a, R: Read> Records<'a, R> {
     pub(super) fn next_batch(&mut self) -> Result<Option<Batch<'_>>, CsvError> {
         self.discard();
         let count = loop {
-            if self.structure.fault {
+            if self.structure.has_fault() {
                 return Err(self.fault());
             }
-            if self.structure.records > 0 {
+            if self.structure.records() > 0 {
                 break self.complete_ends()?;
             }
             if self.is_exhausted() {
@@ -218,28 +203,28 @@ impl<'a, R: Read> Records<'a, R> {
             }
             self.fill()?;
         };
-        let ends_per_record = self.ends_per_record();
-        let next = self
-            .structure
-            .ends()
-            .get(..count)
-            .and_then(<[u32]>::last)
-            .map_or(self.start, |end| *end as usize + 1);
-        let text = self.buffer.get(self.start..next).unwrap_or_default();
-        let is_sound = || simdutf8::basic::from_utf8(text).is_ok() && self.returns_are_sound(count);
-        if self.trust == Trust::Foreign && !is_sound() {
+        if self.trust == Trust::Foreign && !self.batch(count).is_sound(self.dialect.enclosure) {
             return Err(self.fault());
         }
-        self.record += (count / ends_per_record) as u64;
-        self.structure.records = 0;
-        self.taken = (count, next);
-        Ok(Some(Batch {
+        let records = self.structure.records();
+        self.record += records as u64;
+        self.taken = Taken {
+            ends: count,
+            records,
+            next: self.batch(count).end(),
+        };
+        Ok(Some(self.batch(count)))
+    }
+
+    /// The records of the first `count` ends.
+    fn batch(&self, count: usize) -> Batch<'_> {
+        Batch {
             bytes: &self.buffer,
             start: self.start,
             ends: self.structure.ends().get(..count).unwrap_or_default(),
-            ends_per_record,
-            carriage_return: self.structure.carriage_return,
-        }))
+            ends_per_record: self.ends_per_record(),
+            carriage_return: self.structure.has_carriage_return(),
+        }
     }
 
     /// What was read and not handed out.
@@ -258,7 +243,7 @@ impl<'a, R: Read> Records<'a, R> {
     /// every n-th end is a line end and that there are no others.
     fn complete_ends(&self) -> Result<usize, CsvError> {
         let per_record = self.ends_per_record();
-        let count = self.structure.records * per_record;
+        let count = self.structure.records() * per_record;
         let is_newline = |end: &u32| self.buffer.get(*end as usize) == Some(&b'\n');
         let Some(ends) = self.structure.ends().get(..count) else {
             return Err(self.fault());
@@ -276,29 +261,12 @@ impl<'a, R: Read> Records<'a, R> {
         }
     }
 
-    /// Whether every carriage return after a closing quote belongs to a line end. The scanner lets all of them pass,
-    /// as it does not look one byte further.
-    fn returns_are_sound(&self, count: usize) -> bool {
-        if !self.structure.carriage_return {
-            return true;
-        }
-        let ends = self.structure.ends().get(..count).unwrap_or_default();
-        let mut start = self.start;
-        ends.chunks_exact(self.ends_per_record()).all(|ends| {
-            let record = start;
-            start = ends.last().map_or(start, |end| *end as usize + 1);
-            trim_return(fields(&self.buffer, record, ends), ends.len()).all(|raw| {
-                raw.first() != Some(&self.dialect.enclosure) || raw.last() == Some(&self.dialect.enclosure)
-            })
-        })
-    }
-
     /// Drops the batch that was handed out.
     fn discard(&mut self) {
-        let (ends, next) = std::mem::take(&mut self.taken);
-        if next > 0 {
+        let Taken { ends, records, next } = std::mem::take(&mut self.taken);
+        if ends > 0 {
             self.start = next;
-            self.structure.consume(ends, 0);
+            self.structure.consume(ends, records);
         }
     }
 
@@ -315,7 +283,7 @@ impl<'a, R: Read> Records<'a, R> {
             self.buffer.copy_within(self.start..self.filled, 0);
             // A buffer is far below 4 GiB: see RECORD_BYTES_MAX.
             self.structure
-                .consume(0, u32::try_from(self.start).unwrap_or(u32::MAX));
+                .shift(u32::try_from(self.start).unwrap_or(u32::MAX));
             self.offset += self.start as u64;
             self.scanned -= self.start;
             self.filled -= self.start;
@@ -369,10 +337,12 @@ impl<'a, R: Read> Records<'a, R> {
         self.scanned = self.filled;
         let is_ended = self.filled == self.start || self.buffer.get(self.filled - 1) == Some(&b'\n');
         if self.scanner.is_quoted() {
-            self.structure.fault = true;
+            self.structure.mark_fault();
         } else if !is_ended {
             self.is_cut = true;
-            self.structure.fault |= self.trust == Trust::Slice;
+            if self.trust == Trust::Slice {
+                self.structure.mark_fault();
+            }
             // The slack has room for the line end that the file lacks.
             if let Some(after) = self.buffer.get_mut(self.filled) {
                 *after = b'\n';
@@ -412,24 +382,7 @@ impl<'a, R: Read> Records<'a, R> {
     fn explain(&self, fault: Fault) -> CsvError {
         let mut place = self.place(self.start + fault.position);
         place.record += fault.record;
-        let number = fault.field + 1;
-        let column = self
-            .columns
-            .get(fault.field)
-            .map_or_else(|| format!("{number}"), |name| format!("{name:?}"));
-        let expected = self.columns.len();
-        match fault.kind {
-            FaultKind::QuoteInField => CsvError::QuoteInField { place, column },
-            FaultKind::TextAfterQuote => CsvError::TextAfterQuote { place, column },
-            FaultKind::QuoteOpen => CsvError::QuoteOpen { place, column },
-            FaultKind::NotUtf8 { found } => CsvError::NotUtf8 { place, found, column },
-            FaultKind::Ragged { found } => CsvError::Ragged {
-                place,
-                expected,
-                found,
-            },
-            FaultKind::EmptyLine => CsvError::EmptyLine { place, expected },
-        }
+        fault.explain(place, &self.columns)
     }
 
     /// The place of a byte of the buffer that was scanned, in the record at `start`.
@@ -439,7 +392,7 @@ impl<'a, R: Read> Records<'a, R> {
         Place {
             file: self.file.into(),
             record: self.record,
-            line: self.structure.lines - lines_after + 1,
+            line: self.structure.lines() - lines_after + 1,
             byte: self.offset + position as u64,
         }
     }

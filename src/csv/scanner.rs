@@ -7,6 +7,7 @@
 )]
 
 use super::Dialect;
+use super::structure::{Structure, Tally};
 
 /// Bytes looked at in one step.
 pub(super) const BLOCK: usize = 64;
@@ -45,83 +46,6 @@ pub(super) enum Wanted {
     Records,
 }
 
-/// What was found so far and not yet consumed.
-#[derive(Debug, Default)]
-pub(super) struct Structure {
-    /// Positions of the bytes that end fields; only the first `len` count.
-    slots: Vec<u32>,
-    len: usize,
-    /// Line ends outside quotes.
-    pub(super) records: usize,
-    /// Line ends anywhere.
-    pub(super) lines: u64,
-    /// Whether a carriage return stands outside quotes.
-    pub(super) carriage_return: bool,
-    /// The start of a block in which the quoting broke a rule.
-    pub(super) fault: bool,
-}
-
-impl Structure {
-    pub(super) fn ends(&self) -> &[u32] {
-        self.slots.get(..self.len).unwrap_or_default()
-    }
-
-    /// Forgets all that was found but that it took `lines` line ends to come here.
-    pub(super) fn restart(&mut self, lines: u64) {
-        *self = Self {
-            lines,
-            carriage_return: self.carriage_return,
-            ..Self::default()
-        };
-    }
-
-    /// Forgets the first `count` ends and moves the others `shift` bytes to the front.
-    pub(super) fn consume(&mut self, count: usize, shift: u32) {
-        self.slots.copy_within(count..self.len, 0);
-        self.len -= count;
-        for end in self.slots.iter_mut().take(self.len) {
-            *end -= shift;
-        }
-    }
-
-    /// Adds the end of a last record that has no line end of its own, as if it had one.
-    pub(super) fn end_record(&mut self, position: u32) {
-        self.records += 1;
-        self.lines += 1;
-        self.slots.truncate(self.len);
-        self.slots.push(position);
-        self.len += 1;
-    }
-
-    /// Appends `base` + the number of each set bit, eight at a time: writing a few slots too many is faster than
-    /// asking after each bit.
-    #[expect(
-        clippy::inline_always,
-        reason = "must take on the instructions that its caller may use"
-    )]
-    #[inline(always)]
-    fn extend(&mut self, base: u32, mut bits: u64) {
-        let count = bits.count_ones() as usize;
-        if self.slots.len() < self.len + BLOCK {
-            self.slots.resize((2 * self.slots.len()).max(self.len + 4096), 0);
-        }
-        let Some(slots) = self
-            .slots
-            .get_mut(self.len..)
-            .and_then(|tail| tail.first_chunk_mut::<BLOCK>())
-        else {
-            return;
-        };
-        for eight in slots.chunks_exact_mut(8).take(count.div_ceil(8)) {
-            for slot in eight {
-                *slot = base.wrapping_add(bits.trailing_zeros());
-                bits &= bits.wrapping_sub(1);
-            }
-        }
-        self.len += count;
-    }
-}
-
 /// Where in the text stand the bytes that matter; bit n is byte n of the block.
 #[derive(Debug, Clone, Copy)]
 struct Masks {
@@ -131,12 +55,9 @@ struct Masks {
     carriage_returns: u64,
 }
 
-/// The state between two blocks.
-#[derive(Debug, Clone)]
-pub(super) struct Scanner {
-    dialect: Dialect,
-    level: Level,
-    wanted: Wanted,
+/// What one block leaves to the next.
+#[derive(Debug, Clone, Copy)]
+struct State {
     /// All ones inside quotes, else 0.
     quoted: u64,
     /// 1 when a quote may open at the next byte.
@@ -145,15 +66,26 @@ pub(super) struct Scanner {
     after_close: u64,
 }
 
+/// Finds the structure of a text that comes in stretches of blocks.
+#[derive(Debug, Clone)]
+pub(super) struct Scanner {
+    dialect: Dialect,
+    level: Level,
+    wanted: Wanted,
+    state: State,
+}
+
 impl Scanner {
     pub(super) fn new(dialect: Dialect, wanted: Wanted, level: Level) -> Self {
         Self {
             dialect,
             level,
             wanted,
-            quoted: 0,
-            after_boundary: 1,
-            after_close: 0,
+            state: State {
+                quoted: 0,
+                after_boundary: 1,
+                after_close: 0,
+            },
         }
     }
 
@@ -162,7 +94,7 @@ impl Scanner {
     }
 
     pub(super) fn is_quoted(&self) -> bool {
-        self.quoted != 0
+        self.state.quoted != 0
     }
 
     /// Looks at whole blocks; `base` is the position of the first one.
@@ -174,12 +106,8 @@ impl Scanner {
                 unsafe { self.scan_avx2(blocks, base, found) }
             }
             Level::Portable => {
-                let mut at = base;
-                for block in blocks {
-                    let masks = portable::masks(block, self.dialect);
-                    self.digest(masks, portable::prefix_xor(masks.enclosures), 0, at, found);
-                    at += 64;
-                }
+                let masks = |block: &_| portable::masks(block, self.dialect);
+                self.state = self.scan_with(blocks, base, found, masks, portable::prefix_xor);
             }
         }
     }
@@ -195,38 +123,69 @@ impl Scanner {
         let beyond = u64::MAX
             .checked_shl(u32::try_from(tail.len()).unwrap_or(u32::MAX))
             .unwrap_or(0);
-        self.digest(masks, portable::prefix_xor(masks.enclosures), beyond, base, found);
+        let (ends, tally) =
+            self.state
+                .digest(masks, portable::prefix_xor(masks.enclosures), beyond, self.wanted);
+        found.tally.add(tally);
+        found.extend(base, ends);
     }
 
     #[cfg(target_arch = "x86_64")]
     #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
     fn scan_avx2(&mut self, blocks: &[[u8; BLOCK]], base: u32, found: &mut Structure) {
         let needles = avx2::Needles::new(self.dialect);
-        let mut at = base;
-        for block in blocks {
-            let masks = needles.masks(block);
-            self.digest(masks, avx2::prefix_xor(masks.enclosures), 0, at, found);
-            at += 64;
-        }
+        self.state = self.scan_with(
+            blocks,
+            base,
+            found,
+            |block| needles.masks(block),
+            |bits| avx2::prefix_xor(bits),
+        );
     }
 
-    /// One block: `inside` has a bit for every byte from an opening quote up to before the closing one, as if the
-    /// block began outside quotes; `beyond` has one for every byte that is only padding.
+    /// The loop over blocks, with state and counts in registers.
     #[expect(
         clippy::inline_always,
         reason = "must take on the instructions that its caller may use"
     )]
     #[inline(always)]
-    fn digest(&mut self, masks: Masks, inside: u64, beyond: u64, base: u32, found: &mut Structure) {
+    fn scan_with(
+        &self,
+        blocks: &[[u8; BLOCK]],
+        base: u32,
+        found: &mut Structure,
+        masks: impl Fn(&[u8; BLOCK]) -> Masks,
+        prefix_xor: impl Fn(u64) -> u64,
+    ) -> State {
+        let mut state = self.state;
+        let mut tally = Tally::default();
+        let mut at = base;
+        for block in blocks {
+            let masks = masks(block);
+            let (ends, block_tally) = state.digest(masks, prefix_xor(masks.enclosures), 0, self.wanted);
+            tally.add(block_tally);
+            found.extend(at, ends);
+            at += 64;
+        }
+        found.tally.add(tally);
+        state
+    }
+}
+
+impl State {
+    /// One block: `inside` has a bit for every byte from an opening quote up to before the closing one, as if the
+    /// block began outside quotes; `beyond` has one for every byte that is only padding. Returns the wanted ends.
+    #[expect(
+        clippy::inline_always,
+        reason = "must take on the instructions that its caller may use"
+    )]
+    #[inline(always)]
+    fn digest(&mut self, masks: Masks, inside: u64, beyond: u64, wanted: Wanted) -> (u64, Tally) {
         let quoted = inside ^ self.quoted;
         self.quoted = 0_u64.wrapping_sub(quoted >> 63);
-
         let newlines = masks.newlines & !quoted;
         let structural = (masks.delimiters & !quoted) | newlines;
         let returns = masks.carriage_returns & !quoted;
-        found.lines += u64::from(masks.newlines.count_ones());
-        found.records += newlines.count_ones() as usize;
-        found.carriage_return |= returns != 0;
 
         // An opening quote follows a field's end or (doubled) a closing quote; a closing one is followed by either,
         // or by the carriage return of a line end.
@@ -237,12 +196,21 @@ impl Scanner {
         self.after_boundary = boundary >> 63;
         self.after_close = closing >> 63;
         let misplaced = (masks.enclosures & quoted & !may_open) | (closed & !(boundary | returns | beyond));
-        found.fault |= misplaced != 0;
 
-        match self.wanted {
-            Wanted::Fields => found.extend(base, structural),
-            Wanted::Records => found.extend(base, newlines),
-        }
+        let ends = match wanted {
+            Wanted::Fields => structural,
+            Wanted::Records => newlines,
+        };
+        let records = u64::from(newlines.count_ones());
+        (
+            ends,
+            Tally {
+                records,
+                lines: u64::from(masks.newlines.count_ones()),
+                returns,
+                misplaced,
+            },
+        )
     }
 }
 

@@ -5,7 +5,8 @@ use std::io::{self, Write};
 
 use xxhash_rust::xxh3::Xxh3Default;
 
-use super::keys::KeyWriter;
+use super::batch::Batch;
+use super::keys::{Entry, KeyHasher, KeyWriter};
 
 /// What is known of a slice after it was read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -64,28 +65,57 @@ impl Digest {
 /// Writes one canonical slice and its key index.
 pub(super) struct SliceWriter {
     csv: File,
-    pub(super) keys: Option<KeyWriter<File>>,
+    keys: Option<(KeyHasher, KeyWriter<File>)>,
     pub(super) digest: Digest,
 }
 
 impl SliceWriter {
-    pub(super) fn new(files: SliceFiles) -> Self {
+    /// `hasher` is there when a key index is asked for.
+    pub(super) fn new(files: SliceFiles, hasher: Option<KeyHasher>) -> Self {
         Self {
             csv: files.csv,
-            keys: files.keys.map(KeyWriter::new),
+            keys: hasher.zip(files.keys.map(KeyWriter::new)),
             digest: Digest::default(),
         }
     }
 
+    /// Writes canonical text that holds so many rows.
     pub(super) fn write(&mut self, text: &[u8], rows: usize) -> io::Result<()> {
         self.digest.update(text, rows);
         self.csv.write_all(text)
     }
 
+    /// Writes canonical rows as they stand, and their keys.
+    pub(super) fn copy(&mut self, batch: &Batch<'_>) -> io::Result<()> {
+        if let Some((hasher, keys)) = &mut self.keys {
+            hasher.hash_batch(batch, row_ordinal(self.digest.rows), keys)?;
+        }
+        self.write(batch.text(), batch.rows())
+    }
+
+    /// Notes the key of a row that is written later.
+    pub(super) fn index(&mut self, row: u64, bytes: &[u8], start: usize, ends: &[u32]) -> io::Result<()> {
+        match &mut self.keys {
+            Some((hasher, keys)) => {
+                let hash = hasher.hash(bytes, start, ends);
+                keys.push(Entry {
+                    hash,
+                    row: row_ordinal(row),
+                })
+            }
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn finish(self, columns: &[String]) -> io::Result<SliceFacts> {
-        if let Some(keys) = self.keys {
+        if let Some((_, keys)) = self.keys {
             keys.finish()?;
         }
         Ok(self.digest.facts(columns))
     }
+}
+
+/// A slice ends before its rows outnumber the ordinals.
+fn row_ordinal(row: u64) -> u32 {
+    u32::try_from(row).unwrap_or(u32::MAX)
 }

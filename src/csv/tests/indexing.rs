@@ -76,6 +76,37 @@ fn a_key_is_its_values_not_their_bytes() {
 }
 
 #[test]
+fn every_slice_of_a_load_counts_its_own_rows() {
+    for text in [
+        "id,n\n1,a\n2,b\n1,c\n3,d\n2,e\n1,f\n",
+        "id,n\r\n1,a\r\n2,b\r\n1,c\r\n3,d\r\n2,e\r\n1,f\r\n",
+    ] {
+        let mut indexes = Vec::new();
+        let options = ReadOptions {
+            key: strings(&["id"]),
+            ..options()
+        };
+        let slices = ingest(&mut text.as_bytes(), &options, 13, &mut || {
+            let keys = tempfile::tempfile()?;
+            indexes.push(keys.try_clone()?);
+            Ok(SliceFiles {
+                csv: tempfile::tempfile()?,
+                keys: Some(keys),
+            })
+        });
+        assert_eq!(
+            slices.unwrap().iter().map(|facts| facts.rows).collect::<Vec<_>>(),
+            [2, 2, 2]
+        );
+        let replaced = duplicates_within(&mut indexes).unwrap();
+        assert_eq!(
+            replaced.iter().map(rows).collect::<Vec<_>>(),
+            [vec![0, 1], vec![0], vec![]]
+        );
+    }
+}
+
+#[test]
 fn an_index_that_is_damaged_or_cut_short_is_refused() {
     let whole = {
         let mut file = index("id\n1\n2\n", &["id"]);

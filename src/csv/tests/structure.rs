@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::super::batch::fields;
 use super::super::records::{Records, Trust};
-use super::super::scanner::{BLOCK, Level, Scanner, Structure, Wanted};
+use super::super::scanner::{BLOCK, Level, Scanner, Wanted};
+use super::super::structure::Structure;
 use super::*;
 
 /// What there is to know of a text: ends, records, lines, carriage return, fault, whether it ends inside quotes.
@@ -19,10 +20,10 @@ fn scanned(text: &[u8], wanted: Wanted, level: Level) -> Found {
     let ends = found.ends().to_vec();
     (
         ends,
-        found.records,
-        found.lines,
-        found.carriage_return,
-        found.fault,
+        found.records(),
+        found.lines(),
+        found.has_carriage_return(),
+        found.has_fault(),
         scanner.is_quoted(),
     )
 }
