@@ -26,7 +26,7 @@ use crate::settings::{Settings, SettingsError, process_environment};
 ///
 /// Exit codes: 0 success, 1 user error, 2 wrong usage, 3 component error, 4 platform error, 130 interrupted.
 #[derive(Debug, Parser)]
-#[command(name = "longshore", version, propagate_version = true, max_term_width = 110)]
+#[command(name = "longshore", version, max_term_width = 110)]
 struct Arguments {
     /// Project folder (where `longshore.yaml` and `.longshore/` are); default: found upwards from here
     #[arg(long, global = true, value_name = "DIR")]
