@@ -8,7 +8,7 @@ use super::columns;
 use super::keys::{KeyHasher, KeyWriter};
 use super::records::{Records, Trust};
 use super::scanner::Wanted;
-use super::slice::Digest;
+use super::slice::{Digest, ROWS_MAX};
 use super::{Checked, CsvError, Dialect, Header, ReadOptions};
 
 /// Reads a file once without writing its rows anywhere: checks every record, counts, checksums, hashes keys.
@@ -46,9 +46,14 @@ pub(crate) fn check(
         if batch.carriage_return || has_bare_empty_row(&batch) {
             return Ok(Checked::Foreign);
         }
-        let first = first_row(digest.rows, &batch, file)?;
+        if digest.rows + batch.rows() as u64 > ROWS_MAX {
+            return Err(CsvError::RowsTooMany {
+                file: file.clone(),
+                limit: ROWS_MAX,
+            });
+        }
         if let Some(keys) = &mut keys {
-            hasher.hash_batch(&batch, first, keys).map_err(writing)?;
+            hasher.hash_batch(&batch, keys).map_err(writing)?;
         }
         digest.update(batch.text(), batch.rows());
     }
@@ -59,20 +64,6 @@ pub(crate) fn check(
         keys.finish().map_err(writing)?;
     }
     Ok(Checked::Canonical(digest.facts(&columns)))
-}
-
-/// The ordinal of a batch's first row, `before` rows after the first of all. Ordinals are 32 bits wide in bitmaps and
-/// key indexes, so the rows that end with this batch must not outnumber them.
-fn first_row(before: u64, batch: &Batch<'_>, file: &str) -> Result<u32, CsvError> {
-    let limit = u32::MAX;
-    let rows = before + batch.rows() as u64;
-    match u32::try_from(before) {
-        Ok(first) if rows <= u64::from(limit) => Ok(first),
-        Ok(_) | Err(_) => Err(CsvError::RowsTooMany {
-            file: file.into(),
-            limit,
-        }),
-    }
 }
 
 /// An empty line in a table of one column is a row with an empty value. Other readers skip it, so a slice writes `""`.

@@ -88,7 +88,7 @@ pub(crate) enum CsvError {
     #[error("{file}: {fault}")]
     Dialect { file: String, fault: &'static str },
     #[error("{file}: more than {limit} rows in one slice; make smaller files")]
-    RowsTooMany { file: String, limit: u32 },
+    RowsTooMany { file: String, limit: u64 },
     #[error("{place}: the slice is damaged: expected {expected} fields in every record")]
     Damaged { place: Place, expected: usize },
     #[error("{file}: reading failed")]

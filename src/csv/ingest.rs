@@ -9,14 +9,11 @@ use super::field;
 use super::keys::KeyHasher;
 use super::records::{Records, Trust};
 use super::scanner::Wanted;
-use super::slice::SliceWriter;
+use super::slice::{ROWS_MAX, SliceWriter};
 use super::{CsvError, Dialect, Header, ReadOptions, SliceFacts, SliceFiles, WriteDialect};
 
 /// Encoded rows are written out in pieces of about this size.
 const PIECE_BYTES: usize = 256 * 1024;
-
-/// Ordinals of rows are 32 bits wide in bitmaps and key indexes.
-const SLICE_ROWS_MAX: u64 = u32::MAX as u64;
 
 /// Reads a file of any dialect and writes canonical slices, cut at record borders once a slice has `slice_bytes_max`
 /// bytes. `next` opens the files of each slice. An input without rows makes one slice with only a header.
@@ -138,13 +135,13 @@ impl Intake<'_> {
         let mut rest = *batch;
         while rest.rows() > 0 {
             let writer = self.writer()?;
-            let rows_left = usize::try_from(SLICE_ROWS_MAX - writer.digest.rows).unwrap_or(usize::MAX);
+            let rows_left = usize::try_from(ROWS_MAX - writer.digest.rows).unwrap_or(usize::MAX);
             let rows = rest
                 .rows_for(slice_bytes_max.saturating_sub(writer.digest.bytes))
                 .min(rows_left);
             let (part, after) = rest.split_at(rows);
             writer.copy(&part)?;
-            if writer.digest.bytes >= slice_bytes_max || writer.digest.rows >= SLICE_ROWS_MAX {
+            if writer.digest.bytes >= slice_bytes_max || writer.digest.rows >= ROWS_MAX {
                 self.end_slice()?;
             }
             rest = after;
@@ -169,8 +166,8 @@ impl Intake<'_> {
             let (piece_bytes, piece_rows) = (self.piece.len(), self.piece_rows as u64);
             let writer = self.writer()?;
             let rows = writer.digest.rows + piece_rows;
-            writer.index(rows - 1, batch.bytes, start, &trimmed)?;
-            if writer.digest.bytes + piece_bytes as u64 >= slice_bytes_max || rows >= SLICE_ROWS_MAX {
+            writer.index(batch.bytes, start, &trimmed)?;
+            if writer.digest.bytes + piece_bytes as u64 >= slice_bytes_max || rows >= ROWS_MAX {
                 self.end_slice()?;
             } else if piece_bytes >= PIECE_BYTES {
                 self.flush()?;

@@ -6,7 +6,10 @@ use std::io::{self, Write};
 use xxhash_rust::xxh3::Xxh3Default;
 
 use super::batch::Batch;
-use super::keys::{Entry, KeyHasher, KeyWriter};
+use super::keys::{KeyHasher, KeyWriter};
+
+/// Ordinals of rows are 32 bits wide in bitmaps and key indexes.
+pub(super) const ROWS_MAX: u64 = u32::MAX as u64;
 
 /// What is known of a slice after it was read once.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -88,21 +91,15 @@ impl SliceWriter {
     /// Writes canonical rows as they stand, and their keys.
     pub(super) fn copy(&mut self, batch: &Batch<'_>) -> io::Result<()> {
         if let Some((hasher, keys)) = &mut self.keys {
-            hasher.hash_batch(batch, row_ordinal(self.digest.rows), keys)?;
+            hasher.hash_batch(batch, keys)?;
         }
         self.write(batch.text(), batch.rows())
     }
 
     /// Notes the key of a row that is written later.
-    pub(super) fn index(&mut self, row: u64, bytes: &[u8], start: usize, ends: &[u32]) -> io::Result<()> {
+    pub(super) fn index(&mut self, bytes: &[u8], start: usize, ends: &[u32]) -> io::Result<()> {
         match &mut self.keys {
-            Some((hasher, keys)) => {
-                let hash = hasher.hash(bytes, start, ends);
-                keys.push(Entry {
-                    hash,
-                    row: row_ordinal(row),
-                })
-            }
+            Some((hasher, keys)) => keys.push(hasher.hash(bytes, start, ends)),
             None => Ok(()),
         }
     }
@@ -113,9 +110,4 @@ impl SliceWriter {
         }
         Ok(self.digest.facts(columns))
     }
-}
-
-/// A slice ends before its rows outnumber the ordinals.
-fn row_ordinal(row: u64) -> u32 {
-    u32::try_from(row).unwrap_or(u32::MAX)
 }

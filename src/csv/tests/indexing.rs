@@ -133,13 +133,24 @@ fn an_index_that_is_damaged_or_cut_short_is_refused() {
 }
 
 #[test]
-fn a_small_load_finds_its_keys_in_a_large_slice() {
-    let many: Vec<String> = (0..300_000).map(|id| (id % 299_990).to_string()).collect();
+fn a_large_slice_is_searched_for_few_keys_and_merged_for_many() {
+    let many: Vec<String> = (0..600_000).map(|id| (id % 599_990).to_string()).collect();
     let mut old = index(&("id\n".to_owned() + &many.join("\n") + "\n"), &["id"]);
-    let mut incoming = [index("id\n5\n123456\n299989\n299990\n-1\n", &["id"])];
+    let mut incoming = [index("id\n5\n123456\n599989\n599990\n-1\n", &["id"])];
     assert_eq!(
         rows(&superseded(&mut old, &mut incoming).unwrap()),
-        [5, 123_456, 299_989, 299_995]
+        [5, 123_456, 599_989, 599_995]
+    );
+    let odd: Vec<String> = (1..300_000).map(|half| (2 * half + 1).to_string()).collect();
+    let mut incoming = [index(&("id\n".to_owned() + &odd.join("\n") + "\n"), &["id"])];
+    let expected: Vec<u32> = (3..600_000)
+        .filter(|row| row % 599_990 > 1 && row % 2 == 1)
+        .collect();
+    assert_eq!(rows(&superseded(&mut old, &mut incoming).unwrap()), expected);
+    let replaced = duplicates_within(std::slice::from_mut(&mut old)).unwrap();
+    assert_eq!(
+        replaced.iter().map(rows).collect::<Vec<_>>(),
+        [(0..10).collect::<Vec<_>>()]
     );
 }
 
