@@ -27,11 +27,7 @@ impl Stop {
     /// A failure whose message may be shown as it is: it is about what the user wrote.
     pub(crate) fn users(code: FailureCode, message: impl Into<String>) -> Self {
         let message = message.into();
-        Self::Failed(Failure {
-            code,
-            detail: message.clone(),
-            message,
-        })
+        Self::Failed(Failure { code, detail: message.clone(), message })
     }
 
     /// All that is wrong with a configuration, a line each.
@@ -60,22 +56,11 @@ impl Stop {
             | FailureCode::OutputInvalid
             | FailureCode::OutputUnsafe => "the job failed",
         };
-        Self::Failed(Failure {
-            code,
-            message: message.to_owned(),
-            detail: chain(error),
-        })
+        Self::Failed(Failure { code, message: message.to_owned(), detail: chain(error) })
     }
 
     fn storage(is_disk_full: bool, error: &(dyn Error + 'static)) -> Self {
-        Self::platform(
-            if is_disk_full {
-                FailureCode::DiskFull
-            } else {
-                FailureCode::StorageFailed
-            },
-            error,
-        )
+        Self::platform(if is_disk_full { FailureCode::DiskFull } else { FailureCode::StorageFailed }, error)
     }
 }
 
@@ -105,67 +90,39 @@ pub(crate) fn fence_lost() -> Stop {
 
 /// How a bad end is told (design: the table of outcomes).
 pub(crate) fn of_exit(exit: &BadExit, words: &LastWords) -> Stop {
-    let said = if words.stderr.is_empty() {
-        &words.stdout
-    } else {
-        &words.stderr
-    };
+    let said = if words.stderr.is_empty() { &words.stdout } else { &words.stderr };
     let (code, message) = match exit {
         BadExit::Cancelled => return Stop::Cancelled,
         BadExit::Code(1) => {
-            let message = if said.is_empty() {
-                "the component failed without a message"
-            } else {
-                said
-            };
+            let message = if said.is_empty() { "the component failed without a message" } else { said };
             (FailureCode::ComponentUserError, message.to_owned())
         }
         BadExit::Code(code) => {
             let last = said.lines().last().unwrap_or("it said nothing");
-            (
-                FailureCode::ComponentFailed,
-                format!("the component ended with {}: {last}", code_words(*code)),
-            )
+            (FailureCode::ComponentFailed, format!("the component ended with {}: {last}", code_words(*code)))
         }
-        BadExit::OutOfMemory {
-            limit_bytes,
-            peak_bytes,
-        } => {
-            let peak = peak_bytes
-                .map(|peak| format!(", its peak was {}", mebibytes(peak)))
-                .unwrap_or_default();
+        BadExit::OutOfMemory { limit_bytes, peak_bytes } => {
+            let peak =
+                peak_bytes.map(|peak| format!(", its peak was {}", mebibytes(peak))).unwrap_or_default();
             let limit = mebibytes(*limit_bytes);
-            (
-                FailureCode::OutOfMemory,
-                format!("out of memory: the component may use {limit}{peak}"),
-            )
+            (FailureCode::OutOfMemory, format!("out of memory: the component may use {limit}{peak}"))
         }
         BadExit::TimeLimit { limit } => (
             FailureCode::TimeLimit,
-            format!(
-                "the component ran longer than its limit of {} s",
-                limit.as_secs_f64()
-            ),
+            format!("the component ran longer than its limit of {} s", limit.as_secs_f64()),
         ),
-        BadExit::SizeLimit { what, limit, found } => (
-            FailureCode::SizeLimit,
-            format!("the {what} grew over its limit of {limit} (found {found})"),
-        ),
+        BadExit::SizeLimit { what, limit, found } => {
+            (FailureCode::SizeLimit, format!("the {what} grew over its limit of {limit} (found {found})"))
+        }
         BadExit::CouldNotStart(failure) => {
             let entrypoint = &failure.entrypoint;
-            let message = format!(
-                "the image's entrypoint `{entrypoint}` could not be started: {}",
-                failure.reason
-            );
+            let message =
+                format!("the image's entrypoint `{entrypoint}` could not be started: {}", failure.reason);
             (FailureCode::ComponentNotStarted, message)
         }
     };
     let detail = format!("{exit:?}\n{said}");
-    Stop::Failed(Failure {
-        code,
-        message,
-        detail,
-    })
+    Stop::Failed(Failure { code, message, detail })
 }
 
 /// Signals are told by name where everybody knows them.
@@ -187,29 +144,19 @@ fn mebibytes(bytes: u64) -> String {
 
 impl From<CatalogError> for Stop {
     fn from(error: CatalogError) -> Self {
-        let code = if error.is_disk_full() {
-            FailureCode::DiskFull
-        } else {
-            FailureCode::CatalogFailed
-        };
+        let code = if error.is_disk_full() { FailureCode::DiskFull } else { FailureCode::CatalogFailed };
         Self::platform(code, &error)
     }
 }
 
 impl From<EngineError> for Stop {
     fn from(error: EngineError) -> Self {
-        let code = if error.is_disk_full() {
-            FailureCode::DiskFull
-        } else {
-            FailureCode::EngineFailed
-        };
+        let code = if error.is_disk_full() { FailureCode::DiskFull } else { FailureCode::EngineFailed };
         match &error {
             // Says what to do, and names nothing but an address of our own settings.
-            EngineError::Unreachable { .. } | EngineError::BadAddress { .. } => Self::Failed(Failure {
-                code,
-                message: error.to_string(),
-                detail: chain(&error),
-            }),
+            EngineError::Unreachable { .. } | EngineError::BadAddress { .. } => {
+                Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
+            }
             EngineError::Refused { .. }
             | EngineError::Silent { .. }
             | EngineError::Broken { .. }
@@ -220,11 +167,7 @@ impl From<EngineError> for Stop {
 
 impl From<RuntimeError> for Stop {
     fn from(error: RuntimeError) -> Self {
-        let code = if error.is_disk_full() {
-            FailureCode::DiskFull
-        } else {
-            FailureCode::EngineFailed
-        };
+        let code = if error.is_disk_full() { FailureCode::DiskFull } else { FailureCode::EngineFailed };
         Self::platform(code, &error)
     }
 }
@@ -251,11 +194,7 @@ impl From<ImageError> for Stop {
             }
         };
         // The image's name is the user's own, so the message may be shown.
-        Self::Failed(Failure {
-            code,
-            message: error.to_string(),
-            detail: chain(&error),
-        })
+        Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
     }
 }
 
@@ -358,11 +297,7 @@ fn of_upload(error: &UploadError) -> Stop {
         UploadError::Io { source, .. } => Stop::storage(is_full(source), error),
         UploadError::Blob { source, .. } => Stop::storage(source.is_disk_full(), error),
         UploadError::Catalog(error) => {
-            let code = if error.is_disk_full() {
-                FailureCode::DiskFull
-            } else {
-                FailureCode::CatalogFailed
-            };
+            let code = if error.is_disk_full() { FailureCode::DiskFull } else { FailureCode::CatalogFailed };
             Stop::platform(code, error)
         }
     }
@@ -385,10 +320,7 @@ fn of_unsafe(error: &UnsafeError) -> Stop {
 }
 
 fn is_full(error: &std::io::Error) -> bool {
-    matches!(
-        error.kind(),
-        std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// Several failures as one: a fault of the platform hides the rest, which may come from it; else all are told under
@@ -405,9 +337,7 @@ fn all(stops: impl Iterator<Item = Stop>) -> Stop {
         }
     }
     let join = |text: fn(&Failure) -> &str| failures.iter().map(text).collect::<Vec<_>>().join("\n");
-    let code = failures
-        .first()
-        .map_or(FailureCode::OutputInvalid, |failure| failure.code);
+    let code = failures.first().map_or(FailureCode::OutputInvalid, |failure| failure.code);
     Stop::Failed(Failure {
         code,
         message: join(|failure| &failure.message),

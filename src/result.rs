@@ -218,9 +218,7 @@ impl ResultDocument {
 
     /// The exit code of the command line follows from this alone.
     pub(crate) fn failure_code(&self) -> Option<FailureCode> {
-        self.error
-            .as_ref()
-            .and_then(|error| FailureCode::parse(&error.code))
+        self.error.as_ref().and_then(|error| FailureCode::parse(&error.code))
     }
 
     pub(crate) fn to_json(&self) -> String {
@@ -270,10 +268,7 @@ pub(crate) fn message_of(outcome: &Outcome) -> String {
         Outcome::Warned { message, .. } => message.clone(),
         Outcome::Failed(failure) => failure.message.clone(),
         Outcome::Terminated { during } => {
-            format!(
-                "stopped on request in phase {}; nothing was published",
-                during.as_str()
-            )
+            format!("stopped on request in phase {}; nothing was published", during.as_str())
         }
         Outcome::Cancelled => "cancelled before it began".to_owned(),
     }
@@ -282,11 +277,7 @@ pub(crate) fn message_of(outcome: &Outcome) -> String {
 /// A success in words.
 pub(crate) fn published_words(tables: usize, files: usize) -> String {
     let some = |count: usize, one: &str| {
-        if count == 1 {
-            format!("1 {one}")
-        } else {
-            format!("{count} {one}s")
-        }
+        if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
     };
     format!("{} and {} published", some(tables, "table"), some(files, "file"))
 }

@@ -23,11 +23,7 @@ const LOCK_FILE: &str = "lock";
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SweepError {
     #[error("cannot {action} {path}")]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error(transparent)]
     Id(#[from] IdError),
     #[error(transparent)]
@@ -65,11 +61,7 @@ impl WorkerFolder {
         let lock = File::create(&lock_path).map_err(failed("create", &lock_path))?;
         lock.lock().map_err(failed("lock", &lock_path))?;
         fs::rename(&unlocked, &path).map_err(failed("rename", &unlocked))?;
-        Ok(Self {
-            worker,
-            path,
-            _lock: lock,
-        })
+        Ok(Self { worker, path, _lock: lock })
     }
 
     /// Gives the folder back. What is still in it is a dead attempt's and stays for the next sweep to judge.
@@ -124,9 +116,7 @@ pub(crate) async fn sweep(
             runtime::remove_by_id(&engine, &found.id).await?;
             swept.containers += 1;
         }
-        DataFolder::existing(folder.path.clone(), Owner::Image, DocumentFormat::Json)
-            .remove()
-            .await?;
+        DataFolder::existing(folder.path.clone(), Owner::Image, DocumentFormat::Json).remove().await?;
         swept.folders += 1;
     }
     Ok(swept)
@@ -138,20 +128,13 @@ fn dead_workers(work_dir: &Path) -> Result<Vec<WorkerFolder>, SweepError> {
         Ok(entries) => entries,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
         Err(source) => {
-            return Err(SweepError::Io {
-                action: "list",
-                path: work_dir.to_owned(),
-                source,
-            });
+            return Err(SweepError::Io { action: "list", path: work_dir.to_owned(), source });
         }
     };
     let mut dead = Vec::new();
     for entry in entries {
-        let entry = entry.map_err(|source| SweepError::Io {
-            action: "list",
-            path: work_dir.to_owned(),
-            source,
-        })?;
+        let entry =
+            entry.map_err(|source| SweepError::Io { action: "list", path: work_dir.to_owned(), source })?;
         let name = entry.file_name().to_string_lossy().into_owned();
         // `.new-…` is a folder that is being claimed at this moment.
         let Ok(worker) = WorkerId::parse(name) else {
@@ -161,36 +144,19 @@ fn dead_workers(work_dir: &Path) -> Result<Vec<WorkerFolder>, SweepError> {
             continue;
         }
         let lock_path = entry.path().join(LOCK_FILE);
-        let lock = match File::options()
-            .create(true)
-            .write(true)
-            .truncate(false)
-            .open(&lock_path)
-        {
+        let lock = match File::options().create(true).write(true).truncate(false).open(&lock_path) {
             Ok(lock) => lock,
             // Its owner is just giving it back.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
             Err(source) => {
-                return Err(SweepError::Io {
-                    action: "open",
-                    path: lock_path,
-                    source,
-                });
+                return Err(SweepError::Io { action: "open", path: lock_path, source });
             }
         };
         match lock.try_lock() {
-            Ok(()) => dead.push(WorkerFolder {
-                worker,
-                path: entry.path(),
-                _lock: lock,
-            }),
+            Ok(()) => dead.push(WorkerFolder { worker, path: entry.path(), _lock: lock }),
             Err(TryLockError::WouldBlock) => {}
             Err(TryLockError::Error(source)) => {
-                return Err(SweepError::Io {
-                    action: "lock",
-                    path: lock_path,
-                    source,
-                });
+                return Err(SweepError::Io { action: "lock", path: lock_path, source });
             }
         }
     }
@@ -218,9 +184,6 @@ fn lost(attempt: &OpenAttempt) -> Failure {
             "the runner stopped without a word in phase {}; nothing was published; run the job again",
             attempt.phase.as_str()
         ),
-        detail: format!(
-            "worker {} holds no lock any more, attempt {}",
-            attempt.worker, attempt.attempt
-        ),
+        detail: format!("worker {} holds no lock any more, attempt {}", attempt.worker, attempt.attempt),
     }
 }

@@ -83,11 +83,7 @@ impl DirectoryStore {
         let path = self.path_of(key);
         match fs::remove_file(&path) {
             Ok(()) => {}
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(source) => return Err(io_error("remove", &path)(source)),
         }
         // Removing a directory fails when something is left in it, or when somebody was faster: both end the pruning.
@@ -103,14 +99,9 @@ impl DirectoryStore {
             Some((folder, _)) => Some(BlobKey::parse(folder)?),
             None => None,
         };
-        let start = folder
-            .as_ref()
-            .map_or_else(|| self.root.clone(), |folder| self.path_of(folder));
+        let start = folder.as_ref().map_or_else(|| self.root.clone(), |folder| self.path_of(folder));
         let mut found = Vec::new();
-        let mut waiting = vec![(
-            start,
-            folder.map_or_else(String::new, |folder| format!("{folder}/")),
-        )];
+        let mut waiting = vec![(start, folder.map_or_else(String::new, |folder| format!("{folder}/")))];
         while let Some((directory, prefix_here)) = waiting.pop() {
             list_one(&directory, &prefix_here, &mut found, &mut waiting)?;
         }
@@ -150,12 +141,7 @@ fn list_one(
 ) -> Result<(), BlobError> {
     let entries = match fs::read_dir(directory) {
         Ok(entries) => entries,
-        Err(error)
-            if matches!(
-                error.kind(),
-                io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-            ) =>
-        {
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
             return Ok(());
         }
         Err(source) => return Err(io_error("list", directory)(source)),
@@ -176,16 +162,10 @@ fn list_one(
         if metadata.is_dir() {
             waiting.push((entry.path(), format!("{key}/")));
         } else if metadata.is_file() {
-            let modified = metadata
-                .modified()
-                .map_err(io_error("read the time of", &entry.path()))?;
+            let modified = metadata.modified().map_err(io_error("read the time of", &entry.path()))?;
             // A time no calendar has (a broken file system) counts as very old.
             let modified = Timestamp::try_from(modified).unwrap_or(Timestamp::UNIX_EPOCH);
-            found.push(BlobInfo {
-                key,
-                bytes: metadata.len(),
-                modified,
-            });
+            found.push(BlobInfo { key, bytes: metadata.len(), modified });
         }
     }
     Ok(())

@@ -21,17 +21,10 @@ pub(crate) enum BlobError {
     #[error("{} is not a plain file", path.display())]
     NotPlainFile { path: PathBuf },
     #[error("cannot {action} {}", path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     /// The thread that did the work panicked or the runtime is going down.
     #[error("the work on blob {what} was cut off")]
-    CutOff {
-        what: String,
-        source: tokio::task::JoinError,
-    },
+    CutOff { what: String, source: tokio::task::JoinError },
 }
 
 impl BlobError {
@@ -39,10 +32,7 @@ impl BlobError {
     pub(crate) fn is_disk_full(&self) -> bool {
         match self {
             Self::Io { source, .. } => {
-                matches!(
-                    source.kind(),
-                    io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-                )
+                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
             }
             Self::Key { .. }
             | Self::NotFound { .. }

@@ -19,11 +19,7 @@ impl BlobKey {
     pub(crate) fn parse(text: impl Into<String>) -> Result<Self, BlobError> {
         let text = text.into();
         let legal = text.len() <= KEY_BYTES_MAX && text.split('/').all(is_legal_part);
-        if legal {
-            Ok(Self(text))
-        } else {
-            Err(BlobError::Key { text })
-        }
+        if legal { Ok(Self(text)) } else { Err(BlobError::Key { text }) }
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -35,9 +31,7 @@ fn is_legal_part(part: &str) -> bool {
     !part.is_empty()
         && part.len() <= PART_BYTES_MAX
         && !part.starts_with('.')
-        && part
-            .bytes()
-            .all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
+        && part.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'_' | b'-'))
 }
 
 impl fmt::Display for BlobKey {

@@ -37,9 +37,7 @@ impl DirectoryStore {
 
     pub(super) fn put_bytes(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
         let mut temporary = self.temporary()?;
-        temporary
-            .write_all(bytes)
-            .map_err(io_error("write", temporary.path()))?;
+        temporary.write_all(bytes).map_err(io_error("write", temporary.path()))?;
         self.publish(key, temporary)
     }
 
@@ -60,10 +58,7 @@ impl DirectoryStore {
     fn publish(&self, key: &BlobKey, temporary: NamedTempFile) -> Result<(), BlobError> {
         make_ours(temporary.as_file()).map_err(io_error("set the mode of", temporary.path()))?;
         if self.sync {
-            temporary
-                .as_file()
-                .sync_all()
-                .map_err(io_error("write to disk", temporary.path()))?;
+            temporary.as_file().sync_all().map_err(io_error("write to disk", temporary.path()))?;
         }
         let (file, path) = temporary.into_parts();
         if !self.rename_into_place(key, &path, &file)? {
@@ -72,8 +67,7 @@ impl DirectoryStore {
             return Err(io_error("rename into the blob store", &path)(source));
         }
         // The guard would remove a name that is not there any more.
-        path.keep()
-            .map_err(|error| io_error("keep", &self.path_of(key))(error.error))?;
+        path.keep().map_err(|error| io_error("keep", &self.path_of(key))(error.error))?;
         Ok(())
     }
 
@@ -127,35 +121,27 @@ fn check_identity(file: &File, stored: &Path, from: &Path) -> Result<(), BlobErr
         return Ok(());
     }
     fs::remove_file(stored).map_err(io_error("remove", stored))?;
-    Err(BlobError::NotPlainFile {
-        path: from.to_owned(),
-    })
+    Err(BlobError::NotPlainFile { path: from.to_owned() })
 }
 
 /// Opens what may be anything: the plain file, its bytes, and whether it has more names than this one.
 fn open_plain(path: &Path) -> Result<(File, u64, bool), BlobError> {
     // Without O_NONBLOCK the open of a FIFO would wait for a writer for ever.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let opened = rustix::fs::open(path, flags, Mode::empty())
-        .map(File::from)
-        .map_err(io::Error::from);
+    let opened = rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(io::Error::from);
     let file = match opened {
         Ok(file) => file,
         // ELOOP for a symlink, ENXIO for a socket: ask the name itself what it is.
         Err(source) => {
             return Err(match fs::symlink_metadata(path) {
-                Ok(found) if !found.is_file() => BlobError::NotPlainFile {
-                    path: path.to_owned(),
-                },
+                Ok(found) if !found.is_file() => BlobError::NotPlainFile { path: path.to_owned() },
                 Ok(_) | Err(_) => io_error("open", path)(source),
             });
         }
     };
     let metadata = file.metadata().map_err(io_error("look at", path))?;
     if !metadata.is_file() {
-        return Err(BlobError::NotPlainFile {
-            path: path.to_owned(),
-        });
+        return Err(BlobError::NotPlainFile { path: path.to_owned() });
     }
     Ok((file, metadata.len(), metadata.nlink() > 1))
 }

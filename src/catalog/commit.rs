@@ -31,20 +31,13 @@ impl Catalog {
         if let Some((job, attempt)) = commit.attempt {
             hold_fence(&mut transaction, job, attempt).await?;
         }
-        let moment = Moment {
-            time,
-            job: commit.attempt.map(|(job, _)| job),
-        };
+        let moment = Moment { time, job: commit.attempt.map(|(job, _)| job) };
         let mut receipt = Receipt::default();
         for (position, table) in (0..).zip(&commit.tables) {
-            receipt
-                .tables
-                .push(load::publish(&mut transaction, table, moment, position).await?);
+            receipt.tables.push(load::publish(&mut transaction, table, moment, position).await?);
         }
         for file in &commit.files {
-            receipt
-                .files
-                .push(files::publish(&mut transaction, file, moment).await?);
+            receipt.files.push(files::publish(&mut transaction, file, moment).await?);
         }
         if let Some((key, document)) = &commit.state {
             store_state(&mut transaction, key, document, moment).await?;
@@ -62,12 +55,8 @@ impl Catalog {
     /// The state document (JSON text) that was stored last.
     pub(crate) async fn state(&self, key: &StateKey) -> Result<Option<String>, CatalogError> {
         let mut transaction = self.begin_read().await?;
-        let action = || {
-            doing(format!(
-                "read the state of {}, configuration {}",
-                key.component, key.configuration
-            ))
-        };
+        let action =
+            || doing(format!("read the state of {}, configuration {}", key.component, key.configuration));
         let row = sqlx::query(
             "SELECT document FROM states WHERE component = $1 AND configuration = $2 AND row_id = $3",
         )
@@ -77,8 +66,7 @@ impl Catalog {
         .fetch_optional(&mut *transaction)
         .await
         .map_err(action())?;
-        row.map(|row| row.try_get("document").map_err(action()))
-            .transpose()
+        row.map(|row| row.try_get("document").map_err(action())).transpose()
     }
 }
 
@@ -87,9 +75,7 @@ fn check(commit: &Commit) -> Result<(), CatalogError> {
     let mut seen = BTreeSet::new();
     for load in &commit.tables {
         if !seen.insert(&load.table) {
-            return Err(CatalogError::TableTwice {
-                table: load.table.clone(),
-            });
+            return Err(CatalogError::TableTwice { table: load.table.clone() });
         }
     }
     match (&commit.end, commit.attempt) {
@@ -143,14 +129,8 @@ async fn hold_fence(
     .bind(i64::from(attempt.0))
     .execute(connection)
     .await
-    .map_err(doing(format!(
-        "check that attempt {attempt} of job {job} may publish"
-    )))?;
-    if held.rows_affected() == 0 {
-        Err(CommitError::FenceLost { job, attempt })
-    } else {
-        Ok(())
-    }
+    .map_err(doing(format!("check that attempt {attempt} of job {job} may publish")))?;
+    if held.rows_affected() == 0 { Err(CommitError::FenceLost { job, attempt }) } else { Ok(()) }
 }
 
 async fn store_state(
@@ -171,10 +151,7 @@ async fn store_state(
     .bind(moment.time)
     .execute(connection)
     .await
-    .map_err(doing(format!(
-        "store the state of {}, configuration {}",
-        key.component, key.configuration
-    )))?;
+    .map_err(doing(format!("store the state of {}, configuration {}", key.component, key.configuration)))?;
     Ok(())
 }
 

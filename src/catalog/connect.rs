@@ -35,11 +35,7 @@ const FOR_READS: &str = "PRAGMA busy_timeout = 30000; PRAGMA foreign_keys = ON; 
 const FOR_WRITES: &str = "PRAGMA busy_timeout = 30000; PRAGMA foreign_keys = ON; PRAGMA synchronous = FULL;";
 
 /// What keeps its meaning in the path of a URL.
-const PLAIN_IN_PATH: AsciiSet = NON_ALPHANUMERIC
-    .remove(b'/')
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.');
+const PLAIN_IN_PATH: AsciiSet = NON_ALPHANUMERIC.remove(b'/').remove(b'-').remove(b'_').remove(b'.');
 
 impl Catalog {
     /// Opens (and makes, and migrates) the `SQLite` catalog at `path`.
@@ -70,27 +66,18 @@ impl Catalog {
 
     /// A transaction in which everything is read as of one moment.
     pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Any>, CatalogError> {
-        self.reads
-            .begin_with("BEGIN")
-            .await
-            .map_err(doing("begin reading the catalog"))
+        self.reads.begin_with("BEGIN").await.map_err(doing("begin reading the catalog"))
     }
 
     /// A transaction that keeps other writers out from its start, so that what it reads holds until it ends; on disk
     /// when its commit returns.
     pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Any>, CatalogError> {
-        self.writes
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(doing("begin writing to the catalog"))
+        self.writes.begin_with("BEGIN IMMEDIATE").await.map_err(doing("begin writing to the catalog"))
     }
 
     /// The same for what a power cut may take.
     pub(super) async fn begin_note(&self) -> Result<Transaction<'static, Any>, CatalogError> {
-        self.notes
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(doing("begin writing to the catalog"))
+        self.notes.begin_with("BEGIN IMMEDIATE").await.map_err(doing("begin writing to the catalog"))
     }
 }
 
@@ -120,15 +107,11 @@ async fn with_real_parent(path: PathBuf) -> Result<PathBuf, CatalogError> {
 
 fn sqlite_options(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
     let Some(text) = path.to_str() else {
-        return Err(CatalogError::PathNotText {
-            path: path.to_owned(),
-        });
+        return Err(CatalogError::PathNotText { path: path.to_owned() });
     };
     let url = format!("sqlite://{}?mode=rwc", utf8_percent_encode(text, &PLAIN_IN_PATH));
-    let options: AnyConnectOptions = url.parse().map_err(|source| CatalogError::Open {
-        path: path.to_owned(),
-        source,
-    })?;
+    let options: AnyConnectOptions =
+        url.parse().map_err(|source| CatalogError::Open { path: path.to_owned(), source })?;
     Ok(options.disable_statement_logging())
 }
 
@@ -136,22 +119,13 @@ fn sqlite_options(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
 async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<(), CatalogError> {
     let open_error = |source: sqlx::Error| {
         if is_not_a_database(&source) {
-            CatalogError::NotACatalog {
-                path: path.to_owned(),
-                what: "it is no SQLite database",
-            }
+            CatalogError::NotACatalog { path: path.to_owned(), what: "it is no SQLite database" }
         } else {
-            CatalogError::Open {
-                path: path.to_owned(),
-                source,
-            }
+            CatalogError::Open { path: path.to_owned(), source }
         }
     };
     let mut connection = options.connect().await.map_err(open_error)?;
-    sqlx::raw_sql(FOR_WRITES)
-        .execute(&mut connection)
-        .await
-        .map_err(open_error)?;
+    sqlx::raw_sql(FOR_WRITES).execute(&mut connection).await.map_err(open_error)?;
     let is_current = match content(&mut connection).await.map_err(open_error)? {
         Content::Nothing => false,
         Content::Catalog => migrations::version(&mut connection).await? == migrations::KNOWN_VERSION,
@@ -164,10 +138,7 @@ async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<(), Catalog
     };
     if !is_current {
         switch_to_wal(&mut connection).await.map_err(open_error)?;
-        let mut transaction = connection
-            .begin_with("BEGIN IMMEDIATE")
-            .await
-            .map_err(open_error)?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(open_error)?;
         migrations::apply(&mut transaction).await?;
         transaction.commit().await.map_err(open_error)?;
     }
@@ -188,23 +159,18 @@ async fn content(connection: &mut AnyConnection) -> Result<Content, sqlx::Error>
     )
     .fetch_one(connection)
     .await?;
-    Ok(
-        match (row.try_get::<i64, _>("tables")?, row.try_get::<i64, _>("ours")?) {
-            (0, _) => Content::Nothing,
-            (_, 0) => Content::SomethingElse,
-            (_, _) => Content::Catalog,
-        },
-    )
+    Ok(match (row.try_get::<i64, _>("tables")?, row.try_get::<i64, _>("ours")?) {
+        (0, _) => Content::Nothing,
+        (_, 0) => Content::SomethingElse,
+        (_, _) => Content::Catalog,
+    })
 }
 
 /// Write-ahead log: readers and a writer do not wait for each other. The file remembers it.
 async fn switch_to_wal(connection: &mut AnyConnection) -> Result<(), sqlx::Error> {
     let mut attempts_left = 300;
     loop {
-        match sqlx::raw_sql("PRAGMA journal_mode = WAL")
-            .execute(&mut *connection)
-            .await
-        {
+        match sqlx::raw_sql("PRAGMA journal_mode = WAL").execute(&mut *connection).await {
             Ok(_) => return Ok(()),
             // For this one statement SQLite does not wait by itself when another process does the same.
             Err(error) if is_busy(&error) && attempts_left > 0 => attempts_left -= 1,

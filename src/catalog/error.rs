@@ -37,11 +37,7 @@ pub(crate) enum CatalogError {
     #[error("slice {slice} is not in the head of table {table}")]
     NotInHead { table: TableId, slice: SliceId },
     #[error("the rows deleted from slice {blob} of table {table} {problem}")]
-    Deletion {
-        table: TableId,
-        blob: BlobKey,
-        problem: &'static str,
-    },
+    Deletion { table: TableId, blob: BlobKey, problem: &'static str },
     #[error("job {job} cannot end as {}", status.as_str())]
     NotAnEnd { job: JobId, status: JobStatus },
     #[error("a commit by hand has no job to end")]
@@ -74,17 +70,11 @@ impl CatalogError {
         match self {
             Self::Open { source, .. } | Self::Sql { source, .. } => {
                 sqlite_code(source) == Some(SQLITE_FULL)
-                    || source
-                        .as_database_error()
-                        .and_then(sqlx::error::DatabaseError::code)
-                        .as_deref()
+                    || source.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
                         == Some(POSTGRES_DISK_FULL)
             }
             Self::Directory { source, .. } => {
-                matches!(
-                    source.kind(),
-                    std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded
-                )
+                matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
             }
             Self::PathNotText { .. }
             | Self::NotACatalog { .. }
@@ -103,10 +93,7 @@ impl CatalogError {
 
 /// Wraps a database error with what was being done.
 pub(super) fn doing(action: impl Into<String>) -> impl FnOnce(sqlx::Error) -> CatalogError {
-    move |source| CatalogError::Sql {
-        action: action.into(),
-        source,
-    }
+    move |source| CatalogError::Sql { action: action.into(), source }
 }
 
 pub(super) fn is_busy(error: &sqlx::Error) -> bool {

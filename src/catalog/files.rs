@@ -62,10 +62,7 @@ async fn find(
     );
     let conditions: Vec<String> = match query {
         FileQuery::Tags { include, exclude } => {
-            let relations = include
-                .iter()
-                .map(|_| "IN")
-                .chain(exclude.iter().map(|_| "NOT IN"));
+            let relations = include.iter().map(|_| "IN").chain(exclude.iter().map(|_| "NOT IN"));
             let tagged = |(relation, placeholder)| {
                 format!(" AND id {relation} (SELECT file FROM file_tags WHERE tag = ${placeholder})")
             };
@@ -73,10 +70,8 @@ async fn find(
         }
         FileQuery::Ids(ids) if ids.is_empty() => return Ok(Vec::new()),
         FileQuery::Ids(ids) => {
-            let placeholders: Vec<String> = (4..)
-                .take(ids.len())
-                .map(|placeholder| format!("${placeholder}"))
-                .collect();
+            let placeholders: Vec<String> =
+                (4..).take(ids.len()).map(|placeholder| format!("${placeholder}")).collect();
             vec![format!(" AND id IN ({})", placeholders.join(", "))]
         }
     };
@@ -114,10 +109,7 @@ async fn stored_file(connection: &mut AnyConnection, row: &AnyRow) -> Result<Sto
         blob: blob_key(row, "blob")?,
         name: text(row, "name")?,
         bytes: count(row, "byte_count")?,
-        tags: tags
-            .iter()
-            .map(|tag| text(tag, "tag"))
-            .collect::<Result<_, _>>()?,
+        tags: tags.iter().map(|tag| text(tag, "tag")).collect::<Result<_, _>>()?,
         is_permanent: flag(row, "is_permanent")?,
         is_public: flag(row, "is_public")?,
         created: time(row, "created")?,
@@ -171,11 +163,7 @@ pub(super) async fn publish(
     .map_err(action())?;
     let id = FileId(count(&row, "id")?);
     add_tags(connection, id, &file.tags).await?;
-    Ok(FileReceipt {
-        id,
-        name: file.name.clone(),
-        bytes: file.bytes,
-    })
+    Ok(FileReceipt { id, name: file.name.clone(), bytes: file.bytes })
 }
 
 /// Puts tags on a file, after those that it has. Nothing happens to a file that is not there (any more).

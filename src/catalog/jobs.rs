@@ -141,10 +141,7 @@ impl Catalog {
         check_end(job, how)?;
         let mut transaction = self.begin_write().await?;
         let ended = end(&mut transaction, job, attempt, how, result).await?;
-        transaction
-            .commit()
-            .await
-            .map_err(doing(format!("end job {job}")))?;
+        transaction.commit().await.map_err(doing(format!("end job {job}")))?;
         Ok(ended)
     }
 
@@ -202,14 +199,7 @@ impl Catalog {
 
 /// Refuses an end that is none.
 pub(super) fn check_end(job: JobId, end: &JobEnd) -> Result<(), CatalogError> {
-    if end.status.is_done() {
-        Ok(())
-    } else {
-        Err(CatalogError::NotAnEnd {
-            job,
-            status: end.status,
-        })
-    }
+    if end.status.is_done() { Ok(()) } else { Err(CatalogError::NotAnEnd { job, status: end.status }) }
 }
 
 /// Ends a job within the caller's transaction. False: the attempt is not the current one, or the job had ended.
@@ -287,9 +277,7 @@ fn open_attempt(row: &AnyRow) -> Result<OpenAttempt, CatalogError> {
 
 fn attempt_number(row: &AnyRow, column: &'static str) -> Result<AttemptNumber, CatalogError> {
     let found = count(row, column)?;
-    let number = u32::try_from(found).map_err(|_too_large| CatalogError::Damaged {
-        column,
-        found: found.to_string(),
-    })?;
+    let number = u32::try_from(found)
+        .map_err(|_too_large| CatalogError::Damaged { column, found: found.to_string() })?;
     Ok(AttemptNumber(number))
 }

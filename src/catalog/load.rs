@@ -38,16 +38,9 @@ pub(super) async fn publish(
     let (table, last_version, head) = find_or_make(connection, load, moment).await?;
     let head_version = head.as_ref().map(|head| head.version);
     if load.kind != LoadKind::Replace && head_version != load.based_on {
-        return Err(CommitError::HeadMoved {
-            table: load.table.clone(),
-        });
+        return Err(CommitError::HeadMoved { table: load.table.clone() });
     }
-    let loading = Loading {
-        load,
-        table,
-        version: last_version + 1,
-        moment,
-    };
+    let loading = Loading { load, table, version: last_version + 1, moment };
     let left = match &head {
         None => slices::Left::default(),
         Some(_) if load.kind == LoadKind::Replace => slices::remove_all(connection, loading).await?,
@@ -111,12 +104,7 @@ async fn find_or_make(
 
 async fn insert_version(
     connection: &mut AnyConnection,
-    Loading {
-        load,
-        table,
-        version,
-        moment,
-    }: Loading<'_>,
+    Loading { load, table, version, moment }: Loading<'_>,
     receipt: &TableReceipt,
     bytes_total: u64,
     position: i64,
@@ -147,12 +135,7 @@ async fn insert_version(
 
 async fn move_head(
     connection: &mut AnyConnection,
-    Loading {
-        load,
-        table,
-        version,
-        moment,
-    }: Loading<'_>,
+    Loading { load, table, version, moment }: Loading<'_>,
     had_head: bool,
 ) -> Result<(), CatalogError> {
     let query = if had_head {
@@ -172,9 +155,6 @@ async fn move_head(
         .bind(moment.time)
         .bind(table)
     };
-    query
-        .execute(connection)
-        .await
-        .map_err(doing(format!("move the head of table {}", load.table)))?;
+    query.execute(connection).await.map_err(doing(format!("move the head of table {}", load.table)))?;
     Ok(())
 }

@@ -22,10 +22,7 @@ pub(super) async fn version(connection: &mut AnyConnection) -> Result<i64, Catal
         .map_err(doing(action))?;
     let found: i64 = row.try_get("version").map_err(doing(action))?;
     if found > KNOWN_VERSION {
-        return Err(CatalogError::TooNew {
-            found,
-            known: KNOWN_VERSION,
-        });
+        return Err(CatalogError::TooNew { found, known: KNOWN_VERSION });
     }
     Ok(found)
 }
@@ -41,10 +38,7 @@ pub(super) async fn apply(connection: &mut AnyConnection) -> Result<(), CatalogE
     let found = version(connection).await?;
     for (number, migration) in (1_i64..).zip(MIGRATIONS).filter(|(number, _)| *number > found) {
         let action = || format!("bring the catalog to schema version {number}");
-        sqlx::raw_sql(migration)
-            .execute(&mut *connection)
-            .await
-            .map_err(|source| doing(action())(source))?;
+        sqlx::raw_sql(migration).execute(&mut *connection).await.map_err(|source| doing(action())(source))?;
         sqlx::query("INSERT INTO schema_versions (version, applied) VALUES ($1, $2)")
             .bind(number)
             .bind(stored_now())

@@ -14,40 +14,31 @@ use super::CatalogError;
 use super::error::doing;
 
 pub(super) fn integer(row: &AnyRow, column: &'static str) -> Result<i64, CatalogError> {
-    row.try_get(column)
-        .map_err(doing(format!("read the column {column}")))
+    row.try_get(column).map_err(doing(format!("read the column {column}")))
 }
 
 pub(super) fn optional_integer(row: &AnyRow, column: &'static str) -> Result<Option<i64>, CatalogError> {
-    row.try_get(column)
-        .map_err(doing(format!("read the column {column}")))
+    row.try_get(column).map_err(doing(format!("read the column {column}")))
 }
 
 pub(super) fn text(row: &AnyRow, column: &'static str) -> Result<String, CatalogError> {
-    row.try_get(column)
-        .map_err(doing(format!("read the column {column}")))
+    row.try_get(column).map_err(doing(format!("read the column {column}")))
 }
 
 pub(super) fn optional_text(row: &AnyRow, column: &'static str) -> Result<Option<String>, CatalogError> {
-    row.try_get(column)
-        .map_err(doing(format!("read the column {column}")))
+    row.try_get(column).map_err(doing(format!("read the column {column}")))
 }
 
 pub(super) fn bytes(row: &AnyRow, column: &'static str) -> Result<Vec<u8>, CatalogError> {
-    row.try_get(column)
-        .map_err(doing(format!("read the column {column}")))
+    row.try_get(column).map_err(doing(format!("read the column {column}")))
 }
 
 pub(super) fn optional_bytes(row: &AnyRow, column: &'static str) -> Result<Option<Vec<u8>>, CatalogError> {
-    row.try_get(column)
-        .map_err(doing(format!("read the column {column}")))
+    row.try_get(column).map_err(doing(format!("read the column {column}")))
 }
 
 fn damaged(column: &'static str, found: impl Into<String>) -> CatalogError {
-    CatalogError::Damaged {
-        column,
-        found: found.into(),
-    }
+    CatalogError::Damaged { column, found: found.into() }
 }
 
 /// A count, a number or a size: never negative.
@@ -70,9 +61,7 @@ pub(super) fn time(row: &AnyRow, column: &'static str) -> Result<Timestamp, Cata
 }
 
 pub(super) fn optional_time(row: &AnyRow, column: &'static str) -> Result<Option<Timestamp>, CatalogError> {
-    optional_integer(row, column)?
-        .map(|found| time_of(found, column))
-        .transpose()
+    optional_integer(row, column)?.map(|found| time_of(found, column)).transpose()
 }
 
 fn time_of(microseconds: i64, column: &'static str) -> Result<Timestamp, CatalogError> {
@@ -91,9 +80,7 @@ pub(super) fn optional_parsed<T: FromStr>(
     column: &'static str,
 ) -> Result<Option<T>, CatalogError> {
     let found = optional_text(row, column)?;
-    found
-        .map(|found| found.parse().map_err(|_not_one| damaged(column, found)))
-        .transpose()
+    found.map(|found| found.parse().map_err(|_not_one| damaged(column, found))).transpose()
 }
 
 /// A text of a closed list, by the list's own way to read it.
@@ -121,9 +108,7 @@ pub(super) fn blob_key(row: &AnyRow, column: &'static str) -> Result<BlobKey, Ca
 
 pub(super) fn optional_blob_key(row: &AnyRow, column: &'static str) -> Result<Option<BlobKey>, CatalogError> {
     let found = optional_text(row, column)?;
-    found
-        .map(|found| BlobKey::parse(found.clone()).map_err(|_not_a_key| damaged(column, found)))
-        .transpose()
+    found.map(|found| BlobKey::parse(found.clone()).map_err(|_not_a_key| damaged(column, found))).transpose()
 }
 
 pub(super) fn names(row: &AnyRow, column: &'static str) -> Result<Vec<String>, CatalogError> {
@@ -137,9 +122,8 @@ pub(super) fn stored_names(names: &[String]) -> String {
 
 pub(super) fn checksum(row: &AnyRow, column: &'static str) -> Result<u128, CatalogError> {
     let found = bytes(row, column)?;
-    let found: [u8; 16] = found
-        .try_into()
-        .map_err(|found: Vec<u8>| damaged(column, format!("{found:02x?}")))?;
+    let found: [u8; 16] =
+        found.try_into().map_err(|found: Vec<u8>| damaged(column, format!("{found:02x?}")))?;
     Ok(u128::from_be_bytes(found))
 }
 
@@ -154,12 +138,10 @@ pub(super) fn bitmap(row: &AnyRow, column: &'static str) -> Result<RoaringBitmap
 
 pub(super) fn stored_bitmap(bitmap: &RoaringBitmap) -> Result<Vec<u8>, CatalogError> {
     let mut bytes = Vec::with_capacity(bitmap.serialized_size());
-    bitmap
-        .serialize_into(&mut bytes)
-        .map_err(|source| CatalogError::Sql {
-            action: "write a bitmap".into(),
-            source: sqlx::Error::Io(source),
-        })?;
+    bitmap.serialize_into(&mut bytes).map_err(|source| CatalogError::Sql {
+        action: "write a bitmap".into(),
+        source: sqlx::Error::Io(source),
+    })?;
     Ok(bytes)
 }
 

@@ -42,10 +42,7 @@ pub(super) async fn remove_all(
         .bind(NOT_REMOVED)
         .execute(connection)
         .await
-        .map_err(doing(format!(
-            "replace the slices of table {}",
-            loading.load.table
-        )))?;
+        .map_err(doing(format!("replace the slices of table {}", loading.load.table)))?;
     Ok(Left::default())
 }
 
@@ -76,10 +73,7 @@ pub(super) async fn rekey(
         .await
         .map_err(action())?;
         if stored.rows_affected() == 0 {
-            return Err(CatalogError::NotInHead {
-                table: load.table.clone(),
-                slice: *slice,
-            });
+            return Err(CatalogError::NotInHead { table: load.table.clone(), slice: *slice });
         }
     }
     Ok(())
@@ -91,11 +85,7 @@ pub(super) async fn delete_rows(
     loading: Loading<'_>,
     head: &Head,
 ) -> Result<Left, CatalogError> {
-    let mut left = Left {
-        rows: head.rows,
-        bytes: head.bytes,
-        rows_deleted: 0,
-    };
+    let mut left = Left { rows: head.rows, bytes: head.bytes, rows_deleted: 0 };
     for SliceDeletion { slice, deleted } in &loading.load.deletions {
         let before = live_slice(connection, loading, *slice).await?;
         check_fits(loading, &before.blob, before.rows, deleted)?;
@@ -161,10 +151,7 @@ async fn live_slice(
     .await
     .map_err(doing(format!("read slice {slice} of table {}", load.table)))?;
     let Some(row) = found else {
-        return Err(CatalogError::NotInHead {
-            table: load.table.clone(),
-            slice,
-        });
+        return Err(CatalogError::NotInHead { table: load.table.clone(), slice });
     };
     Ok(LiveSlice {
         blob: blob_key(&row, "blob")?,
@@ -184,11 +171,7 @@ fn check_fits(
         return Ok(());
     }
     let problem = "are more than it has";
-    Err(CatalogError::Deletion {
-        table: loading.load.table.clone(),
-        blob: blob.clone(),
-        problem,
-    })
+    Err(CatalogError::Deletion { table: loading.load.table.clone(), blob: blob.clone(), problem })
 }
 
 async fn remove(
@@ -201,10 +184,7 @@ async fn remove(
         .bind(stored_count(slice.0))
         .execute(connection)
         .await
-        .map_err(doing(format!(
-            "remove slice {slice} of table {}",
-            loading.load.table
-        )))?;
+        .map_err(doing(format!("remove slice {slice} of table {}", loading.load.table)))?;
     Ok(())
 }
 
@@ -251,9 +231,6 @@ async fn insert_deletion(
         .bind(stored_bitmap(deleted)?)
         .execute(connection)
         .await
-        .map_err(doing(format!(
-            "store the deleted rows of slice {slice} of table {}",
-            loading.load.table
-        )))?;
+        .map_err(doing(format!("store the deleted rows of slice {slice} of table {}", loading.load.table)))?;
     Ok(())
 }

@@ -58,13 +58,12 @@ impl Catalog {
     /// The versions of a table that can be read, oldest first; empty when there is no such table.
     pub(crate) async fn history(&self, table: &TableId) -> Result<Vec<TableSummary>, CatalogError> {
         let mut transaction = self.begin_read().await?;
-        let rows = sqlx::query(select_versions!(
-            "WHERE t.name = $1 AND v.forgotten IS NULL ORDER BY v.version"
-        ))
-        .bind(table.as_str())
-        .fetch_all(&mut *transaction)
-        .await
-        .map_err(doing(format!("read the history of table {table}")))?;
+        let rows =
+            sqlx::query(select_versions!("WHERE t.name = $1 AND v.forgotten IS NULL ORDER BY v.version"))
+                .bind(table.as_str())
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(doing(format!("read the history of table {table}")))?;
         rows.iter().map(summary).collect()
     }
 
@@ -106,10 +105,7 @@ async fn read_table(
         .bind(table.as_str())
         .bind(moment.as_microsecond()),
     };
-    let found = query
-        .fetch_optional(&mut *connection)
-        .await
-        .map_err(doing(format!("read table {table}")))?;
+    let found = query.fetch_optional(&mut *connection).await.map_err(doing(format!("read table {table}")))?;
     let Some(row) = found else { return Ok(None) };
     if optional_integer(&row, "forgotten")?.is_some() {
         return Ok(None);
@@ -126,25 +122,8 @@ async fn read_table(
         load,
         job,
     } = summary(&row)?;
-    let slices = read_slices(
-        connection,
-        super::rows::integer(&row, "table_id")?,
-        version,
-        &table,
-    )
-    .await?;
-    Ok(Some(TableVersion {
-        table,
-        version,
-        created,
-        columns,
-        primary_key,
-        rows,
-        bytes,
-        load,
-        job,
-        slices,
-    }))
+    let slices = read_slices(connection, super::rows::integer(&row, "table_id")?, version, &table).await?;
+    Ok(Some(TableVersion { table, version, created, columns, primary_key, rows, bytes, load, job, slices }))
 }
 
 async fn read_slices(

@@ -69,28 +69,15 @@ fn list(settings: &Settings, printer: Printer) -> Result<(), Trouble> {
     printer.report(&views, || {
         let row = |view: &ComponentView| {
             let timeout = format!("{} s", view.timeout_seconds);
-            vec![
-                view.id.clone(),
-                bytes_text(view.memory_bytes),
-                timeout,
-                view.description.clone(),
-            ]
+            vec![view.id.clone(), bytes_text(view.memory_bytes), timeout, view.description.clone()]
         };
         let rows: Vec<_> = views.iter().map(row).collect();
-        grid(
-            &["COMPONENT", "MEMORY", "TIMEOUT", "DESCRIPTION"],
-            &[false, true, true],
-            &rows,
-        )
+        grid(&["COMPONENT", "MEMORY", "TIMEOUT", "DESCRIPTION"], &[false, true, true], &rows)
     })?;
     if broken.is_empty() {
         Ok(())
     } else {
-        Err(Trouble {
-            status: ExitStatus::User,
-            messages: broken,
-            hint: None,
-        })
+        Err(Trouble { status: ExitStatus::User, messages: broken, hint: None })
     }
 }
 
@@ -109,10 +96,10 @@ fn check(spec: &str, config: Option<PathBuf>, settings: &Settings, printer: Prin
             .map_err(|error| Trouble::user(format!("cannot read the configuration {file}: {error}")))?;
         let parsed = configuration::parse(&text, &file);
         messages.extend(parsed.complaints.iter().map(ToString::to_string));
-        if let Some(component) = &component {
-            let (_units, found) = parsed
-                .configuration
-                .units(component, None, jiff::Timestamp::now());
+        // Where the spec is broken, the configuration is still checked for all that depends on no spec.
+        let stand_in = || component::parse_spec("{id: any, image: {uri: any}}", "any.yaml", &settings.presets).ok();
+        if let Some(component) = component.clone().or_else(stand_in) {
+            let (_units, found) = parsed.configuration.units(&component, None, jiff::Timestamp::now());
             messages.extend(found.iter().map(ToString::to_string));
         }
     }
@@ -121,11 +108,7 @@ fn check(spec: &str, config: Option<PathBuf>, settings: &Settings, printer: Prin
             printer.note(&format!("{} is fine", component.id));
             Ok(())
         }
-        Some(_) | None => Err(Trouble {
-            status: ExitStatus::User,
-            messages,
-            hint: None,
-        }),
+        Some(_) | None => Err(Trouble { status: ExitStatus::User, messages, hint: None }),
     }
 }
 
@@ -135,9 +118,5 @@ pub(super) fn load_trouble(error: &LoadError) -> Trouble {
         LoadError::Invalid(complaints) => complaints.0.iter().map(ToString::to_string).collect(),
         LoadError::Unreadable { .. } | LoadError::NotFound { .. } => vec![chain(error)],
     };
-    Trouble {
-        status: ExitStatus::User,
-        messages,
-        hint: None,
-    }
+    Trouble { status: ExitStatus::User, messages, hint: None }
 }

@@ -60,27 +60,15 @@ pub(crate) struct Trouble {
 
 impl Trouble {
     pub(crate) fn user(message: impl Into<String>) -> Self {
-        Self {
-            status: ExitStatus::User,
-            messages: vec![message.into()],
-            hint: None,
-        }
+        Self { status: ExitStatus::User, messages: vec![message.into()], hint: None }
     }
 
     pub(crate) fn usage(message: impl Into<String>) -> Self {
-        Self {
-            status: ExitStatus::Usage,
-            messages: vec![message.into()],
-            hint: None,
-        }
+        Self { status: ExitStatus::Usage, messages: vec![message.into()], hint: None }
     }
 
     pub(crate) fn platform(error: &dyn std::error::Error) -> Self {
-        Self {
-            status: ExitStatus::Platform,
-            messages: vec![chain(error)],
-            hint: None,
-        }
+        Self { status: ExitStatus::Platform, messages: vec![chain(error)], hint: None }
     }
 
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {

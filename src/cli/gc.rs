@@ -38,18 +38,11 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     // Listed before the references are read: what is published in between is then referenced or not listed.
     let stored = home.blobs.list("").await?;
     let needed: HashSet<_> = home.catalog.referenced_blobs().await?.into_iter().collect();
-    let running: Vec<String> = home
-        .catalog
-        .open_attempts()
-        .await?
-        .iter()
-        .map(|attempt| attempt.job.to_string())
-        .collect();
+    let running: Vec<String> =
+        home.catalog.open_attempts().await?.iter().map(|attempt| attempt.job.to_string()).collect();
     let young = Timestamp::now() - BLOB_AGE_MIN;
     for blob in stored {
-        let is_running = running
-            .iter()
-            .any(|job| blob.key.as_str().split('/').any(|part| part == job));
+        let is_running = running.iter().any(|job| blob.key.as_str().split('/').any(|part| part == job));
         if needed.contains(&blob.key) || is_running || blob.modified > young {
             continue;
         }
@@ -59,13 +52,10 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
             home.blobs.remove(&blob.key).await?;
         }
     }
-    freed.quarantines = forget_quarantines(
-        &home.quarantine_dir(),
-        home.settings.quarantine_retention,
-        arguments.dry_run,
-    )
-    .await
-    .map_err(|error| Trouble::platform(&error))?;
+    freed.quarantines =
+        forget_quarantines(&home.quarantine_dir(), home.settings.quarantine_retention, arguments.dry_run)
+            .await
+            .map_err(|error| Trouble::platform(&error))?;
     let verb = if arguments.dry_run { "would free" } else { "freed" };
     printer.report(&freed, || {
         format!(

@@ -43,17 +43,8 @@ impl Home {
         let work_dir = settings.work_dir.clone();
         let folder = WorkerFolder::claim(&work_dir)?;
         let project_id = project_id(&state_dir);
-        let home = Self {
-            settings,
-            catalog,
-            blobs,
-            folder,
-            project_id,
-        };
-        let swept = sweep::sweep(&home.catalog, &home.blobs, &work_dir, async || {
-            home.engine().await
-        })
-        .await?;
+        let home = Self { settings, catalog, blobs, folder, project_id };
+        let swept = sweep::sweep(&home.catalog, &home.blobs, &work_dir, async || home.engine().await).await?;
         for job in &swept.jobs {
             printer.note(&format!(
                 "job {job} had lost its runner: ended with an error, nothing of it was published"
@@ -75,10 +66,7 @@ impl Home {
     }
 
     pub(crate) async fn engine(&self) -> Result<Engine, EngineError> {
-        Engine::connect(EngineOptions {
-            host: self.settings.engine_host.clone(),
-        })
-        .await
+        Engine::connect(EngineOptions { host: self.settings.engine_host.clone() }).await
     }
 
     /// A runner of this process' own.
@@ -92,9 +80,7 @@ impl Home {
         Runner {
             catalog: self.catalog.clone(),
             blobs: self.blobs.clone(),
-            engine_options: EngineOptions {
-                host: settings.engine_host.clone(),
-            },
+            engine_options: EngineOptions { host: settings.engine_host.clone() },
             engine: OnceCell::new(),
             options: RunnerOptions {
                 worker: self.folder.worker.clone(),
@@ -154,10 +140,7 @@ impl From<SweepError> for Trouble {
 
 /// An unprivileged user when we are root: what runs in a container never has our rights.
 fn runner_user() -> (u32, u32) {
-    let (uid, gid) = (
-        rustix::process::geteuid().as_raw(),
-        rustix::process::getegid().as_raw(),
-    );
+    let (uid, gid) = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
     if uid == 0 { UNPRIVILEGED } else { (uid, gid) }
 }
 
@@ -174,8 +157,5 @@ fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
 /// Stable for a project as long as it stays where it is.
 fn project_id(state_dir: &Path) -> String {
     let digest = Sha256::digest(state_dir.as_os_str().as_encoded_bytes());
-    digest
-        .iter()
-        .take(6)
-        .fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    digest.iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -70,11 +70,7 @@ pub fn main() -> std::process::ExitCode {
         Err(error) => {
             // Help and version are data, mistakes are for people; clap knows which. A closed pipe is no failure.
             drop(error.print());
-            let status = if error.use_stderr() {
-                ExitStatus::Usage
-            } else {
-                ExitStatus::Success
-            };
+            let status = if error.use_stderr() { ExitStatus::Usage } else { ExitStatus::Success };
             return status.into();
         }
     };
@@ -126,11 +122,7 @@ fn settings_trouble(error: SettingsError) -> Trouble {
         SettingsError::Invalid(complaints) => complaints.0.iter().map(ToString::to_string).collect(),
         SettingsError::NoProject { .. } | SettingsError::Unreadable { .. } => vec![exit::chain(&error)],
     };
-    Trouble {
-        status: ExitStatus::User,
-        messages,
-        hint: None,
-    }
+    Trouble { status: ExitStatus::User, messages, hint: None }
 }
 
 /// `LONGSHORE_LOG=debug` shows what the rooms log; by default only warnings.

@@ -26,11 +26,7 @@ pub(crate) struct Printer {
 
 impl Printer {
     pub(crate) fn new(format: Format, is_quiet: bool, is_colour_wanted: bool) -> Self {
-        Self {
-            format,
-            is_quiet,
-            has_colour: is_colour_wanted && io::stderr().is_terminal(),
-        }
+        Self { format, is_quiet, has_colour: is_colour_wanted && io::stderr().is_terminal() }
     }
 
     /// Progress is drawn for a person who watches, never into a file.
@@ -89,11 +85,7 @@ impl Printer {
 
     /// `text` in a colour (an SGR code) where the terminal takes it.
     pub(crate) fn paint(&self, code: &str, text: &str) -> String {
-        if self.has_colour {
-            format!("\x1b[{code}m{text}\x1b[0m")
-        } else {
-            text.to_owned()
-        }
+        if self.has_colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }
 
@@ -120,10 +112,7 @@ fn printable_lines(text: &str) -> String {
 /// Rows in aligned columns; numbers (by `right`) to the right.
 pub(crate) fn grid(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let cells = rows
-            .iter()
-            .filter_map(|row| row.get(column))
-            .map(|cell| cell.chars().count());
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
         cells.chain([head[column].chars().count()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
@@ -134,11 +123,7 @@ pub(crate) fn grid(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> Strin
         for (column, cell) in row.iter().enumerate() {
             let padding = " ".repeat(widths[column].saturating_sub(cell.chars().count()));
             let is_right = right.get(column).copied().unwrap_or(false);
-            let (before, after) = if is_right {
-                (padding.as_str(), "")
-            } else {
-                ("", padding.as_str())
-            };
+            let (before, after) = if is_right { (padding.as_str(), "") } else { ("", padding.as_str()) };
             line.push_str(before);
             line.push_str(cell);
             line.push_str(after);

@@ -16,9 +16,7 @@ impl Progress {
     /// Draws nothing where nobody watches.
     pub(super) fn bytes(printer: Printer, what: &str, total: Option<u64>) -> Self {
         if !printer.shows_progress() {
-            return Self {
-                bar: ProgressBar::hidden(),
-            };
+            return Self { bar: ProgressBar::hidden() };
         }
         let template = match total {
             Some(_) => "{msg} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}",

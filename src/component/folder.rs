@@ -12,11 +12,7 @@ use crate::job::ComponentId;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum LoadError {
     #[error("component {id} not found in {folder}{hint}", folder = .folder.display(), hint = hint(.similar.as_deref()))]
-    NotFound {
-        id: String,
-        folder: PathBuf,
-        similar: Option<String>,
-    },
+    NotFound { id: String, folder: PathBuf, similar: Option<String> },
     #[error("cannot read {path}", path = .path.display())]
     Unreadable { path: PathBuf, source: io::Error },
     #[error("{0}")]
@@ -48,16 +44,9 @@ pub(crate) fn load(argument: &str, folder: &Path, presets: &Presets) -> Result<C
     }
     // A folder that cannot be listed has no suggestions; that the component is not there stays the news.
     let paths = spec_paths(folder).unwrap_or_default();
-    let stems: Vec<&str> = paths
-        .iter()
-        .filter_map(|path| path.file_stem()?.to_str())
-        .collect();
+    let stems: Vec<&str> = paths.iter().filter_map(|path| path.file_stem()?.to_str()).collect();
     let similar = most_like(argument, &stems).map(str::to_owned);
-    Err(LoadError::NotFound {
-        id: argument.to_owned(),
-        folder: folder.to_owned(),
-        similar,
-    })
+    Err(LoadError::NotFound { id: argument.to_owned(), folder: folder.to_owned(), similar })
 }
 
 /// Every spec of the folder by name, the broken ones with what is wrong. An absent folder has none.
@@ -66,24 +55,16 @@ pub(crate) fn list_specs(folder: &Path, presets: &Presets) -> Result<Vec<ListedS
         Ok(paths) => paths,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(source) => {
-            return Err(LoadError::Unreadable {
-                path: folder.to_owned(),
-                source,
-            });
+            return Err(LoadError::Unreadable { path: folder.to_owned(), source });
         }
     };
-    let list = |path: PathBuf| ListedSpec {
-        component: load_file(&path, presets),
-        path,
-    };
+    let list = |path: PathBuf| ListedSpec { component: load_file(&path, presets), path };
     Ok(paths.into_iter().map(list).collect())
 }
 
 fn load_file(path: &Path, presets: &Presets) -> Result<Component, LoadError> {
-    let text = fs::read_to_string(path).map_err(|source| LoadError::Unreadable {
-        path: path.to_owned(),
-        source,
-    })?;
+    let text =
+        fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
     parse_spec(&text, &path.to_string_lossy(), presets).map_err(LoadError::Invalid)
 }
 

@@ -115,10 +115,8 @@ pub(super) fn read_resources(item: &Item<'_>, presets: &Presets) -> Limits {
     let Some(mut fields) = item.fields() else {
         return presets.of(Preset::DEFAULT);
     };
-    let preset = fields
-        .get("preset")
-        .and_then(|item| item.one_of(&Preset::words()))
-        .unwrap_or(Preset::DEFAULT);
+    let preset =
+        fields.get("preset").and_then(|item| item.one_of(&Preset::words())).unwrap_or(Preset::DEFAULT);
     let limits = read_limits(&mut fields, presets.of(preset));
     fields.finish();
     limits
@@ -139,19 +137,10 @@ pub(crate) fn read_limits(fields: &mut super::document::Fields<'_>, base: Limits
     };
     Limits {
         memory_bytes: bytes(fields.get("memory"), MEMORY_BYTES_MIN, base.memory_bytes),
-        nano_cpus: fields
-            .get("cpus")
-            .and_then(|item| read_nano_cpus(&item))
-            .unwrap_or(base.nano_cpus),
-        pids: fields
-            .get("pids")
-            .and_then(|item| read_positive(&item))
-            .unwrap_or(base.pids),
+        nano_cpus: fields.get("cpus").and_then(|item| read_nano_cpus(&item)).unwrap_or(base.nano_cpus),
+        pids: fields.get("pids").and_then(|item| read_positive(&item)).unwrap_or(base.pids),
         disk_bytes: bytes(fields.get("disk"), 1, base.disk_bytes),
-        timeout: fields
-            .get("timeout")
-            .and_then(|item| read_timeout(&item))
-            .unwrap_or(base.timeout),
+        timeout: fields.get("timeout").and_then(|item| read_timeout(&item)).unwrap_or(base.timeout),
         tmp_bytes: bytes(fields.get("tmp"), 1, base.tmp_bytes),
     }
 }
@@ -178,15 +167,10 @@ pub(crate) fn read_timeout(item: &Item<'_>) -> Option<Duration> {
 fn read_nano_cpus(item: &Item<'_>) -> Option<i64> {
     let cpus = item.decimal()?;
     if !(CPUS_MIN..=CPUS_MAX).contains(&cpus) {
-        item.complain(format!(
-            "must be a number of processors from {CPUS_MIN} to {CPUS_MAX}"
-        ));
+        item.complain(format!("must be a number of processors from {CPUS_MIN} to {CPUS_MAX}"));
         return None;
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "at most 1024 billion, checked above"
-    )]
+    #[expect(clippy::cast_possible_truncation, reason = "at most 1024 billion, checked above")]
     let nano_cpus = (cpus * 1e9).round() as i64;
     Some(nano_cpus)
 }

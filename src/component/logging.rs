@@ -77,36 +77,20 @@ impl Default for Logging {
 pub(super) fn read_logging(item: &Item<'_>) -> Option<Logging> {
     let mut fields = item.fields()?;
     let channel = read_channel(&mut fields);
-    let verbosity = fields
-        .get("verbosity")
-        .map(|item| read_verbosity(&item))
-        .unwrap_or_default();
-    let no_application_errors = fields
-        .get("no_application_errors")
-        .and_then(|item| item.flag())
-        .unwrap_or(false);
+    let verbosity = fields.get("verbosity").map(|item| read_verbosity(&item)).unwrap_or_default();
+    let no_application_errors =
+        fields.get("no_application_errors").and_then(|item| item.flag()).unwrap_or(false);
     fields.finish();
-    Some(Logging {
-        channel,
-        verbosity,
-        no_application_errors,
-    })
+    Some(Logging { channel, verbosity, no_application_errors })
 }
 
 fn read_channel(fields: &mut Fields<'_>) -> LogChannel {
-    let is_gelf = fields
-        .get("type")
-        .and_then(|item| item.one_of(&[("standard", false), ("gelf", true)]));
-    let transports = [
-        ("tcp", GelfTransport::Tcp),
-        ("udp", GelfTransport::Udp),
-        ("http", GelfTransport::Http),
-    ];
+    let is_gelf = fields.get("type").and_then(|item| item.one_of(&[("standard", false), ("gelf", true)]));
+    let transports =
+        [("tcp", GelfTransport::Tcp), ("udp", GelfTransport::Udp), ("http", GelfTransport::Http)];
     let server = fields.get("gelf_server_type");
     if is_gelf == Some(true) {
-        let transport = server
-            .and_then(|item| item.one_of(&transports))
-            .unwrap_or(GelfTransport::Tcp);
+        let transport = server.and_then(|item| item.one_of(&transports)).unwrap_or(GelfTransport::Tcp);
         return LogChannel::Gelf(transport);
     }
     if let Some(server) = server {
@@ -124,10 +108,7 @@ fn read_verbosity(item: &Item<'_>) -> VerbosityMap {
     ];
     let mut map = VerbosityMap::default();
     for (key, item) in item.entries() {
-        let slot = map
-            .0
-            .iter_mut()
-            .find(|(level, _verbosity)| level.to_string() == key);
+        let slot = map.0.iter_mut().find(|(level, _verbosity)| level.to_string() == key);
         match (slot, item.one_of(&words)) {
             (Some(slot), Some(verbosity)) => slot.1 = verbosity,
             (None, _) => item.complain("not a level: use 100, 200, 250, 300, 400, 500, 550 or 600"),

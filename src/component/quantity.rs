@@ -37,39 +37,27 @@ const SECONDS_OF_UNIT: [(&str, u64); 4] = [("s", 1), ("m", 60), ("h", 3_600), ("
 
 /// Bytes; the unit must be named, in any case.
 pub(crate) fn parse_bytes(text: &str) -> Result<u64, QuantityError> {
-    let wrong = || QuantityError::Bytes {
-        text: text.to_owned(),
-    };
+    let wrong = || QuantityError::Bytes { text: text.to_owned() };
     let (digits, unit) = split_amount(text.trim()).ok_or_else(wrong)?;
     let unit = unit.trim().to_lowercase();
-    let (_name, bytes) = BYTE_UNITS
-        .iter()
-        .find(|(name, _bytes)| *name == unit)
-        .ok_or_else(wrong)?;
+    let (_name, bytes) = BYTE_UNITS.iter().find(|(name, _bytes)| *name == unit).ok_or_else(wrong)?;
     multiply(digits, *bytes, text)
 }
 
 /// A duration of one or more parts, each a whole number with its unit.
 pub(crate) fn parse_duration(text: &str) -> Result<Duration, QuantityError> {
-    let wrong = || QuantityError::Duration {
-        text: text.to_owned(),
-    };
+    let wrong = || QuantityError::Duration { text: text.to_owned() };
     let mut rest = text.trim();
     let mut seconds: u64 = 0;
     loop {
         let (digits, after) = split_amount(rest).ok_or_else(wrong)?;
-        let unit_end = after
-            .find(|c: char| !c.is_ascii_alphabetic())
-            .unwrap_or(after.len());
+        let unit_end = after.find(|c: char| !c.is_ascii_alphabetic()).unwrap_or(after.len());
         let (unit, next) = after.split_at(unit_end);
-        let (_name, factor) = SECONDS_OF_UNIT
-            .iter()
-            .find(|(name, _seconds)| *name == unit)
-            .ok_or_else(wrong)?;
+        let (_name, factor) =
+            SECONDS_OF_UNIT.iter().find(|(name, _seconds)| *name == unit).ok_or_else(wrong)?;
         let part = multiply(digits, *factor, text)?;
-        seconds = seconds.checked_add(part).ok_or_else(|| QuantityError::TooMuch {
-            text: text.to_owned(),
-        })?;
+        seconds =
+            seconds.checked_add(part).ok_or_else(|| QuantityError::TooMuch { text: text.to_owned() })?;
         rest = next.trim_start();
         if rest.is_empty() {
             return Ok(Duration::from_secs(seconds));
@@ -84,13 +72,8 @@ fn split_amount(text: &str) -> Option<(&str, &str)> {
 }
 
 fn multiply(digits: &str, factor: u64, text: &str) -> Result<u64, QuantityError> {
-    let amount = digits
-        .parse::<u64>()
-        .ok()
-        .and_then(|amount| amount.checked_mul(factor));
-    amount.ok_or_else(|| QuantityError::TooMuch {
-        text: text.to_owned(),
-    })
+    let amount = digits.parse::<u64>().ok().and_then(|amount| amount.checked_mul(factor));
+    amount.ok_or_else(|| QuantityError::TooMuch { text: text.to_owned() })
 }
 
 #[cfg(test)]
@@ -101,21 +84,11 @@ mod tests {
     fn a_single_letter_counts_by_1024_and_mb_by_1000() {
         let bytes = |text| parse_bytes(text).unwrap();
         assert_eq!(["256m", "256M", "256MiB", "256 MiB"].map(bytes), [256 << 20; 4]);
-        assert_eq!(
-            ["2g", "512MB", "1k", "7b"].map(bytes),
-            [2 << 30, 512_000_000, 1024, 7]
-        );
+        assert_eq!(["2g", "512MB", "1k", "7b"].map(bytes), [2 << 30, 512_000_000, 1024, 7]);
         for bad in ["", "256", "m", "1.5g", "-1m", "2 gallons", "0x10m"] {
-            assert_eq!(
-                parse_bytes(bad),
-                Err(QuantityError::Bytes { text: bad.into() }),
-                "{bad}"
-            );
+            assert_eq!(parse_bytes(bad), Err(QuantityError::Bytes { text: bad.into() }), "{bad}");
         }
-        assert!(matches!(
-            parse_bytes("99999999999t"),
-            Err(QuantityError::TooMuch { .. })
-        ));
+        assert!(matches!(parse_bytes("99999999999t"), Err(QuantityError::TooMuch { .. })));
     }
 
     #[test]
@@ -126,11 +99,7 @@ mod tests {
             [90, 900, 7200, 5400, 604_800, 5400]
         );
         for bad in ["", "90", "s", "1.5h", "15min", "2h x"] {
-            assert_eq!(
-                parse_duration(bad),
-                Err(QuantityError::Duration { text: bad.into() }),
-                "{bad}"
-            );
+            assert_eq!(parse_duration(bad), Err(QuantityError::Duration { text: bad.into() }), "{bad}");
         }
     }
 }

@@ -58,10 +58,7 @@ impl Policy {
 pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
     let mut fields = item.fields()?;
     let words = [Policy::Release, Policy::Master].map(|policy| (policy.as_str(), policy));
-    let policy = fields
-        .get("policy")
-        .and_then(|item| item.one_of(&words))
-        .unwrap_or(Policy::Release);
+    let policy = fields.get("policy").and_then(|item| item.one_of(&words)).unwrap_or(Policy::Release);
     let uri = fields.get("uri");
     let build = fields.get("build");
     let tag = fields.get("tag");
@@ -71,12 +68,7 @@ pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
         (Some(uri), None) => {
             let tag = tag.and_then(|item| read_tag(&item));
             let digest = digest.and_then(|item| read_digest(&item));
-            Some(ImageSource::Registry {
-                uri: read_uri(&uri)?,
-                tag,
-                digest,
-                policy,
-            })
+            Some(ImageSource::Registry { uri: read_uri(&uri)?, tag, digest, policy })
         }
         (None, Some(build)) => {
             for item in [tag, digest].into_iter().flatten() {
@@ -102,10 +94,7 @@ fn read_uri(item: &Item<'_>) -> Option<String> {
     let text = item.text()?;
     let last = text.rsplit('/').next().unwrap_or(text);
     if text.is_empty() || text.contains(char::is_whitespace) || text.contains("://") {
-        item.complain_with(
-            "not an image repository",
-            "e.g. registry.example.com/acme/top-customers",
-        );
+        item.complain_with("not an image repository", "e.g. registry.example.com/acme/top-customers");
         return None;
     }
     if text.contains('@') || last.contains(':') {
@@ -143,24 +132,13 @@ fn read_digest(item: &Item<'_>) -> Option<String> {
 fn read_build(item: &Item<'_>, policy: Policy) -> Option<ImageSource> {
     let mut fields = item.fields()?;
     let context = read_context(&mut fields);
-    let dockerfile = fields
-        .get("dockerfile")
-        .and_then(|item| item.text())
-        .unwrap_or("Dockerfile")
-        .to_owned();
+    let dockerfile = fields.get("dockerfile").and_then(|item| item.text()).unwrap_or("Dockerfile").to_owned();
     let args = fields.get("args").map_or_else(Vec::new, |item| {
         let entries = item.entries().into_iter();
-        entries
-            .filter_map(|(key, item)| Some((key.to_owned(), item.text_or_number()?)))
-            .collect()
+        entries.filter_map(|(key, item)| Some((key.to_owned(), item.text_or_number()?))).collect()
     });
     fields.finish();
-    Some(ImageSource::Build {
-        context: context?,
-        dockerfile,
-        args,
-        policy,
-    })
+    Some(ImageSource::Build { context: context?, dockerfile, args, policy })
 }
 
 fn read_context(fields: &mut Fields<'_>) -> Option<BuildContext> {
@@ -179,9 +157,7 @@ fn read_context(fields: &mut Fields<'_>) -> Option<BuildContext> {
             for item in [reference, folder].into_iter().flatten() {
                 item.complain("means something only with `git`");
             }
-            Some(BuildContext::Folder {
-                path: text(Some(path))?,
-            })
+            Some(BuildContext::Folder { path: text(Some(path))? })
         }
         (None, None) => {
             fields.item.complain("`git` or `path` is missing");

@@ -27,38 +27,19 @@ fn read_component(item: &Item<'_>, text: &str, file: &str, presets: &Presets) ->
     let description = read_text(&mut fields, "description").unwrap_or_default();
     let image = fields.required("image").and_then(|item| read_image(&item));
     let resources = fields.get("resources");
-    let limits = resources.map_or_else(
-        || presets.of(Preset::DEFAULT),
-        |item| read_resources(&item, presets),
-    );
-    let network = fields
-        .get("network")
-        .and_then(|item| read_network(&item))
-        .unwrap_or(Network::Bridge);
-    let user = fields
-        .get("user")
-        .and_then(|item| read_user(&item))
-        .unwrap_or(User::Runner);
+    let limits = resources.map_or_else(|| presets.of(Preset::DEFAULT), |item| read_resources(&item, presets));
+    let network = fields.get("network").and_then(|item| read_network(&item)).unwrap_or(Network::Bridge);
+    let user = fields.get("user").and_then(|item| read_user(&item)).unwrap_or(User::Runner);
     let read_only_root = read_flag(&mut fields, "read_only_root");
     let read_only_inputs = read_flag(&mut fields, "read_only_inputs");
-    let configuration_format = fields
-        .get("configuration_format")
-        .and_then(|item| item.one_of(&FORMATS));
+    let configuration_format = fields.get("configuration_format").and_then(|item| item.one_of(&FORMATS));
     let default_bucket = read_default_bucket(&mut fields);
     let image_parameters = read_image_parameters(&mut fields);
     let actions = fields.get("actions").map(|item| item.texts()).unwrap_or_default();
-    let logging = fields
-        .get("logging")
-        .and_then(|item| read_logging(&item))
-        .unwrap_or_default();
-    let processor_position = fields
-        .get("processor_position")
-        .and_then(|item| item.one_of(&POSITIONS));
+    let logging = fields.get("logging").and_then(|item| read_logging(&item)).unwrap_or_default();
+    let processor_position = fields.get("processor_position").and_then(|item| item.one_of(&POSITIONS));
     let deterministic = read_flag(&mut fields, "deterministic");
-    let capabilities = fields
-        .get("capabilities")
-        .map(|item| read_capabilities(&item))
-        .unwrap_or_default();
+    let capabilities = fields.get("capabilities").map(|item| read_capabilities(&item)).unwrap_or_default();
     fields.finish();
     let id = id?;
     Some(Component {
@@ -122,14 +103,9 @@ fn read_network(item: &Item<'_>) -> Option<Network> {
 fn read_user(item: &Item<'_>) -> Option<User> {
     let text = item.text_or_number()?;
     let ids = || {
-        let (uid, gid) = text
-            .split_once(':')
-            .map_or((text.as_str(), None), |(uid, gid)| (uid, Some(gid)));
+        let (uid, gid) = text.split_once(':').map_or((text.as_str(), None), |(uid, gid)| (uid, Some(gid)));
         let gid = gid.map(str::parse).transpose().ok()?;
-        Some(User::Id {
-            uid: uid.parse().ok()?,
-            gid,
-        })
+        Some(User::Id { uid: uid.parse().ok()?, gid })
     };
     let user = match text.as_str() {
         "runner" => Some(User::Runner),
@@ -147,14 +123,9 @@ fn read_default_bucket(fields: &mut Fields<'_>) -> Option<String> {
     let is_wanted = read_flag(fields, "default_bucket");
     let stage = fields.get("default_bucket_stage");
     if let (Some(stage), false) = (&stage, is_wanted) {
-        stage.complain_with(
-            "means something only with a default bucket",
-            "set `default_bucket: true`",
-        );
+        stage.complain_with("means something only with a default bucket", "set `default_bucket: true`");
     }
-    let stage = stage
-        .and_then(|item| item.one_of(&[("in", "in"), ("out", "out")]))
-        .unwrap_or("in");
+    let stage = stage.and_then(|item| item.one_of(&[("in", "in"), ("out", "out")])).unwrap_or("in");
     is_wanted.then(|| stage.to_owned())
 }
 
@@ -163,8 +134,7 @@ fn read_image_parameters(fields: &mut Fields<'_>) -> serde_json::Value {
     let Some(item) = fields.filled("image_parameters") else {
         return empty();
     };
-    item.fields()
-        .map_or_else(empty, |_is_mapping| item.node.to_json())
+    item.fields().map_or_else(empty, |_is_mapping| item.node.to_json())
 }
 
 /// Names of Linux capabilities, without `CAP_` as the engine wants them.
@@ -183,11 +153,8 @@ fn read_capabilities(item: &Item<'_>) -> Vec<String> {
 
 /// SHA-256 of bytes.
 pub(crate) fn content_hash(bytes: &[u8]) -> ContentHash {
-    let hex: String = Sha256::digest(bytes)
-        .iter()
-        .flat_map(|byte| [byte >> 4, byte & 15])
-        .map(hex_digit)
-        .collect();
+    let hex: String =
+        Sha256::digest(bytes).iter().flat_map(|byte| [byte >> 4, byte & 15]).map(hex_digit).collect();
     match ContentHash::parse(hex) {
         Ok(hash) => hash,
         Err(error) => unreachable!("64 hexadecimal digits are a content hash: {error}"),

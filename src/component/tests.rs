@@ -55,10 +55,7 @@ fn a_spec_becomes_a_component() {
                 ..small
             },
             network: Network::None,
-            user: User::Id {
-                uid: 1000,
-                gid: Some(1000)
-            },
+            user: User::Id { uid: 1000, gid: Some(1000) },
             read_only_root: true,
             read_only_inputs: false,
             configuration_format: DocumentFormat::Yaml,
@@ -85,10 +82,7 @@ fn a_spec_becomes_a_component() {
 #[test]
 fn a_spec_needs_an_id_and_an_image_and_nothing_else() {
     let component = parse("id: acme.top-customers\nimage: {uri: acme/top}\n").unwrap();
-    assert_eq!(
-        (component.name.as_str(), component.network),
-        ("acme.top-customers", Network::Bridge)
-    );
+    assert_eq!((component.name.as_str(), component.network), ("acme.top-customers", Network::Bridge));
     assert_eq!(component.limits, Presets::default().of(Preset::DEFAULT));
     assert_eq!(
         said("{}"),
@@ -163,14 +157,8 @@ fn a_component_is_found_by_path_or_by_id() {
     std::fs::write(folder.path().join("broken.yaml"), "id: broken\n").unwrap();
     std::fs::write(folder.path().join("README.md"), "not a spec").unwrap();
     let load = |argument: &str| load(argument, folder.path(), &Presets::default());
-    assert_eq!(
-        load("acme.top-customers").unwrap().id.as_str(),
-        "acme.top-customers"
-    );
-    assert_eq!(
-        load(path.to_str().unwrap()).unwrap().id.as_str(),
-        "acme.top-customers"
-    );
+    assert_eq!(load("acme.top-customers").unwrap().id.as_str(), "acme.top-customers");
+    assert_eq!(load(path.to_str().unwrap()).unwrap().id.as_str(), "acme.top-customers");
     assert_eq!(
         load("acme.top-customer").unwrap_err().to_string(),
         format!(
@@ -178,18 +166,11 @@ fn a_component_is_found_by_path_or_by_id() {
             folder.path().display()
         )
     );
-    assert!(matches!(
-        load("nowhere/x.yaml"),
-        Err(LoadError::Unreadable { .. })
-    ));
+    assert!(matches!(load("nowhere/x.yaml"), Err(LoadError::Unreadable { .. })));
     let listed = list_specs(folder.path(), &Presets::default()).unwrap();
     let ok: Vec<bool> = listed.iter().map(|spec| spec.component.is_ok()).collect();
     assert_eq!(ok, [true, false]);
-    assert!(
-        list_specs(&folder.path().join("absent"), &Presets::default())
-            .unwrap()
-            .is_empty()
-    );
+    assert!(list_specs(&folder.path().join("absent"), &Presets::default()).unwrap().is_empty());
 }
 
 proptest::proptest! {

@@ -18,10 +18,7 @@ pub(super) fn read_input(item: &Item<'_>, now: Timestamp) -> InputMapping {
     };
     let mut taken = Vec::new();
     let items = fields.get("tables").map(|item| item.items()).unwrap_or_default();
-    let tables = items
-        .iter()
-        .filter_map(|item| read_table(item, now, &mut taken))
-        .collect();
+    let tables = items.iter().filter_map(|item| read_table(item, now, &mut taken)).collect();
     let items = fields.get("files").map(|item| item.items()).unwrap_or_default();
     let files = items.iter().filter_map(|item| read_file(item, now)).collect();
     fields.ignore(&["read_only_storage_access"]);
@@ -42,33 +39,16 @@ fn read_table<'a>(
     let columns = read_columns(&mut fields);
     let filters = read_all_filters(&mut fields);
     let changed_since = read_changed_since(fields.filled("changed_since"), fields.get("days"), now);
-    let rows_max = fields
-        .get("limit")
-        .and_then(|item| item.whole())
-        .filter(|rows| *rows > 0);
-    refuse(
-        &mut fields,
-        "source_branch_id",
-        "reading from another branch is not supported",
-    );
-    refuse(
-        &mut fields,
-        "source_search",
-        "searching the source by metadata is not supported",
-    );
-    if let Some(item) = fields
-        .filled("file_type")
-        .filter(|item| item.text().is_some_and(|kind| kind != "csv"))
+    let rows_max = fields.get("limit").and_then(|item| item.whole()).filter(|rows| *rows > 0);
+    refuse(&mut fields, "source_branch_id", "reading from another branch is not supported");
+    refuse(&mut fields, "source_search", "searching the source by metadata is not supported");
+    if let Some(item) =
+        fields.filled("file_type").filter(|item| item.text().is_some_and(|kind| kind != "csv"))
     {
         item.complain("only csv is supported");
     }
     // Warehouse matters: the inputs are files here, made anew for every run.
-    fields.ignore(&[
-        "overwrite",
-        "load_type",
-        "use_view",
-        "keep_internal_timestamp_column",
-    ]);
+    fields.ignore(&["overwrite", "load_type", "use_view", "keep_internal_timestamp_column"]);
     fields.finish();
     let source = source?;
     let is_lost = said.is_some() && named.is_none();
@@ -77,14 +57,7 @@ fn read_table<'a>(
     if !is_lost {
         claim_destination(taken, &destination, said.unwrap_or_else(|| item.clone()));
     }
-    Some(InputTable {
-        source,
-        destination,
-        columns,
-        filters,
-        changed_since,
-        rows_max,
-    })
+    Some(InputTable { source, destination, columns, filters, changed_since, rows_max })
 }
 
 /// Tells that a key which would change what is read has no meaning here.
@@ -97,9 +70,7 @@ fn refuse(fields: &mut Fields<'_>, key: &'static str, message: &str) {
 /// `columns`, or the sources of `column_types`; where both are given they must name the same columns.
 fn read_columns(fields: &mut Fields<'_>) -> Vec<String> {
     let columns = fields.filled("columns").map(|item| (item.texts(), item));
-    let described = fields
-        .filled("column_types")
-        .map(|item| (typed_columns(&item), item));
+    let described = fields.filled("column_types").map(|item| (typed_columns(&item), item));
     for (names, item) in [&columns, &described].into_iter().flatten() {
         for (index, name) in names.iter().enumerate() {
             if name.is_empty() {
@@ -115,11 +86,8 @@ fn read_columns(fields: &mut Fields<'_>) -> Vec<String> {
         (None, None) => Vec::new(),
         (Some((columns, _)), Some((typed, item))) => {
             let surplus = |these: &[String], those: &[String]| {
-                let extra: Vec<&str> = these
-                    .iter()
-                    .filter(|c| !those.contains(c))
-                    .map(String::as_str)
-                    .collect();
+                let extra: Vec<&str> =
+                    these.iter().filter(|c| !those.contains(c)).map(String::as_str).collect();
                 extra.join(", ")
             };
             let (absent, extra) = (surplus(&columns, &typed), surplus(&typed, &columns));
@@ -163,12 +131,7 @@ fn read_all_filters(fields: &mut Fields<'_>) -> Vec<Filter> {
         // Forms leave the operator behind when the filter is emptied.
         (None, None) => {}
     }
-    filters.extend(
-        fields
-            .filled("where_filters")
-            .map(|item| read_filters(&item))
-            .unwrap_or_default(),
-    );
+    filters.extend(fields.filled("where_filters").map(|item| read_filters(&item)).unwrap_or_default());
     filters
 }
 
@@ -176,16 +139,9 @@ fn read_file(item: &Item<'_>, now: Timestamp) -> Option<InputFile> {
     let mut fields = item.fields()?;
     let search = fields.filled("query");
     if let Some(item) = &search {
-        item.complain_with(
-            "`query` is not supported",
-            "select the files with `tags` or `source.tags`",
-        );
+        item.complain_with("`query` is not supported", "select the files with `tags` or `source.tags`");
     }
-    refuse(
-        &mut fields,
-        "filter_by_run_id",
-        "selecting by run is not supported",
-    );
+    refuse(&mut fields, "filter_by_run_id", "selecting by run is not supported");
     let tags = fields.filled("tags");
     let source = fields.filled("source");
     let ids = fields.filled("file_ids");
@@ -196,41 +152,21 @@ fn read_file(item: &Item<'_>, now: Timestamp) -> Option<InputFile> {
             item.complain_with("does not go with `file_ids`", format!("see {}", ids.path));
         }
     }
-    if [&tags, &source, &ids, &search]
-        .iter()
-        .all(|selector| selector.is_none())
-    {
-        item.complain_with(
-            "no files are selected",
-            "give `tags`, `source.tags` or `file_ids`",
-        );
+    if [&tags, &source, &ids, &search].iter().all(|selector| selector.is_none()) {
+        item.complain_with("no files are selected", "give `tags`, `source.tags` or `file_ids`");
     }
     let query = read_query(tags, source, ids);
-    let files_max = limit
-        .and_then(|item| read_positive(&item))
-        .unwrap_or(FILES_MAX_DEFAULT);
+    let files_max = limit.and_then(|item| read_positive(&item)).unwrap_or(FILES_MAX_DEFAULT);
     let changed_since = read_changed_since(since, None, now);
-    let processed_tags = fields
-        .filled("processed_tags")
-        .map(|item| item.texts())
-        .unwrap_or_default();
+    let processed_tags = fields.filled("processed_tags").map(|item| item.texts()).unwrap_or_default();
     if let Some(item) = fields.get("overwrite").filter(|item| item.flag() == Some(false)) {
         item.complain("`overwrite: false` has no meaning: the folder is new in every run");
     }
     fields.finish();
     let query = query?;
     // Files chosen by id are all wanted, however many.
-    let files_max = if matches!(query, FileQuery::Ids(_)) {
-        u64::MAX
-    } else {
-        files_max
-    };
-    Some(InputFile {
-        query,
-        changed_since,
-        files_max,
-        processed_tags,
-    })
+    let files_max = if matches!(query, FileQuery::Ids(_)) { u64::MAX } else { files_max };
+    Some(InputFile { query, changed_since, files_max, processed_tags })
 }
 
 fn read_query(tags: Option<Item<'_>>, source: Option<Item<'_>>, ids: Option<Item<'_>>) -> Option<FileQuery> {
@@ -239,10 +175,7 @@ fn read_query(tags: Option<Item<'_>>, source: Option<Item<'_>>, ids: Option<Item
         return Some(FileQuery::Ids(ids.items().iter().filter_map(id).collect()));
     }
     match (tags, source) {
-        (Some(tags), None) => Some(FileQuery::Tags {
-            include: tags.texts(),
-            exclude: Vec::new(),
-        }),
+        (Some(tags), None) => Some(FileQuery::Tags { include: tags.texts(), exclude: Vec::new() }),
         (None, Some(source)) => read_source_tags(&source),
         (Some(_tags), Some(source)) => {
             source.complain("`tags` and `source.tags` exclude each other");
@@ -260,15 +193,10 @@ fn read_source_tags(item: &Item<'_>) -> Option<FileQuery> {
     for item in tags?.items() {
         let Some(mut fields) = item.fields() else { continue };
         let name = fields.required("name").and_then(|item| item.text_or_number());
-        let is_wanted = fields
-            .filled("match")
-            .and_then(|item| item.one_of(&[("include", true), ("exclude", false)]));
+        let is_wanted =
+            fields.filled("match").and_then(|item| item.one_of(&[("include", true), ("exclude", false)]));
         fields.finish();
-        let side = if is_wanted == Some(false) {
-            &mut exclude
-        } else {
-            &mut include
-        };
+        let side = if is_wanted == Some(false) { &mut exclude } else { &mut include };
         side.extend(name);
     }
     Some(FileQuery::Tags { include, exclude })

@@ -13,10 +13,7 @@ pub(crate) fn manifest_table_options(
     file: &str,
 ) -> Result<(TableOptions, Option<String>), Complaints> {
     read_manifest(text, file, |fields| {
-        let destination = fields
-            .filled("destination")
-            .and_then(|item| item.text())
-            .map(str::to_owned);
+        let destination = fields.filled("destination").and_then(|item| item.text()).map(str::to_owned);
         // A manifest is read right after it was written, so its relative times count from now; what it asks for in
         // vain is its component's matter, not one for the person who runs it.
         let options = read_table_options(fields, Timestamp::now(), &mut Vec::new());

@@ -88,12 +88,7 @@ impl Configuration {
         id: Option<&ConfigurationId>,
         now: jiff::Timestamp,
     ) -> (Vec<Unit>, Vec<Complaint>) {
-        let asked = unit::Asked {
-            file: &self.file,
-            component,
-            id,
-            now,
-        };
+        let asked = unit::Asked { file: &self.file, component, id, now };
         if self.rows.is_empty() {
             return unit::read_unit(&self.root, None, &asked);
         }
@@ -123,10 +118,7 @@ impl Configuration {
     /// Line and column of a value, e.g. of `storage.input.tables[0].source`. A path of a row that the row does not
     /// say itself is found in the root.
     pub(crate) fn locate(&self, path: &str) -> Option<(usize, usize)> {
-        let place = self
-            .root
-            .locate(path)
-            .or_else(|| self.root.locate(below_row(path)?))?;
+        let place = self.root.locate(path).or_else(|| self.root.locate(below_row(path)?))?;
         Some((place.line, place.column))
     }
 
@@ -136,10 +128,9 @@ impl Configuration {
             return complaint;
         }
         match below_row(&complaint.path) {
-            Some(path) if self.root.locate(path).is_some() => Complaint {
-                path: path.to_owned(),
-                ..complaint
-            },
+            Some(path) if self.root.locate(path).is_some() => {
+                Complaint { path: path.to_owned(), ..complaint }
+            }
             Some(_) | None => complaint,
         }
     }
@@ -149,10 +140,7 @@ impl Configuration {
 impl fmt::Debug for Configuration {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let rows = self.rows.len();
-        f.debug_struct("Configuration")
-            .field("file", &self.file)
-            .field("rows", &rows)
-            .finish_non_exhaustive()
+        f.debug_struct("Configuration").field("file", &self.file).field("rows", &rows).finish_non_exhaustive()
     }
 }
 
@@ -168,9 +156,7 @@ impl fmt::Debug for Unit {
 
 /// `storage` of `rows[0].configuration.storage`.
 fn below_row(path: &str) -> Option<&str> {
-    path.strip_prefix("rows[")?
-        .split_once("].configuration.")
-        .map(|(_index, path)| path)
+    path.strip_prefix("rows[")?.split_once("].configuration.").map(|(_index, path)| path)
 }
 
 #[cfg(test)]

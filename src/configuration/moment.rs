@@ -20,18 +20,13 @@ pub(super) struct MomentError {
 
 /// Times without an offset are UTC.
 pub(super) fn parse_moment(text: &str, now: Timestamp) -> Result<Timestamp, MomentError> {
-    let wrong = || MomentError {
-        text: text.to_owned(),
-    };
+    let wrong = || MomentError { text: text.to_owned() };
     let word = text.trim();
     let today = || now.to_zoned(TimeZone::UTC).start_of_day();
     let found = match word.to_lowercase().as_str() {
         "now" => Some(now),
         "today" | "midnight" => today().ok().map(|day| day.timestamp()),
-        "yesterday" => today()
-            .and_then(|day| day.checked_sub(1.day()))
-            .ok()
-            .map(|day| day.timestamp()),
+        "yesterday" => today().and_then(|day| day.checked_sub(1.day())).ok().map(|day| day.timestamp()),
         _ => absolute(word).or_else(|| relative(word, now)),
     };
     found.ok_or_else(wrong)
@@ -44,19 +39,13 @@ fn absolute(text: &str) -> Option<Timestamp> {
     let with_offset = Timestamp::from_str(text).ok();
     with_offset.or_else(|| {
         let local = DateTime::from_str(text).ok()?;
-        local
-            .to_zoned(TimeZone::UTC)
-            .ok()
-            .map(|zoned: Zoned| zoned.timestamp())
+        local.to_zoned(TimeZone::UTC).ok().map(|zoned: Zoned| zoned.timestamp())
     })
 }
 
 fn relative(text: &str, now: Timestamp) -> Option<Timestamp> {
     let span = Span::from_str(text).ok()?;
-    now.to_zoned(TimeZone::UTC)
-        .checked_add(span)
-        .ok()
-        .map(|moment| moment.timestamp())
+    now.to_zoned(TimeZone::UTC).checked_add(span).ok().map(|moment| moment.timestamp())
 }
 
 /// `changed_since` and the older `days` of an input, of which at most one may be said.
@@ -71,9 +60,7 @@ pub(super) fn read_changed_since(
         (Some(item), None) if item.text()? == "adaptive" => Some(ChangedSince::LastRun),
         (Some(item), None) => item.parsed(|text| parse_moment(text, now)).map(ChangedSince::At),
         (None, Some((item, days))) => {
-            let back = i64::try_from(days)
-                .ok()
-                .and_then(|days| Span::new().try_days(days).ok());
+            let back = i64::try_from(days).ok().and_then(|days| Span::new().try_days(days).ok());
             let since = back.and_then(|back| now.to_zoned(TimeZone::UTC).checked_sub(back).ok());
             if since.is_none() {
                 item.complain("more days than there are");
@@ -81,10 +68,7 @@ pub(super) fn read_changed_since(
             since.map(|moment| ChangedSince::At(moment.timestamp()))
         }
         (Some(_since), Some((item, _days))) => {
-            item.complain_with(
-                "`days` and `changed_since` exclude each other",
-                "keep `changed_since`",
-            );
+            item.complain_with("`days` and `changed_since` exclude each other", "keep `changed_since`");
             None
         }
     }
@@ -111,18 +95,10 @@ mod tests {
             ("3 hours ago", "2024-05-31T07:30:00Z"),
             ("-10 minutes", "2024-05-31T10:20:00Z"),
         ] {
-            assert_eq!(
-                parse_moment(text, now).unwrap(),
-                expected.parse().unwrap(),
-                "{text}"
-            );
+            assert_eq!(parse_moment(text, now).unwrap(), expected.parse().unwrap(), "{text}");
         }
         for bad in ["", "soon", "2024-13-01", "-2", "2 bananas ago", "-99999999 years"] {
-            assert_eq!(
-                parse_moment(bad, now),
-                Err(MomentError { text: bad.into() }),
-                "{bad}"
-            );
+            assert_eq!(parse_moment(bad, now), Err(MomentError { text: bad.into() }), "{bad}");
         }
     }
 }

@@ -48,31 +48,20 @@ pub(super) fn confine(text: &str) -> Result<String, NameError> {
 /// The name of an entry of `out/tables` or `out/files`.
 pub(super) fn entry_name(text: &str) -> Result<String, NameError> {
     let name = confine(text)?;
-    if name.contains('/') {
-        Err(NameError::Nested)
-    } else {
-        Ok(name)
-    }
+    if name.contains('/') { Err(NameError::Nested) } else { Ok(name) }
 }
 
 /// Refuses a destination that another one is, or lies below, or is a folder of.
 pub(super) fn claim_destination<'a>(taken: &mut Vec<(String, Item<'a>)>, name: &str, item: Item<'a>) {
-    let is_below = |inner: &str, outer: &str| {
-        inner
-            .strip_prefix(outer)
-            .is_some_and(|rest| rest.starts_with('/'))
-    };
-    let clash = taken
-        .iter()
-        .find(|(other, _)| other == name || is_below(other, name) || is_below(name, other));
+    let is_below =
+        |inner: &str, outer: &str| inner.strip_prefix(outer).is_some_and(|rest| rest.starts_with('/'));
+    let clash =
+        taken.iter().find(|(other, _)| other == name || is_below(other, name) || is_below(name, other));
     if let Some((other, first)) = clash {
         let message = if other == name {
             format!("the destination {name} is already taken by {}", first.path)
         } else {
-            format!(
-                "the destination {name} does not fit beside {other} of {}",
-                first.path
-            )
+            format!("the destination {name} does not fit beside {other} of {}", first.path)
         };
         item.complain_with(message, "give it another `destination`");
     }

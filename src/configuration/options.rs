@@ -20,9 +20,7 @@ pub(super) fn read_table_options(
     let write_always = flag(fields.get("write_always"));
     let schema = fields.filled("schema").map(|item| (read_schema(&item), item));
     let columns = fields.filled("columns").map(|item| (read_columns(&item), item));
-    let primary_key = fields
-        .get("primary_key")
-        .map(|item| (read_primary_key(&item), item));
+    let primary_key = fields.get("primary_key").map(|item| (read_primary_key(&item), item));
     if let Some((_schema, item)) = &schema {
         let clash = columns.is_some() || primary_key.as_ref().is_some_and(|(key, _item)| !key.is_empty());
         if clash {
@@ -31,10 +29,7 @@ pub(super) fn read_table_options(
     }
     let (delimiter, enclosure) = read_dialect(fields);
     let delete_where = read_delete_where(fields, now);
-    let description = fields
-        .get("description")
-        .and_then(|item| item.text())
-        .map(str::to_owned);
+    let description = fields.get("description").and_then(|item| item.text()).map(str::to_owned);
     read_left_out(fields, notices);
     let columns = columns.map(|(columns, _item)| columns);
     check_key(primary_key.as_ref(), columns.as_deref());
@@ -69,10 +64,8 @@ fn read_left_out(fields: &mut Fields<'_>, notices: &mut Vec<String>) {
     if let Some(item) = fields.filled("deduplication_strategy") {
         let is_insert = item.one_of(&[("insert", true), ("upsert", false)]);
         if is_insert == Some(true) {
-            notices.push(format!(
-                "{} is ignored: rows with a primary key are always deduplicated",
-                item.path
-            ));
+            notices
+                .push(format!("{} is ignored: rows with a primary key are always deduplicated", item.path));
         }
     }
     if let Some(item) = fields.filled("unload_strategy") {
@@ -129,17 +122,8 @@ fn read_schema(item: &Item<'_>) -> Schema {
     for item in item.items() {
         let Some(mut fields) = item.fields() else { continue };
         let name = fields.required("name").and_then(|item| item.text_or_number());
-        let is_key = fields
-            .get("primary_key")
-            .and_then(|item| item.flag())
-            .unwrap_or(false);
-        fields.ignore(&[
-            "data_type",
-            "nullable",
-            "distribution_key",
-            "description",
-            "metadata",
-        ]);
+        let is_key = fields.get("primary_key").and_then(|item| item.flag()).unwrap_or(false);
+        fields.ignore(&["data_type", "nullable", "distribution_key", "description", "metadata"]);
         fields.finish();
         let Some(name) = name else { continue };
         if is_key {
@@ -148,10 +132,7 @@ fn read_schema(item: &Item<'_>) -> Schema {
         columns.push(name);
     }
     check_columns(item, &columns);
-    Schema {
-        columns,
-        primary_key: (!key.is_empty()).then_some(key),
-    }
+    Schema { columns, primary_key: (!key.is_empty()).then_some(key) }
 }
 
 fn read_dialect(fields: &mut Fields<'_>) -> (Option<u8>, Option<u8>) {
@@ -167,10 +148,7 @@ fn read_dialect(fields: &mut Fields<'_>) -> (Option<u8>, Option<u8>) {
     };
     let delimiter = fields.filled("delimiter");
     let enclosure = fields.get("enclosure");
-    let bytes = (
-        delimiter.as_ref().and_then(byte),
-        enclosure.as_ref().and_then(byte),
-    );
+    let bytes = (delimiter.as_ref().and_then(byte), enclosure.as_ref().and_then(byte));
     if let (Some(item), (Some(delimiter), Some(enclosure))) = (enclosure, bytes)
         && delimiter == enclosure
     {
@@ -201,21 +179,12 @@ fn read_delete_where(fields: &mut Fields<'_>, now: Timestamp) -> Option<Vec<Dele
         (None, Some(values)) => values.complain("`delete_where_column` is missing"),
         (None, None) => {}
     }
-    deletions.map(|item| {
-        item.items()
-            .iter()
-            .filter_map(|item| read_deletion(item, now))
-            .collect()
-    })
+    deletions.map(|item| item.items().iter().filter_map(|item| read_deletion(item, now)).collect())
 }
 
 fn read_deletion(item: &Item<'_>, now: Timestamp) -> Option<DeleteWhere> {
     let mut fields = item.fields()?;
-    let mut moment = |key| {
-        fields
-            .filled(key)
-            .and_then(|item| item.parsed(|text| parse_moment(text, now)))
-    };
+    let mut moment = |key| fields.filled(key).and_then(|item| item.parsed(|text| parse_moment(text, now)));
     let (changed_since, changed_until) = (moment("changed_since"), moment("changed_until"));
     let filters = fields.filled("where_filters");
     let asked = filters.as_ref().map_or(0, |item| item.items().len());
@@ -229,11 +198,7 @@ fn read_deletion(item: &Item<'_>, now: Timestamp) -> Option<DeleteWhere> {
         return None;
     }
     // With a filter lost to a mistake the rest would delete too much.
-    (filters.len() == asked).then_some(DeleteWhere {
-        changed_since,
-        changed_until,
-        filters,
-    })
+    (filters.len() == asked).then_some(DeleteWhere { changed_since, changed_until, filters })
 }
 
 /// A list of `{column, operator, values}`; `values_from_set` is the older name of `values`.
@@ -243,10 +208,7 @@ pub(super) fn read_filters(item: &Item<'_>) -> Vec<Filter> {
         let column = fields.required("column");
         let operator = fields.filled("operator");
         let values = [fields.get("values"), fields.get("values_from_set")];
-        let elsewhere = [
-            fields.filled("values_from_workspace"),
-            fields.filled("values_from_storage"),
-        ];
+        let elsewhere = [fields.filled("values_from_workspace"), fields.filled("values_from_storage")];
         fields.finish();
         if let Some(item) = elsewhere.into_iter().flatten().next() {
             item.complain_with("is not supported", "list the values in `values`");
@@ -287,23 +249,11 @@ pub(super) fn read_filter(
         return None;
     }
     if texts.is_empty() || (is_ordering && texts.len() > 1) {
-        let count = if is_ordering {
-            "exactly one value"
-        } else {
-            "at least one value"
-        };
-        values.complain(format!(
-            "the operator {} needs {count}, found {}",
-            operator.as_str(),
-            texts.len()
-        ));
+        let count = if is_ordering { "exactly one value" } else { "at least one value" };
+        values.complain(format!("the operator {} needs {count}, found {}", operator.as_str(), texts.len()));
         return None;
     }
-    Some(Filter {
-        column: column.text_or_number()?,
-        operator,
-        values: texts,
-    })
+    Some(Filter { column: column.text_or_number()?, operator, values: texts })
 }
 
 /// The keys of a file, but for `source`.
@@ -313,9 +263,5 @@ pub(super) fn read_file_options(fields: &mut Fields<'_>) -> FileOptions {
     let (is_permanent, is_public) = (flag("is_permanent"), flag("is_public"));
     // Whether files are encrypted is the blob store's matter, and nobody is notified of one.
     fields.ignore(&["is_encrypted", "notify"]);
-    FileOptions {
-        tags,
-        is_permanent,
-        is_public,
-    }
+    FileOptions { tags, is_permanent, is_public }
 }

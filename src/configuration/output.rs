@@ -11,9 +11,7 @@ pub(super) fn read_output(item: &Item<'_>, now: Timestamp, notices: &mut Vec<Str
     let Some(mut fields) = item.fields() else {
         return OutputMapping::default();
     };
-    let default_bucket = fields
-        .filled("default_bucket")
-        .and_then(|item| read_bucket(&item));
+    let default_bucket = fields.filled("default_bucket").and_then(|item| read_bucket(&item));
     let mut tables: Vec<OutputTable> = Vec::new();
     for item in fields.get("tables").map(|item| item.items()).unwrap_or_default() {
         let Some(table) = read_table(&item, now, notices) else {
@@ -22,10 +20,7 @@ pub(super) fn read_output(item: &Item<'_>, now: Timestamp, notices: &mut Vec<Str
         let is_same =
             |other: &OutputTable| other.source == table.source && other.destination == table.destination;
         if tables.iter().any(is_same) {
-            item.complain(format!(
-                "{} is mapped to the same destination twice",
-                table.source
-            ));
+            item.complain(format!("{} is mapped to the same destination twice", table.source));
         }
         tables.push(table);
     }
@@ -38,20 +33,12 @@ pub(super) fn read_output(item: &Item<'_>, now: Timestamp, notices: &mut Vec<Str
         files.push(file);
     }
     if let Some(item) = fields.filled("treat_values_as_null") {
-        notices.push(format!(
-            "{} is ignored: tables keep every value as it was written",
-            item.path
-        ));
+        notices.push(format!("{} is ignored: tables keep every value as it was written", item.path));
     }
     fields.ignore(&["data_type_support", "table_modifications", "table_files"]);
     fields.finish();
     // Whether names are changed is set for the whole house, not by a configuration.
-    OutputMapping {
-        tables,
-        files,
-        default_bucket,
-        sanitize_column_names: false,
-    }
+    OutputMapping { tables, files, default_bucket, sanitize_column_names: false }
 }
 
 fn read_bucket(item: &Item<'_>) -> Option<String> {
@@ -66,16 +53,10 @@ fn read_bucket(item: &Item<'_>) -> Option<String> {
 fn read_table(item: &Item<'_>, now: Timestamp, notices: &mut Vec<String>) -> Option<OutputTable> {
     let mut fields = item.fields()?;
     let source = fields.required("source").and_then(|item| item.parsed(entry_name));
-    let destination = fields
-        .filled("destination")
-        .and_then(|item| item.parsed(str::parse));
+    let destination = fields.filled("destination").and_then(|item| item.parsed(str::parse));
     let options = read_table_options(&mut fields, now, notices);
     fields.finish();
-    Some(OutputTable {
-        source: source?,
-        destination,
-        options,
-    })
+    Some(OutputTable { source: source?, destination, options })
 }
 
 fn read_file(item: &Item<'_>) -> Option<OutputFile> {
@@ -83,8 +64,5 @@ fn read_file(item: &Item<'_>) -> Option<OutputFile> {
     let source = fields.required("source").and_then(|item| item.parsed(entry_name));
     let options = read_file_options(&mut fields);
     fields.finish();
-    Some(OutputFile {
-        source: source?,
-        options,
-    })
+    Some(OutputFile { source: source?, options })
 }

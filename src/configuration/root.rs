@@ -26,24 +26,12 @@ pub(crate) fn parse(text: &str, file: &str) -> Parsed {
     let (rows, on_error) = read_frame(&Item::root(&root, "", &report));
     complaints.extend(report.into_complaints());
     let hash = content_hash(canonical(&root).as_bytes());
-    let configuration = Configuration {
-        file: file.to_owned(),
-        root,
-        rows,
-        on_error,
-        hash,
-    };
-    Parsed {
-        configuration,
-        complaints,
-    }
+    let configuration = Configuration { file: file.to_owned(), root, rows, on_error, hash };
+    Parsed { configuration, complaints }
 }
 
 fn empty_root(place: Place) -> Node {
-    Node {
-        place,
-        value: Value::Map(Vec::new()),
-    }
+    Node { place, value: Value::Map(Vec::new()) }
 }
 
 /// The document as JSON with sorted keys.
@@ -60,16 +48,10 @@ fn read_frame(item: &Item<'_>) -> (Vec<Row>, OnError) {
     };
     let mut seen = HashSet::new();
     let rows = fields.get("rows").map(|item| item.items()).unwrap_or_default();
-    let rows = rows
-        .iter()
-        .enumerate()
-        .filter_map(|(index, item)| read_row(item, index, &mut seen))
-        .collect();
+    let rows = rows.iter().enumerate().filter_map(|(index, item)| read_row(item, index, &mut seen)).collect();
     let words = [("stop", OnError::Stop), ("continue", OnError::Continue)];
     // `runtime` itself is checked with the unit; a wrong type is told there.
-    let runtime = fields
-        .get("runtime")
-        .filter(|item| matches!(item.node.value, Value::Map(_)));
+    let runtime = fields.get("runtime").filter(|item| matches!(item.node.value, Value::Map(_)));
     let on_error = runtime
         .and_then(|item| item.fields())
         .and_then(|mut runtime| runtime.get("on_error"))
@@ -88,10 +70,7 @@ fn read_row(item: &Item<'_>, index: usize, seen: &mut HashSet<String>) -> Option
         Some(id)
     });
     let disabled = [fields.get("isDisabled"), fields.get("is_disabled")];
-    let is_enabled = !disabled
-        .into_iter()
-        .flatten()
-        .any(|item| item.flag() == Some(true));
+    let is_enabled = !disabled.into_iter().flatten().any(|item| item.flag() == Some(true));
     let configuration = fields.get("configuration").filter(|item| item.fields().is_some());
     let configuration = configuration.map(|item| item.node.clone());
     fields.ignore(&[
@@ -104,10 +83,5 @@ fn read_row(item: &Item<'_>, index: usize, seen: &mut HashSet<String>) -> Option
         "creatorToken",
     ]);
     fields.finish();
-    Some(Row {
-        id: id?,
-        index,
-        is_enabled,
-        configuration,
-    })
+    Some(Row { id: id?, index, is_enabled, configuration })
 }

@@ -11,9 +11,8 @@ const INNER_LENGTH_MIN: usize = 8;
 pub(super) fn collect_secrets(document: &Value) -> Vec<String> {
     let mut secrets = Vec::new();
     walk(document, false, &mut |secret| {
-        let inner = serde_json::from_str::<Value>(secret)
-            .ok()
-            .filter(|inner| inner.is_object() || inner.is_array());
+        let inner =
+            serde_json::from_str::<Value>(secret).ok().filter(|inner| inner.is_object() || inner.is_array());
         if let Some(inner) = inner {
             walk(&inner, true, &mut |text| {
                 if text.len() >= INNER_LENGTH_MIN {
@@ -35,8 +34,7 @@ fn walk(value: &Value, is_secret: bool, found: &mut dyn FnMut(&str)) {
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
         Value::Array(values) => values.iter().for_each(|value| walk(value, is_secret, found)),
         Value::Object(map) => {
-            map.iter()
-                .for_each(|(key, value)| walk(value, is_secret || key.starts_with('#'), found));
+            map.iter().for_each(|(key, value)| walk(value, is_secret || key.starts_with('#'), found));
         }
     }
 }

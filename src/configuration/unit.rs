@@ -37,21 +37,15 @@ fn build_unit(item: &Item<'_>, row: Option<(&RowId, usize)>, asked: &Asked<'_>) 
     // Where the root is no mapping the frame has said so already.
     let mut fields = item.fields()?;
     let mut notices = Vec::new();
-    let (input, mut output) = fields
-        .get("storage")
-        .map(|item| read_storage(&item, asked.now, &mut notices))
-        .unwrap_or_default();
+    let (input, mut output) =
+        fields.get("storage").map(|item| read_storage(&item, asked.now, &mut notices)).unwrap_or_default();
     if output.default_bucket.is_none() {
         output.default_bucket = default_bucket(item, asked);
     }
-    let runtime = fields
-        .get("runtime")
-        .map(|item| read_runtime(&item))
-        .unwrap_or_default();
+    let runtime = fields.get("runtime").map(|item| read_runtime(&item)).unwrap_or_default();
     read_unsupported(&mut fields);
-    if let Some(item) = fields
-        .filled("action")
-        .filter(|item| item.text().is_some_and(|action| action != "run"))
+    if let Some(item) =
+        fields.filled("action").filter(|item| item.text().is_some_and(|action| action != "run"))
     {
         item.complain("a job always runs the action `run`");
     }
@@ -69,11 +63,7 @@ fn build_unit(item: &Item<'_>, row: Option<(&RowId, usize)>, asked: &Asked<'_>) 
         timeout: runtime.timeout,
         image_tag: runtime.image_tag,
         notices,
-        path_prefix: if row.is_some() {
-            format!("{}.", item.path)
-        } else {
-            String::new()
-        },
+        path_prefix: if row.is_some() { format!("{}.", item.path) } else { String::new() },
     })
 }
 
@@ -81,14 +71,8 @@ fn read_storage(item: &Item<'_>, now: Timestamp, notices: &mut Vec<String>) -> (
     let Some(mut fields) = item.fields() else {
         return Default::default();
     };
-    let input = fields
-        .get("input")
-        .map(|item| read_input(&item, now))
-        .unwrap_or_default();
-    let output = fields
-        .get("output")
-        .map(|item| read_output(&item, now, notices))
-        .unwrap_or_default();
+    let input = fields.get("input").map(|item| read_input(&item, now)).unwrap_or_default();
+    let output = fields.get("output").map(|item| read_output(&item, now, notices)).unwrap_or_default();
     fields.finish();
     (input, output)
 }
@@ -98,20 +82,13 @@ fn default_bucket(item: &Item<'_>, asked: &Asked<'_>) -> Option<String> {
     let stage = asked.component.default_bucket.as_deref()?;
     let Some(id) = asked.id else {
         item.complain_with(
-            format!(
-                "{} publishes into a default bucket, which needs a configuration id",
-                asked.component.id
-            ),
+            format!("{} publishes into a default bucket, which needs a configuration id", asked.component.id),
             "set `storage.output.default_bucket`",
         );
         return None;
     };
     let plain = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric() && c != '-', "-");
-    let bucket = format!(
-        "{stage}.c-{}-{}",
-        plain(asked.component.id.as_str()),
-        plain(id.as_str())
-    );
+    let bucket = format!("{stage}.c-{}-{}", plain(asked.component.id.as_str()), plain(id.as_str()));
     if let Err(error) = TableId::in_bucket(&bucket, "name") {
         item.complain_with(
             format!("the default bucket has no legal name: {error}"),
@@ -133,15 +110,10 @@ fn read_runtime(item: &Item<'_>) -> Runtime {
     let Some(mut fields) = item.fields() else {
         return Runtime::default();
     };
-    let timeout = fields
-        .filled("process_timeout")
-        .and_then(|item| read_process_timeout(&item));
+    let timeout = fields.filled("process_timeout").and_then(|item| read_process_timeout(&item));
     let tags = [fields.filled("tag"), fields.filled("image_tag")];
     let image_tag = tags.into_iter().flatten().find_map(|item| read_tag(&item));
-    if let Some(item) = fields
-        .get("use_file_storage_only")
-        .filter(|item| item.flag() == Some(true))
-    {
+    if let Some(item) = fields.get("use_file_storage_only").filter(|item| item.flag() == Some(true)) {
         item.complain("publishing tables as files is not supported");
     }
     Runtime { timeout, image_tag }
@@ -179,10 +151,7 @@ fn read_unsupported(fields: &mut Fields<'_>) {
             item.complain_with("shared code is not supported yet", "write the code itself");
         }
     }
-    if let Some(item) = fields
-        .filled("artifacts")
-        .filter(|item| asks_for_artifacts(&item.node.to_json()))
-    {
+    if let Some(item) = fields.filled("artifacts").filter(|item| asks_for_artifacts(&item.node.to_json())) {
         item.complain("artifacts are not supported yet");
     }
     let Some(authorization) = fields.filled("authorization") else {
@@ -256,10 +225,7 @@ fn check_secrets_below(item: &Item<'_>, is_secret: bool, of_component: &[String]
             item.complain("a secret of the component cannot be used in a configuration");
         }
         Tree::Text(text) if is_secret && text.starts_with("KBC::") && text.contains("Secure") => {
-            item.complain_with(
-                "is encrypted for Keboola and cannot be read here",
-                "write the value itself",
-            );
+            item.complain_with("is encrypted for Keboola and cannot be read here", "write the value itself");
         }
         Tree::Null | Tree::Bool(_) | Tree::Number(_) | Tree::Text(_) => {}
         Tree::List(_) => {

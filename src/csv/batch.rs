@@ -26,18 +26,9 @@ impl<'a> Batch<'a> {
 
     /// The first `rows` records, and the others.
     pub(super) fn split_at(&self, rows: usize) -> (Self, Self) {
-        let (head, tail) = self
-            .ends
-            .split_at((rows * self.ends_per_record).min(self.ends.len()));
+        let (head, tail) = self.ends.split_at((rows * self.ends_per_record).min(self.ends.len()));
         let head = Self { ends: head, ..*self };
-        (
-            head,
-            Self {
-                start: head.end(),
-                ends: tail,
-                ..*self
-            },
-        )
+        (head, Self { start: head.end(), ends: tail, ..*self })
     }
 
     /// How many records it takes to have `bytes` bytes, or all.
@@ -46,12 +37,9 @@ impl<'a> Batch<'a> {
             return self.rows();
         }
         let reaches = |(_, ends): &(usize, &[u32])| {
-            ends.last()
-                .is_some_and(|end| (*end as usize + 1 - self.start) as u64 >= bytes)
+            ends.last().is_some_and(|end| (*end as usize + 1 - self.start) as u64 >= bytes)
         };
-        self.records()
-            .position(|record| reaches(&record))
-            .map_or(self.rows(), |index| index + 1)
+        self.records().position(|record| reaches(&record)).map_or(self.rows(), |index| index + 1)
     }
 
     /// Whether its text is UTF-8 and every carriage return after a closing quote belongs to a line end. The scanner

@@ -35,10 +35,7 @@ pub(crate) fn check(
     let key = columns::key_fields(&options.key, &columns, file)?;
     let mut hasher = KeyHasher::new(key, options.dialect.enclosure);
     let mut keys = keys.filter(|_| !options.key.is_empty()).map(KeyWriter::new);
-    let writing = |source| CsvError::Write {
-        file: file.clone(),
-        source,
-    };
+    let writing = |source| CsvError::Write { file: file.clone(), source };
     let mut digest = Digest::default();
     digest.update(&header.canonical, 0);
     records.begin_rows(&columns, Wanted::Fields);
@@ -47,10 +44,7 @@ pub(crate) fn check(
             return Ok(Checked::Foreign);
         }
         if digest.rows + batch.rows() as u64 > ROWS_MAX {
-            return Err(CsvError::RowsTooMany {
-                file: file.clone(),
-                limit: ROWS_MAX,
-            });
+            return Err(CsvError::RowsTooMany { file: file.clone(), limit: ROWS_MAX });
         }
         if let Some(keys) = &mut keys {
             hasher.hash_batch(&batch, keys).map_err(writing)?;
@@ -69,7 +63,5 @@ pub(crate) fn check(
 /// An empty line in a table of one column is a row with an empty value. Other readers skip it, so a slice writes `""`.
 fn has_bare_empty_row(batch: &Batch<'_>) -> bool {
     batch.ends_per_record == 1
-        && batch
-            .records()
-            .any(|(start, ends)| ends.first() == u32::try_from(start).ok().as_ref())
+        && batch.records().any(|(start, ends)| ends.first() == u32::try_from(start).ok().as_ref())
 }

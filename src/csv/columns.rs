@@ -21,10 +21,7 @@ impl HeaderRecord {
     pub(super) fn new(fields: Vec<&[u8]>, dialect: Dialect, place: Place) -> Result<Self, CsvError> {
         // Data may hold a bare carriage return, but in a header it means that the lines end like an old Macintosh's,
         // and that all rows were taken for names.
-        if fields
-            .iter()
-            .any(|raw| raw.first() != Some(&dialect.enclosure) && raw.contains(&b'\r'))
-        {
+        if fields.iter().any(|raw| raw.first() != Some(&dialect.enclosure) && raw.contains(&b'\r')) {
             return Err(CsvError::LineEnds { place });
         }
         let mut canonical = Vec::new();
@@ -37,11 +34,7 @@ impl HeaderRecord {
             names.push(String::from_utf8_lossy(&field::value(raw, dialect.enclosure)).into_owned());
         }
         field::end_record(WriteDialect::CANONICAL, &mut canonical);
-        Ok(Self {
-            canonical,
-            names,
-            place,
-        })
+        Ok(Self { canonical, names, place })
     }
 }
 
@@ -50,10 +43,7 @@ pub(super) fn checked(columns: &[String], place: &Place) -> Result<(), CsvError>
     let mut seen = std::collections::HashMap::with_capacity(columns.len());
     for (number, name) in (1..).zip(columns) {
         if name.is_empty() {
-            return Err(CsvError::ColumnUnnamed {
-                place: place.clone(),
-                number,
-            });
+            return Err(CsvError::ColumnUnnamed { place: place.clone(), number });
         }
         if let Some(first) = seen.insert(name, number) {
             return Err(CsvError::ColumnTwice {
@@ -71,14 +61,11 @@ pub(super) fn checked(columns: &[String], place: &Place) -> Result<(), CsvError>
 pub(super) fn key_fields(key: &[String], columns: &[String], file: &str) -> Result<Vec<usize>, CsvError> {
     key.iter()
         .map(|wanted| {
-            columns
-                .iter()
-                .position(|name| name == wanted)
-                .ok_or_else(|| CsvError::KeyMissing {
-                    file: file.into(),
-                    column: wanted.clone(),
-                    columns: columns.join(", "),
-                })
+            columns.iter().position(|name| name == wanted).ok_or_else(|| CsvError::KeyMissing {
+                file: file.into(),
+                column: wanted.clone(),
+                columns: columns.join(", "),
+            })
         })
         .collect()
 }

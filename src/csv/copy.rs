@@ -32,10 +32,7 @@ pub(crate) fn copy_rows(
     output: &mut impl Write,
 ) -> Result<Copied, CsvError> {
     if let Some(fault) = write.dialect.fault() {
-        return Err(CsvError::Dialect {
-            file: file.into(),
-            fault,
-        });
+        return Err(CsvError::Dialect { file: file.into(), fault });
     }
     let mut records = Records::new(input, file, Dialect::CANONICAL, Trust::Slice);
     let columns = open_slice(&mut records)?;
@@ -46,10 +43,7 @@ pub(crate) fn copy_rows(
     records.begin_rows(&columns, plan.wanted());
     let mut kept = Kept::new(&plan.filters, deleted, rows_max);
     let mut output = Output::new(output);
-    let writing = |source| CsvError::Write {
-        file: file.into(),
-        source,
-    };
+    let writing = |source| CsvError::Write { file: file.into(), source };
     while kept.rows < rows_max
         && let Some(batch) = records.next_batch()?
     {
@@ -62,13 +56,7 @@ pub(crate) fn copy_rows(
         }
         .map_err(writing)?;
     }
-    output
-        .finish()
-        .map(|bytes| Copied {
-            rows: kept.rows,
-            bytes,
-        })
-        .map_err(writing)
+    output.finish().map(|bytes| Copied { rows: kept.rows, bytes }).map_err(writing)
 }
 
 /// Copies all rows of one canonical slice, without its header, as fast as the system can: uncounted and unchecked.
@@ -77,10 +65,7 @@ pub(crate) fn copy_all(input: &mut impl Read, file: &str, output: &mut impl Writ
     let mut records = Records::new(input, file, Dialect::CANONICAL, Trust::Slice);
     open_slice(&mut records)?;
     let ahead = records.ahead();
-    let writing = |source| CsvError::Write {
-        file: file.into(),
-        source,
-    };
+    let writing = |source| CsvError::Write { file: file.into(), source };
     output.write_all(ahead).map_err(writing)?;
     let read = ahead.len() as u64;
     Ok(read + io::copy(input, output).map_err(writing)?)
@@ -126,9 +111,7 @@ pub(crate) fn matching_rows(
 
 /// Reads the header of a slice.
 fn open_slice<R: Read>(records: &mut Records<'_, R>) -> Result<Vec<String>, CsvError> {
-    let header = records.header()?.ok_or_else(|| CsvError::Empty {
-        file: records.file().into(),
-    })?;
+    let header = records.header()?.ok_or_else(|| CsvError::Empty { file: records.file().into() })?;
     Ok(header.names)
 }
 
@@ -149,14 +132,7 @@ impl<'a> Kept<'a> {
     fn new(filters: &'a Filters, deleted: Option<&'a RoaringBitmap>, rows_max: u64) -> Self {
         let mut deleted = deleted.map(RoaringBitmap::iter);
         let next_deleted = deleted.as_mut().and_then(Iterator::next);
-        Self {
-            filters,
-            deleted,
-            next_deleted,
-            row: 0,
-            rows_max,
-            rows: 0,
-        }
+        Self { filters, deleted, next_deleted, row: 0, rows_max, rows: 0 }
     }
 
     /// Whether every row that follows is kept.

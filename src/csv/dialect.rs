@@ -8,10 +8,7 @@ pub(crate) struct Dialect {
 }
 
 impl Dialect {
-    pub(crate) const CANONICAL: Self = Self {
-        delimiter: b',',
-        enclosure: b'"',
-    };
+    pub(crate) const CANONICAL: Self = Self { delimiter: b',', enclosure: b'"' };
 
     /// Why no file can be read in this dialect, if so.
     pub(super) fn fault(self) -> Option<&'static str> {
@@ -20,10 +17,7 @@ impl Dialect {
             return Some("delimiter and enclosure must be ASCII characters");
         }
         // NUL pads the last block of the scanner, so it cannot stand for anything.
-        if [delimiter, enclosure]
-            .iter()
-            .any(|byte| matches!(byte, b'\r' | b'\n' | 0))
-        {
+        if [delimiter, enclosure].iter().any(|byte| matches!(byte, b'\r' | b'\n' | 0)) {
             return Some("delimiter and enclosure must not be a line end or NUL");
         }
         (delimiter == enclosure).then_some("delimiter and enclosure must differ")
@@ -39,10 +33,7 @@ pub(crate) struct WriteDialect {
 }
 
 impl WriteDialect {
-    pub(crate) const CANONICAL: Self = Self {
-        dialect: Dialect::CANONICAL,
-        crlf: false,
-    };
+    pub(crate) const CANONICAL: Self = Self { dialect: Dialect::CANONICAL, crlf: false };
 }
 
 /// Where the column names come from.

@@ -16,12 +16,7 @@ pub(crate) struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self {
-            file,
-            record,
-            line,
-            byte,
-        } = self;
+        let Self { file, record, line, byte } = self;
         match record {
             0 => write!(f, "{file}: header (line {line}, byte {byte})"),
             _ => write!(f, "{file}: record {record} (line {line}, byte {byte})"),
@@ -37,31 +32,18 @@ pub(crate) enum CsvError {
     #[error("{place}: column {number} has no name; every column needs one")]
     ColumnUnnamed { place: Place, number: usize },
     #[error("{place}: columns {first} and {second} are both named {name:?}; rename one of them")]
-    ColumnTwice {
-        place: Place,
-        name: String,
-        first: usize,
-        second: usize,
-    },
+    ColumnTwice { place: Place, name: String, first: usize, second: usize },
     #[error("{place}: more than {limit} columns; is the delimiter right?")]
     ColumnsTooMany { place: Place, limit: usize },
     #[error("{place}: lines end with a carriage return alone; end them with LF or CR LF")]
     LineEnds { place: Place },
     #[error("{file}: the key column {column:?} is not among the columns ({columns})")]
-    KeyMissing {
-        file: String,
-        column: String,
-        columns: String,
-    },
+    KeyMissing { file: String, column: String, columns: String },
     #[error(
         "{place}: expected {expected} fields, found {found}; \
          fields that hold the delimiter or a line end must be quoted"
     )]
-    Ragged {
-        place: Place,
-        expected: usize,
-        found: usize,
-    },
+    Ragged { place: Place, expected: usize, found: usize },
     #[error("{place}: expected {expected} fields, found an empty line; remove it")]
     EmptyLine { place: Place, expected: usize },
     #[error(

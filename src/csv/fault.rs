@@ -29,19 +29,14 @@ impl Fault {
     /// The error to tell, once the place in the file is known.
     pub(super) fn explain(self, place: Place, columns: &[String]) -> CsvError {
         let expected = columns.len();
-        let column = columns
-            .get(self.field)
-            .map_or_else(|| (self.field + 1).to_string(), |name| format!("{name:?}"));
+        let column =
+            columns.get(self.field).map_or_else(|| (self.field + 1).to_string(), |name| format!("{name:?}"));
         match self.kind {
             FaultKind::QuoteInField => CsvError::QuoteInField { place, column },
             FaultKind::TextAfterQuote => CsvError::TextAfterQuote { place, column },
             FaultKind::QuoteOpen => CsvError::QuoteOpen { place, column },
             FaultKind::NotUtf8 { found } => CsvError::NotUtf8 { place, found, column },
-            FaultKind::Ragged { found } => CsvError::Ragged {
-                place,
-                expected,
-                found,
-            },
+            FaultKind::Ragged { found } => CsvError::Ragged { place, expected, found },
             FaultKind::EmptyLine => CsvError::EmptyLine { place, expected },
         }
     }
@@ -73,12 +68,7 @@ pub(super) fn first(text: &[u8], rules: Rules, is_last: bool) -> Option<Fault> {
             Ok(Some(ended)) => ended,
             Ok(None) => return None,
             Err((kind, position, field)) => {
-                return Some(Fault {
-                    kind,
-                    position,
-                    record,
-                    field,
-                });
+                return Some(Fault { kind, position, record, field });
             }
         };
         let line = text.get(start..next).unwrap_or_default();
@@ -86,26 +76,12 @@ pub(super) fn first(text: &[u8], rules: Rules, is_last: bool) -> Option<Fault> {
             let position = start + error.valid_up_to();
             let found = text.get(position).copied().unwrap_or_default();
             let field = field_at(text, start, position, rules);
-            return Some(Fault {
-                kind: FaultKind::NotUtf8 { found },
-                position,
-                record,
-                field,
-            });
+            return Some(Fault { kind: FaultKind::NotUtf8 { found }, position, record, field });
         }
         if rules.fields.is_some_and(|expected| expected != found) {
             let is_empty = line.iter().all(|byte| matches!(byte, b'\r' | b'\n'));
-            let kind = if is_empty {
-                FaultKind::EmptyLine
-            } else {
-                FaultKind::Ragged { found }
-            };
-            return Some(Fault {
-                kind,
-                position: start,
-                record,
-                field: 0,
-            });
+            let kind = if is_empty { FaultKind::EmptyLine } else { FaultKind::Ragged { found } };
+            return Some(Fault { kind, position: start, record, field: 0 });
         }
         start = next;
         record += 1;
@@ -135,9 +111,7 @@ fn fields(
 }
 
 fn field(text: &[u8], start: usize, rules: Rules, is_last: bool) -> Result<FieldEnd, (FaultKind, usize)> {
-    let Rules {
-        delimiter, enclosure, ..
-    } = rules;
+    let Rules { delimiter, enclosure, .. } = rules;
     let mut at = start;
     if text.get(at) == Some(&enclosure) {
         at = match closing(text, at + 1, enclosure) {

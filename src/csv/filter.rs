@@ -92,16 +92,10 @@ impl Test {
         let value = || filter.values.first().map(|value| value.clone().into_bytes());
         let wanted = match filter.operator {
             FilterOperator::Eq => {
-                return Self::Among {
-                    values: Values::new(&filter.values),
-                    wanted: true,
-                };
+                return Self::Among { values: Values::new(&filter.values), wanted: true };
             }
             FilterOperator::Ne => {
-                return Self::Among {
-                    values: Values::new(&filter.values),
-                    wanted: false,
-                };
+                return Self::Among { values: Values::new(&filter.values), wanted: false };
             }
             FilterOperator::Gt => [Some(Ordering::Greater), None],
             FilterOperator::Ge => [Some(Ordering::Greater), Some(Ordering::Equal)],
@@ -111,10 +105,7 @@ impl Test {
         match value() {
             Some(value) => Self::Compared { value, wanted },
             // Nothing compares to a value that is not there.
-            None => Self::Compared {
-                value: Vec::new(),
-                wanted: [None, None],
-            },
+            None => Self::Compared { value: Vec::new(), wanted: [None, None] },
         }
     }
 
@@ -154,13 +145,9 @@ impl Values {
                     // Only where fewer bytes follow than in a batch.
                     None => Short::new(bytes.get(from..to).unwrap_or_default()).bytes,
                 };
-                values
-                    .iter()
-                    .any(|value| value.length == to - from && (head ^ value.bytes) & value.mask == 0)
+                values.iter().any(|value| value.length == to - from && (head ^ value.bytes) & value.mask == 0)
             }
-            Self::Set(values) => bytes
-                .get(from..to)
-                .is_some_and(|content| values.contains(content)),
+            Self::Set(values) => bytes.get(from..to).is_some_and(|content| values.contains(content)),
         }
     }
 }
@@ -173,11 +160,7 @@ impl Short {
             *byte = *value;
             *mask = u8::MAX;
         }
-        Self {
-            length: value.len(),
-            bytes: u128::from_le_bytes(bytes),
-            mask: u128::from_le_bytes(mask),
-        }
+        Self { length: value.len(), bytes: u128::from_le_bytes(bytes), mask: u128::from_le_bytes(mask) }
     }
 }
 
@@ -212,21 +195,11 @@ impl<'a> Decimal<'a> {
         };
         let is_number = !(whole.is_empty() && fraction.is_empty())
             && whole.iter().chain(fraction).all(u8::is_ascii_digit);
-        let first = whole
-            .iter()
-            .position(|digit| *digit != b'0')
-            .unwrap_or(whole.len());
-        let last = fraction
-            .iter()
-            .rposition(|digit| *digit != b'0')
-            .map_or(0, |at| at + 1);
+        let first = whole.iter().position(|digit| *digit != b'0').unwrap_or(whole.len());
+        let last = fraction.iter().rposition(|digit| *digit != b'0').map_or(0, |at| at + 1);
         let (whole, fraction) = (whole.get(first..)?, fraction.get(..last)?);
         let is_zero = whole.is_empty() && fraction.is_empty();
-        is_number.then_some(Self {
-            is_negative: is_negative && !is_zero,
-            whole,
-            fraction,
-        })
+        is_number.then_some(Self { is_negative: is_negative && !is_zero, whole, fraction })
     }
 
     fn compare(&self, other: &Self) -> Ordering {

@@ -25,10 +25,7 @@ pub(crate) fn ingest(
 ) -> Result<Vec<SliceFacts>, CsvError> {
     let file = &options.file;
     if let Some(fault) = options.dialect.fault() {
-        return Err(CsvError::Dialect {
-            file: file.clone(),
-            fault,
-        });
+        return Err(CsvError::Dialect { file: file.clone(), fault });
     }
     let mut records = Records::new(input, file, options.dialect, Trust::Foreign);
     records.open()?;
@@ -47,10 +44,7 @@ pub(crate) fn ingest(
         piece_rows: 0,
     };
     records.begin_rows(&intake.columns, Wanted::Fields);
-    let writing = |source| CsvError::Write {
-        file: file.clone(),
-        source,
-    };
+    let writing = |source| CsvError::Write { file: file.clone(), source };
     while let Some(batch) = records.next_batch()? {
         intake.take(&batch).map_err(writing)?;
     }
@@ -62,18 +56,11 @@ fn read_header<R: Read>(
     records: &mut Records<'_, R>,
     options: &ReadOptions,
 ) -> Result<(Vec<String>, Vec<u8>), CsvError> {
-    let place = Place {
-        file: options.file.clone(),
-        record: 0,
-        line: 1,
-        byte: 0,
-    };
+    let place = Place { file: options.file.clone(), record: 0, line: 1, byte: 0 };
     let columns = match &options.header {
         Header::FirstRecord => {
             let Some(header) = records.header()? else {
-                return Err(CsvError::Empty {
-                    file: options.file.clone(),
-                });
+                return Err(CsvError::Empty { file: options.file.clone() });
             };
             columns::checked(&header.names, &header.place)?;
             return Ok((header.names, header.canonical));
@@ -111,11 +98,7 @@ impl Intake<'_> {
         // An empty line in a table of one column is a row with an empty value, which a slice writes as `""`.
         let is_canonical =
             self.dialect == Dialect::CANONICAL && !batch.carriage_return && batch.ends_per_record > 1;
-        if is_canonical {
-            self.copy(batch)
-        } else {
-            self.encode(batch)
-        }
+        if is_canonical { self.copy(batch) } else { self.encode(batch) }
     }
 
     fn writer(&mut self) -> io::Result<&mut SliceWriter> {
@@ -136,9 +119,7 @@ impl Intake<'_> {
         while rest.rows() > 0 {
             let writer = self.writer()?;
             let rows_left = usize::try_from(ROWS_MAX - writer.digest.rows).unwrap_or(usize::MAX);
-            let rows = rest
-                .rows_for(slice_bytes_max.saturating_sub(writer.digest.bytes))
-                .min(rows_left);
+            let rows = rest.rows_for(slice_bytes_max.saturating_sub(writer.digest.bytes)).min(rows_left);
             let (part, after) = rest.split_at(rows);
             writer.copy(&part)?;
             if writer.digest.bytes >= slice_bytes_max || writer.digest.rows >= ROWS_MAX {
@@ -178,10 +159,7 @@ impl Intake<'_> {
 
     fn encode_row(&mut self, bytes: &[u8], start: usize, ends: &[u32]) {
         let record_start = self.piece.len();
-        let record = ends
-            .last()
-            .and_then(|end| bytes.get(start..*end as usize))
-            .unwrap_or_default();
+        let record = ends.last().and_then(|end| bytes.get(start..*end as usize)).unwrap_or_default();
         if self.dialect == Dialect::CANONICAL && memchr::memchr(b'\r', record).is_none() {
             self.piece.extend_from_slice(record);
         } else {

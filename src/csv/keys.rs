@@ -45,10 +45,7 @@ impl Entry {
     #[inline]
     pub(super) fn from_bytes(bytes: &[u8; ENTRY_BYTES]) -> Self {
         let [hash @ .., a, b, c, d] = *bytes;
-        Self {
-            hash: u128::from_le_bytes(hash),
-            row: u32::from_le_bytes([a, b, c, d]),
-        }
+        Self { hash: u128::from_le_bytes(hash), row: u32::from_le_bytes([a, b, c, d]) }
     }
 }
 
@@ -62,11 +59,7 @@ pub(super) struct KeyHasher {
 
 impl KeyHasher {
     pub(super) fn new(fields: Vec<usize>, enclosure: u8) -> Self {
-        Self {
-            fields,
-            enclosure,
-            scratch: Vec::new(),
-        }
+        Self { fields, enclosure, scratch: Vec::new() }
     }
 
     /// `ends` are the ends of all fields of the row, the last one without a carriage return.
@@ -81,8 +74,7 @@ impl KeyHasher {
             let to = ends.get(index).map_or(from, |end| *end as usize);
             let value = field::value(bytes.get(from..to).unwrap_or_default(), self.enclosure);
             // A record, and so a field, is far below 4 GiB.
-            self.scratch
-                .extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
+            self.scratch.extend_from_slice(&u32::try_from(value.len()).unwrap_or(u32::MAX).to_le_bytes());
             self.scratch.extend_from_slice(&value);
         }
         xxh3_128(&self.scratch)
@@ -117,23 +109,13 @@ pub(super) struct KeyWriter<W> {
 
 impl<W: Write> KeyWriter<W> {
     pub(super) fn new(output: W) -> Self {
-        Self {
-            output,
-            hashes: Vec::new(),
-            order: Vec::new(),
-            first_row: 0,
-            is_begun: false,
-        }
+        Self { output, hashes: Vec::new(), order: Vec::new(), first_row: 0, is_begun: false }
     }
 
     /// Takes the hash of the next row.
     pub(super) fn push(&mut self, hash: u128) -> io::Result<()> {
         self.hashes.push(hash);
-        if self.hashes.len() >= RUN_ENTRIES_MAX {
-            self.end_run()
-        } else {
-            Ok(())
-        }
+        if self.hashes.len() >= RUN_ENTRIES_MAX { self.end_run() } else { Ok(()) }
     }
 
     fn end_run(&mut self) -> io::Result<()> {
@@ -147,13 +129,7 @@ impl<W: Write> KeyWriter<W> {
             let (Ok(row), Some(hash)) = (u32::try_from(place), self.hashes.get(place as usize)) else {
                 continue;
             };
-            chunk.extend_from_slice(
-                &Entry {
-                    hash: *hash,
-                    row: self.first_row + row,
-                }
-                .to_bytes(),
-            );
+            chunk.extend_from_slice(&Entry { hash: *hash, row: self.first_row + row }.to_bytes());
             if chunk.len() >= CHUNK_BYTES {
                 self.output.write_all(&chunk)?;
                 chunk.clear();
@@ -169,20 +145,12 @@ impl<W: Write> KeyWriter<W> {
     fn sort(&mut self) {
         self.order.clear();
         let upper = |hash: &u128| (hash >> 64) as u64 & !PLACE_MASK;
-        self.order
-            .extend((0..).zip(&self.hashes).map(|(place, hash)| upper(hash) | place));
+        self.order.extend((0..).zip(&self.hashes).map(|(place, hash)| upper(hash) | place));
         self.order.sort_unstable();
         // Hashes whose upper bits are the same are mostly the same.
-        let full = |order: &u64| {
-            (
-                self.hashes.get((order & PLACE_MASK) as usize).copied(),
-                order & PLACE_MASK,
-            )
-        };
-        for same in self
-            .order
-            .chunk_by_mut(|left, right| left & !PLACE_MASK == right & !PLACE_MASK)
-        {
+        let full =
+            |order: &u64| (self.hashes.get((order & PLACE_MASK) as usize).copied(), order & PLACE_MASK);
+        for same in self.order.chunk_by_mut(|left, right| left & !PLACE_MASK == right & !PLACE_MASK) {
             if same.len() > 1 {
                 same.sort_unstable_by_key(full);
             }
@@ -225,8 +193,7 @@ impl Run<'_> {
         let left = usize::try_from(self.entries - first).unwrap_or(usize::MAX);
         let count = left.min(page.len() / ENTRY_BYTES);
         if let Some(part) = page.get_mut(..count * ENTRY_BYTES) {
-            self.file
-                .read_exact_at(part, self.offset + first * ENTRY_BYTES as u64)?;
+            self.file.read_exact_at(part, self.offset + first * ENTRY_BYTES as u64)?;
         }
         Ok(count)
     }
@@ -234,12 +201,8 @@ impl Run<'_> {
 
 /// The runs of a key index.
 pub(super) fn runs(file: &File) -> io::Result<Vec<Run<'_>>> {
-    let damaged = |what: &str| {
-        io::Error::new(
-            io::ErrorKind::InvalidData,
-            format!("the key index is damaged: {what}"),
-        )
-    };
+    let damaged =
+        |what: &str| io::Error::new(io::ErrorKind::InvalidData, format!("the key index is damaged: {what}"));
     let mut magic = [0; 8];
     file.read_exact_at(&mut magic, 0)?;
     if &magic != MAGIC {
@@ -257,17 +220,9 @@ pub(super) fn runs(file: &File) -> io::Result<Vec<Run<'_>>> {
         if entries == 0 {
             file.read_exact_at(&mut number, offset)?;
             let is_whole = u64::from_le_bytes(number) == total && offset + 8 == size;
-            return if is_whole {
-                Ok(found)
-            } else {
-                Err(damaged("its end does not fit"))
-            };
+            return if is_whole { Ok(found) } else { Err(damaged("its end does not fit")) };
         }
-        found.push(Run {
-            file,
-            offset,
-            entries,
-        });
+        found.push(Run { file, offset, entries });
         total += entries;
         offset = entries
             .checked_mul(ENTRY_BYTES as u64)

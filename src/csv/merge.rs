@@ -70,11 +70,7 @@ fn search(runs: &[Run<'_>], mut incoming: Merge<'_>) -> io::Result<RoaringBitmap
     let mut rows = RoaringBitmap::new();
     let mut page = [0; PROBE_ENTRIES * ENTRY_BYTES];
     let mut previous = None;
-    while let Some(Found {
-        entry: Entry { hash, .. },
-        ..
-    }) = incoming.next()?
-    {
+    while let Some(Found { entry: Entry { hash, .. }, .. }) = incoming.next()? {
         if previous.replace(hash) == Some(hash) {
             continue;
         }
@@ -184,22 +180,12 @@ impl<'a> Merge<'a> {
         }
         let share = MERGE_BYTES / ENTRY_BYTES / runs.len().max(1);
         let page_entries = share.clamp(PAGE_ENTRIES_MIN, PAGE_ENTRIES_MAX);
-        let mut merge = Self {
-            cursors: Vec::with_capacity(runs.len()),
-            heads: BinaryHeap::new(),
-            entries: 0,
-        };
+        let mut merge =
+            Self { cursors: Vec::with_capacity(runs.len()), heads: BinaryHeap::new(), entries: 0 };
         for (number, (index, run)) in runs.into_iter().enumerate() {
             merge.entries += run.entries;
             let page = vec![0; page_entries * ENTRY_BYTES];
-            let mut cursor = Cursor {
-                run,
-                index,
-                read: 0,
-                page,
-                filled: 0,
-                taken: 0,
-            };
+            let mut cursor = Cursor { run, index, read: 0, page, filled: 0, taken: 0 };
             if let Some(entry) = cursor.next()? {
                 merge.heads.push(Reverse((entry.hash, index, entry.row, number)));
             }
@@ -224,10 +210,7 @@ impl<'a> Merge<'a> {
                 PeekMut::pop(head);
             }
         }
-        Ok(Some(Found {
-            entry: Entry { hash, row },
-            index,
-        }))
+        Ok(Some(Found { entry: Entry { hash, row }, index }))
     }
 }
 

@@ -20,12 +20,7 @@ pub(super) struct Output<'a, W> {
 
 impl<'a, W: Write> Output<'a, W> {
     pub(super) fn new(sink: &'a mut W) -> Self {
-        Self {
-            sink,
-            buffer: vec![0; BUFFER_BYTES + SLACK],
-            filled: 0,
-            written: 0,
-        }
+        Self { sink, buffer: vec![0; BUFFER_BYTES + SLACK], filled: 0, written: 0 }
     }
 
     /// Takes `bytes[from..to]` and then the byte `last`. Fast when a few bytes follow the piece in `bytes`.
@@ -35,13 +30,8 @@ impl<'a, W: Write> Output<'a, W> {
         if self.filled + SHORT_BYTES > BUFFER_BYTES {
             self.flush()?;
         }
-        let room = self
-            .buffer
-            .get_mut(self.filled..)
-            .and_then(|room| room.first_chunk_mut::<SHORT_BYTES>());
-        let piece = bytes
-            .get(from..)
-            .and_then(|tail| tail.first_chunk::<SHORT_BYTES>());
+        let room = self.buffer.get_mut(self.filled..).and_then(|room| room.first_chunk_mut::<SHORT_BYTES>());
+        let piece = bytes.get(from..).and_then(|tail| tail.first_chunk::<SHORT_BYTES>());
         let (Some(room), Some(piece), true) = (room, piece, length < SHORT_BYTES) else {
             self.push_slice(bytes.get(from..to).unwrap_or_default())?;
             return self.push_slice(&[last]);
@@ -73,8 +63,7 @@ impl<'a, W: Write> Output<'a, W> {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.sink
-            .write_all(self.buffer.get(..self.filled).unwrap_or_default())?;
+        self.sink.write_all(self.buffer.get(..self.filled).unwrap_or_default())?;
         self.written += self.filled as u64;
         self.filled = 0;
         Ok(())

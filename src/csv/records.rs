@@ -119,9 +119,7 @@ impl<'a, R: Read> Records<'a, R> {
         }
         let head = self.buffer.get(..self.filled).unwrap_or_default();
         if head.starts_with(b"\xFF\xFE") || head.starts_with(b"\xFE\xFF") {
-            return Err(CsvError::Utf16 {
-                file: self.file.into(),
-            });
+            return Err(CsvError::Utf16 { file: self.file.into() });
         }
         if head.starts_with(BOM) {
             self.has_bom = true;
@@ -146,29 +144,19 @@ impl<'a, R: Read> Records<'a, R> {
         let ends = self.structure.ends();
         let count = ends.iter().position(is_newline).map_or(0, |index| index + 1);
         if count > COLUMNS_MAX {
-            return Err(CsvError::ColumnsTooMany {
-                place: self.place(self.start),
-                limit: COLUMNS_MAX,
-            });
+            return Err(CsvError::ColumnsTooMany { place: self.place(self.start), limit: COLUMNS_MAX });
         }
         let ends = ends.get(..count).unwrap_or_default();
         let next = ends.last().map_or(self.start, |end| *end as usize + 1);
         let raw = self.buffer.get(self.start..next).unwrap_or_default();
-        let rules = Rules {
-            fields: None,
-            ..self.rules()
-        };
+        let rules = Rules { fields: None, ..self.rules() };
         if let Some(fault) = fault::first(raw, rules, true) {
             return Err(self.explain(fault));
         }
         let place = self.place(self.start);
         let fields = trim_return(fields(&self.buffer, self.start, ends), count).collect();
         let header = HeaderRecord::new(fields, self.dialect, place)?;
-        self.taken = Taken {
-            ends: count,
-            records: 1,
-            next,
-        };
+        self.taken = Taken { ends: count, records: 1, next };
         self.discard();
         Ok(Some(header))
     }
@@ -208,11 +196,7 @@ impl<'a, R: Read> Records<'a, R> {
         }
         let records = self.structure.records();
         self.record += records as u64;
-        self.taken = Taken {
-            ends: count,
-            records,
-            next: self.batch(count).end(),
-        };
+        self.taken = Taken { ends: count, records, next: self.batch(count).end() };
         Ok(Some(self.batch(count)))
     }
 
@@ -249,16 +233,8 @@ impl<'a, R: Read> Records<'a, R> {
             return Err(self.fault());
         };
         let rest = self.structure.ends().get(count..).unwrap_or_default();
-        let is_even = ends
-            .iter()
-            .skip(per_record - 1)
-            .step_by(per_record)
-            .all(is_newline);
-        if is_even && !rest.iter().any(is_newline) {
-            Ok(count)
-        } else {
-            Err(self.fault())
-        }
+        let is_even = ends.iter().skip(per_record - 1).step_by(per_record).all(is_newline);
+        if is_even && !rest.iter().any(is_newline) { Ok(count) } else { Err(self.fault()) }
     }
 
     /// Drops the batch that was handed out.
@@ -282,8 +258,7 @@ impl<'a, R: Read> Records<'a, R> {
         if self.start > 0 {
             self.buffer.copy_within(self.start..self.filled, 0);
             // A buffer is far below 4 GiB: see RECORD_BYTES_MAX.
-            self.structure
-                .shift(u32::try_from(self.start).unwrap_or(u32::MAX));
+            self.structure.shift(u32::try_from(self.start).unwrap_or(u32::MAX));
             self.offset += self.start as u64;
             self.scanned -= self.start;
             self.filled -= self.start;
@@ -292,10 +267,7 @@ impl<'a, R: Read> Records<'a, R> {
         let room = self.buffer.len() - SLACK;
         if self.filled == room {
             if room >= RECORD_BYTES_MAX {
-                return Err(CsvError::RecordTooLong {
-                    place: self.place(0),
-                    limit: RECORD_BYTES_MAX,
-                });
+                return Err(CsvError::RecordTooLong { place: self.place(0), limit: RECORD_BYTES_MAX });
             }
             self.buffer.resize((room * 2).min(RECORD_BYTES_MAX) + SLACK, 0);
         }
@@ -309,10 +281,7 @@ impl<'a, R: Read> Records<'a, R> {
             match self.input.read(free) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
-                    return Err(CsvError::Read {
-                        file: self.file.into(),
-                        source,
-                    });
+                    return Err(CsvError::Read { file: self.file.into(), source });
                 }
                 Ok(count) => break count,
             }
@@ -347,8 +316,7 @@ impl<'a, R: Read> Records<'a, R> {
             if let Some(after) = self.buffer.get_mut(self.filled) {
                 *after = b'\n';
             }
-            self.structure
-                .end_record(u32::try_from(self.filled).unwrap_or(u32::MAX));
+            self.structure.end_record(u32::try_from(self.filled).unwrap_or(u32::MAX));
             self.filled += 1;
             self.scanned = self.filled;
         }
@@ -360,11 +328,7 @@ impl<'a, R: Read> Records<'a, R> {
 
     fn rules(&self) -> Rules {
         let Dialect { delimiter, enclosure } = self.dialect;
-        Rules {
-            delimiter,
-            enclosure,
-            fields: (!self.columns.is_empty()).then_some(self.columns.len()),
-        }
+        Rules { delimiter, enclosure, fields: (!self.columns.is_empty()).then_some(self.columns.len()) }
     }
 
     /// The error for the first fault in what was scanned and not handed out.
@@ -372,10 +336,9 @@ impl<'a, R: Read> Records<'a, R> {
         let text = self.buffer.get(self.start..self.scanned).unwrap_or_default();
         match (self.trust, fault::first(text, self.rules(), self.is_at_end)) {
             (Trust::Foreign, Some(fault)) => self.explain(fault),
-            (Trust::Slice, _) | (_, None) => CsvError::Damaged {
-                place: self.place(self.start),
-                expected: self.columns.len(),
-            },
+            (Trust::Slice, _) | (_, None) => {
+                CsvError::Damaged { place: self.place(self.start), expected: self.columns.len() }
+            }
         }
     }
 

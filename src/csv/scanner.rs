@@ -77,16 +77,7 @@ pub(super) struct Scanner {
 
 impl Scanner {
     pub(super) fn new(dialect: Dialect, wanted: Wanted, level: Level) -> Self {
-        Self {
-            dialect,
-            level,
-            wanted,
-            state: State {
-                quoted: 0,
-                after_boundary: 1,
-                after_close: 0,
-            },
-        }
+        Self { dialect, level, wanted, state: State { quoted: 0, after_boundary: 1, after_close: 0 } }
     }
 
     pub(super) fn wanted(&self) -> Wanted {
@@ -120,12 +111,9 @@ impl Scanner {
         }
         let masks = portable::masks(&block, self.dialect);
         // A quote may close with the last byte of the file: the byte that is not there is no text after it.
-        let beyond = u64::MAX
-            .checked_shl(u32::try_from(tail.len()).unwrap_or(u32::MAX))
-            .unwrap_or(0);
+        let beyond = u64::MAX.checked_shl(u32::try_from(tail.len()).unwrap_or(u32::MAX)).unwrap_or(0);
         let (ends, tally) =
-            self.state
-                .digest(masks, portable::prefix_xor(masks.enclosures), beyond, self.wanted);
+            self.state.digest(masks, portable::prefix_xor(masks.enclosures), beyond, self.wanted);
         found.tally.add(tally);
         found.extend(base, ends);
     }
@@ -134,20 +122,12 @@ impl Scanner {
     #[target_feature(enable = "avx2,pclmulqdq,bmi1,bmi2,lzcnt,popcnt")]
     fn scan_avx2(&mut self, blocks: &[[u8; BLOCK]], base: u32, found: &mut Structure) {
         let needles = avx2::Needles::new(self.dialect);
-        self.state = self.scan_with(
-            blocks,
-            base,
-            found,
-            |block| needles.masks(block),
-            |bits| avx2::prefix_xor(bits),
-        );
+        self.state =
+            self.scan_with(blocks, base, found, |block| needles.masks(block), |bits| avx2::prefix_xor(bits));
     }
 
     /// The loop over blocks, with state and counts in registers.
-    #[expect(
-        clippy::inline_always,
-        reason = "must take on the instructions that its caller may use"
-    )]
+    #[expect(clippy::inline_always, reason = "must take on the instructions that its caller may use")]
     #[inline(always)]
     fn scan_with(
         &self,
@@ -175,10 +155,7 @@ impl Scanner {
 impl State {
     /// One block: `inside` has a bit for every byte from an opening quote up to before the closing one, as if the
     /// block began outside quotes; `beyond` has one for every byte that is only padding. Returns the wanted ends.
-    #[expect(
-        clippy::inline_always,
-        reason = "must take on the instructions that its caller may use"
-    )]
+    #[expect(clippy::inline_always, reason = "must take on the instructions that its caller may use")]
     #[inline(always)]
     fn digest(&mut self, masks: Masks, inside: u64, beyond: u64, wanted: Wanted) -> (u64, Tally) {
         let quoted = inside ^ self.quoted;
@@ -202,15 +179,7 @@ impl State {
             Wanted::Records => newlines,
         };
         let records = u64::from(newlines.count_ones());
-        (
-            ends,
-            Tally {
-                records,
-                lines: u64::from(masks.newlines.count_ones()),
-                returns,
-                misplaced,
-            },
-        )
+        (ends, Tally { records, lines: u64::from(masks.newlines.count_ones()), returns, misplaced })
     }
 }
 
@@ -281,15 +250,10 @@ mod avx2 {
         #[target_feature(enable = "avx2")]
         pub(super) fn masks(&self, block: &[u8; BLOCK]) -> Masks {
             let (halves, _) = block.as_chunks::<32>();
-            let [low, high] = halves else {
-                unreachable!("64 bytes are twice 32")
-            };
+            let [low, high] = halves else { unreachable!("64 bytes are twice 32") };
             // SAFETY: each pointer comes from a reference to 32 readable bytes, and the load asks for no alignment.
             let (low, high) = unsafe {
-                (
-                    _mm256_loadu_si256(low.as_ptr().cast()),
-                    _mm256_loadu_si256(high.as_ptr().cast()),
-                )
+                (_mm256_loadu_si256(low.as_ptr().cast()), _mm256_loadu_si256(high.as_ptr().cast()))
             };
             Masks {
                 enclosures: equal(low, high, self.enclosure),

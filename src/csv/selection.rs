@@ -29,10 +29,7 @@ pub(super) enum Shape {
     /// Stretches of fields copied as they stand.
     Spans(Vec<Span>),
     /// Written field by field in another dialect; `None` is a column that the slice lacks.
-    Encoded {
-        fields: Vec<Option<usize>>,
-        write: WriteDialect,
-    },
+    Encoded { fields: Vec<Option<usize>>, write: WriteDialect },
 }
 
 /// A part of an output row.
@@ -59,10 +56,7 @@ impl Plan {
         } else {
             Shape::Spans(spans(&fields))
         };
-        Self {
-            filters: Filters::new(&selection.filters, columns),
-            shape,
-        }
+        Self { filters: Filters::new(&selection.filters, columns), shape }
     }
 
     /// What the scanner must find for this.
@@ -79,10 +73,7 @@ fn spans(fields: &[Option<usize>]) -> Vec<Span> {
     for field in fields {
         match (spans.last_mut(), field) {
             (Some(Span::Fields { last, .. }), Some(field)) if *last + 1 == *field => *last = *field,
-            (_, Some(field)) => spans.push(Span::Fields {
-                first: *field,
-                last: *field,
-            }),
+            (_, Some(field)) => spans.push(Span::Fields { first: *field, last: *field }),
             (_, None) => spans.push(Span::Empty),
         }
     }

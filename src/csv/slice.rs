@@ -56,12 +56,7 @@ impl Digest {
 
     pub(super) fn facts(&self, columns: &[String]) -> SliceFacts {
         let Self { hasher, bytes, rows } = self;
-        SliceFacts {
-            columns: columns.to_vec(),
-            rows: *rows,
-            bytes: *bytes,
-            checksum: hasher.digest128(),
-        }
+        SliceFacts { columns: columns.to_vec(), rows: *rows, bytes: *bytes, checksum: hasher.digest128() }
     }
 }
 
@@ -75,11 +70,7 @@ pub(super) struct SliceWriter {
 impl SliceWriter {
     /// `hasher` is there when a key index is asked for.
     pub(super) fn new(files: SliceFiles, hasher: Option<KeyHasher>) -> Self {
-        Self {
-            csv: files.csv,
-            keys: hasher.zip(files.keys.map(KeyWriter::new)),
-            digest: Digest::default(),
-        }
+        Self { csv: files.csv, keys: hasher.zip(files.keys.map(KeyWriter::new)), digest: Digest::default() }
     }
 
     /// Writes canonical text that holds so many rows.

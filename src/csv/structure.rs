@@ -61,11 +61,7 @@ impl Structure {
 
     /// Forgets all that was found but that it took `lines` line ends to come here.
     pub(super) fn restart(&mut self, lines: u64) {
-        self.tally = Tally {
-            lines,
-            returns: self.tally.returns,
-            ..Tally::default()
-        };
+        self.tally = Tally { lines, returns: self.tally.returns, ..Tally::default() };
         self.len = 0;
     }
 
@@ -99,20 +95,14 @@ impl Structure {
 
     /// Appends `base` + the number of each set bit, eight at a time: writing a few slots too many is faster than
     /// asking after each bit.
-    #[expect(
-        clippy::inline_always,
-        reason = "must take on the instructions that its caller may use"
-    )]
+    #[expect(clippy::inline_always, reason = "must take on the instructions that its caller may use")]
     #[inline(always)]
     pub(super) fn extend(&mut self, base: u32, mut bits: u64) {
         let count = bits.count_ones() as usize;
         if self.slots.len() < self.len + BLOCK {
             self.slots.resize((2 * self.slots.len()).max(self.len + 4096), 0);
         }
-        let Some(slots) = self
-            .slots
-            .get_mut(self.len..)
-            .and_then(|tail| tail.first_chunk_mut::<BLOCK>())
+        let Some(slots) = self.slots.get_mut(self.len..).and_then(|tail| tail.first_chunk_mut::<BLOCK>())
         else {
             return;
         };

@@ -37,9 +37,7 @@ pub(crate) struct Engine {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine")
-            .field("address", &self.address.to_string())
-            .finish_non_exhaustive()
+        f.debug_struct("Engine").field("address", &self.address.to_string()).finish_non_exhaustive()
     }
 }
 
@@ -58,11 +56,7 @@ impl Address {
         };
         let bad = || EngineError::BadAddress { host: host.into() };
         if let Some(path) = host.strip_prefix("unix://") {
-            return if path.starts_with('/') {
-                Ok(Self::Unix(PathBuf::from(path)))
-            } else {
-                Err(bad())
-            };
+            return if path.starts_with('/') { Ok(Self::Unix(PathBuf::from(path))) } else { Err(bad()) };
         }
         let authority = host.strip_prefix("tcp://").ok_or_else(bad)?.trim_end_matches('/');
         let (name, port) = authority.rsplit_once(':').ok_or_else(bad)?;
@@ -133,17 +127,10 @@ impl Engine {
         let docker = match agreed {
             Ok(answer) => answer.map_err(unreachable)?,
             Err(_elapsed) => {
-                return Err(EngineError::Unreachable {
-                    address: shown,
-                    source: None,
-                });
+                return Err(EngineError::Unreachable { address: shown, source: None });
             }
         };
-        Ok(Self {
-            docker,
-            address,
-            facts: Arc::default(),
-        })
+        Ok(Self { docker, address, facts: Arc::default() })
     }
 
     /// Asks the engine about itself, once: each container needs to know, and none of it changes while the engine
@@ -156,11 +143,7 @@ impl Engine {
         let version = self.ask("tell", "its version", self.docker.version()).await?;
         let info = self.ask("tell", "its configuration", self.docker.info()).await?;
         let security = info.security_options.unwrap_or_default();
-        let has = |name: &str| {
-            security
-                .iter()
-                .any(|option| option.split(',').any(|part| part == name))
-        };
+        let has = |name: &str| security.iter().any(|option| option.split(',').any(|part| part == name));
         Ok(EngineFacts {
             version: version.version.unwrap_or_default(),
             api: self.api_version(),
@@ -206,11 +189,7 @@ impl Engine {
     ) -> Result<T, EngineError> {
         match tokio::time::timeout(limit, answer).await {
             Ok(answer) => answer.map_err(|error| self.sort(action, subject, error)),
-            Err(_elapsed) => Err(EngineError::Silent {
-                action,
-                subject: subject.into(),
-                after: limit,
-            }),
+            Err(_elapsed) => Err(EngineError::Silent { action, subject: subject.into(), after: limit }),
         }
     }
 
@@ -245,27 +224,13 @@ mod tests {
 
     #[test]
     fn an_address_is_a_unix_path_or_a_tcp_authority() {
-        assert_eq!(
-            Address::parse(None).unwrap(),
-            Address::Unix("/var/run/docker.sock".into())
-        );
-        assert_eq!(
-            Address::parse(Some("unix:///run/x.sock")).unwrap(),
-            Address::Unix("/run/x.sock".into())
-        );
+        assert_eq!(Address::parse(None).unwrap(), Address::Unix("/var/run/docker.sock".into()));
+        assert_eq!(Address::parse(Some("unix:///run/x.sock")).unwrap(), Address::Unix("/run/x.sock".into()));
         assert_eq!(
             Address::parse(Some("tcp://10.0.0.1:2375")).unwrap(),
             Address::Tcp("10.0.0.1:2375".into())
         );
-        for host in [
-            "",
-            "docker",
-            "unix://x.sock",
-            "tcp://host",
-            "tcp://:1",
-            "tcp://h:99999",
-            "ssh://h:22",
-        ] {
+        for host in ["", "docker", "unix://x.sock", "tcp://host", "tcp://:1", "tcp://h:99999", "ssh://h:22"] {
             let error = Address::parse(Some(host)).unwrap_err();
             assert!(matches!(error, EngineError::BadAddress { .. }), "{host}: {error}");
         }

@@ -53,18 +53,10 @@ impl Engine {
     /// Makes a container and does not start it. Gives its id.
     pub(crate) async fn create_container(&self, new: NewContainer<'_>) -> Result<String, EngineError> {
         let subject = format!("container {}", new.name);
-        let options = CreateContainerOptions {
-            name: Some(new.name.into()),
-            ..CreateContainerOptions::default()
-        };
+        let options =
+            CreateContainerOptions { name: Some(new.name.into()), ..CreateContainerOptions::default() };
         let body = create_body(new);
-        let made = self
-            .order(
-                "create",
-                &subject,
-                self.docker.create_container(Some(options), body),
-            )
-            .await?;
+        let made = self.order("create", &subject, self.docker.create_container(Some(options), body)).await?;
         Ok(made.id)
     }
 
@@ -80,17 +72,8 @@ impl Engine {
         id: &str,
         signal: &str,
     ) -> Result<SignalOutcome, EngineError> {
-        let options = KillContainerOptions {
-            signal: signal.into(),
-        };
-        match self
-            .order(
-                "signal",
-                &subject(id),
-                self.docker.kill_container(id, Some(options)),
-            )
-            .await
-        {
+        let options = KillContainerOptions { signal: signal.into() };
+        match self.order("signal", &subject(id), self.docker.kill_container(id, Some(options))).await {
             Ok(()) => Ok(SignalOutcome::Delivered),
             Err(error) if matches!(error.status(), Some(404 | 409)) => Ok(SignalOutcome::NotRunning),
             // Engines before 20.10 give 500 for a container that has ended.
@@ -110,24 +93,13 @@ impl Engine {
     /// Removes a container, running or not, with its anonymous volumes. A container that is gone or on its way
     /// out counts as removed.
     pub(crate) async fn remove_container(&self, id: &str) -> Result<(), EngineError> {
-        let options = RemoveContainerOptions {
-            force: true,
-            v: true,
-            link: false,
-        };
-        match self
-            .order(
-                "remove",
-                &subject(id),
-                self.docker.remove_container(id, Some(options)),
-            )
-            .await
-        {
+        let options = RemoveContainerOptions { force: true, v: true, link: false };
+        match self.order("remove", &subject(id), self.docker.remove_container(id, Some(options))).await {
             Ok(()) => Ok(()),
             Err(error) if error.status() == Some(404) => Ok(()),
-            Err(EngineError::Refused {
-                status: 409, message, ..
-            }) if message.contains("in progress") => Ok(()),
+            Err(EngineError::Refused { status: 409, message, .. }) if message.contains("in progress") => {
+                Ok(())
+            }
             Err(error) => Err(error),
         }
     }
@@ -144,9 +116,7 @@ impl Engine {
             filters: Some([("label".to_owned(), vec![filter])].into()),
             ..ListContainersOptions::default()
         };
-        let listed = self
-            .ask("list", "containers", self.docker.list_containers(Some(options)))
-            .await?;
+        let listed = self.ask("list", "containers", self.docker.list_containers(Some(options))).await?;
         Ok(listed.into_iter().filter_map(found).collect())
     }
 }
@@ -158,10 +128,7 @@ fn subject(id: &str) -> String {
 
 fn inspected(id: &str, response: ContainerInspectResponse) -> Result<InspectedContainer, EngineError> {
     let state = response.state.clone().unwrap_or_default();
-    let cgroup_parent = response
-        .host_config
-        .as_ref()
-        .and_then(|host| host.cgroup_parent.clone());
+    let cgroup_parent = response.host_config.as_ref().and_then(|host| host.cgroup_parent.clone());
     let mut document = serde_json::to_value(response).map_err(|error| EngineError::Broken {
         action: "describe",
         subject: subject(id),
@@ -174,9 +141,7 @@ fn inspected(id: &str, response: ContainerInspectResponse) -> Result<InspectedCo
     Ok(InspectedContainer {
         state: ContainerState {
             running: state.running.unwrap_or_default(),
-            started: state
-                .started_at
-                .is_some_and(|time| !time.is_empty() && time != never),
+            started: state.started_at.is_some_and(|time| !time.is_empty() && time != never),
             exit_code: state.exit_code.unwrap_or_default(),
             oom_killed: state.oom_killed.unwrap_or_default(),
             error: state.error.unwrap_or_default(),
@@ -193,10 +158,7 @@ fn found(summary: ContainerSummary) -> Option<FoundContainer> {
     labels.sort();
     Some(FoundContainer {
         id: summary.id?,
-        name: names
-            .first()
-            .map(|name| name.trim_start_matches('/').to_owned())
-            .unwrap_or_default(),
+        name: names.first().map(|name| name.trim_start_matches('/').to_owned()).unwrap_or_default(),
         labels,
         created: Timestamp::from_second(summary.created.unwrap_or_default()).unwrap_or(Timestamp::UNIX_EPOCH),
     })

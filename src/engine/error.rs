@@ -12,32 +12,16 @@ pub(crate) enum EngineError {
     #[error(
         "no container engine answers at {address}; start the Docker engine, or set DOCKER_HOST to where it listens"
     )]
-    Unreachable {
-        address: String,
-        source: Option<Box<dyn StdError + Send + Sync>>,
-    },
+    Unreachable { address: String, source: Option<Box<dyn StdError + Send + Sync>> },
     #[error("{host:?} is not the address of an engine: use unix:///path/to/socket or tcp://host:port")]
     BadAddress { host: String },
     #[error("the engine refused to {action} {subject} (status {status}): {message}")]
-    Refused {
-        action: &'static str,
-        subject: String,
-        status: u16,
-        message: String,
-    },
+    Refused { action: &'static str, subject: String, status: u16, message: String },
     /// The outcome is unknown: the engine may still do it.
     #[error("the engine did not {action} {subject} within {} seconds", after.as_secs())]
-    Silent {
-        action: &'static str,
-        subject: String,
-        after: Duration,
-    },
+    Silent { action: &'static str, subject: String, after: Duration },
     #[error("the conversation with the engine broke off while it should {action} {subject}")]
-    Broken {
-        action: &'static str,
-        subject: String,
-        source: Box<dyn StdError + Send + Sync>,
-    },
+    Broken { action: &'static str, subject: String, source: Box<dyn StdError + Send + Sync> },
     #[error(
         "the network {name} exists, but lets containers talk to each other; remove it and it is made anew"
     )]
@@ -96,25 +80,16 @@ impl EngineError {
                 message: message.trim().into(),
             },
             // An error record inside an answer that began with success, as pulls give.
-            ClientError::DockerStreamError { error } => Self::Refused {
-                action,
-                subject: subject.into(),
-                status: 200,
-                message: error.trim().into(),
-            },
-            ClientError::SocketNotFoundError(_) => Self::Unreachable {
-                address: address.into(),
-                source: None,
-            },
-            ClientError::HyperLegacyError { err } if err.is_connect() => Self::Unreachable {
-                address: address.into(),
-                source: Some(Box::new(err)),
-            },
-            other => Self::Broken {
-                action,
-                subject: subject.into(),
-                source: Box::new(other),
-            },
+            ClientError::DockerStreamError { error } => {
+                Self::Refused { action, subject: subject.into(), status: 200, message: error.trim().into() }
+            }
+            ClientError::SocketNotFoundError(_) => {
+                Self::Unreachable { address: address.into(), source: None }
+            }
+            ClientError::HyperLegacyError { err } if err.is_connect() => {
+                Self::Unreachable { address: address.into(), source: Some(Box::new(err)) }
+            }
+            other => Self::Broken { action, subject: subject.into(), source: Box::new(other) },
         }
     }
 }

@@ -44,9 +44,7 @@ pub(crate) struct PullStream {
 
 impl fmt::Debug for PullStream {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PullStream")
-            .field("subject", &self.subject)
-            .finish_non_exhaustive()
+        f.debug_struct("PullStream").field("subject", &self.subject).finish_non_exhaustive()
     }
 }
 
@@ -54,10 +52,7 @@ impl Engine {
     /// `None` when the engine has no such image.
     pub(crate) async fn inspect_image(&self, reference: &str) -> Result<Option<ImageFacts>, EngineError> {
         let subject = format!("image {reference}");
-        match self
-            .ask("inspect", &subject, self.docker.inspect_image(reference))
-            .await
-        {
+        match self.ask("inspect", &subject, self.docker.inspect_image(reference)).await {
             Ok(inspect) => Ok(Some(facts(inspect))),
             Err(error) if error.status() == Some(404) => Ok(None),
             Err(error) => Err(error),
@@ -66,16 +61,10 @@ impl Engine {
 
     /// Begins to pull `name:tag` or `name@digest`. Nothing happens until the stream is read.
     pub(crate) fn pull_image(&self, reference: &str) -> PullStream {
-        let options = CreateImageOptions {
-            from_image: Some(reference.into()),
-            ..CreateImageOptions::default()
-        };
+        let options =
+            CreateImageOptions { from_image: Some(reference.into()), ..CreateImageOptions::default() };
         let steps = self.docker.create_image(Some(options), None, None);
-        PullStream {
-            engine: self.clone(),
-            subject: format!("image {reference}"),
-            steps: Box::pin(steps),
-        }
+        PullStream { engine: self.clone(), subject: format!("image {reference}"), steps: Box::pin(steps) }
     }
 }
 

@@ -53,19 +53,13 @@ impl Engine {
             Ok(last)
         };
         let subject = format!("the end of the log of container {id}");
-        let silent = EngineError::Silent {
-            action: "read",
-            subject,
-            after: ASK_LIMIT,
-        };
+        let silent = EngineError::Silent { action: "read", subject, after: ASK_LIMIT };
         tokio::time::timeout(ASK_LIMIT, read).await.unwrap_or(Err(silent))
     }
 
     async fn log_frames(&self, id: &str, which: &str) -> Result<LogFrames, EngineError> {
         let target = format!("/containers/{id}/logs?stdout=1&stderr=1&timestamps=1&{which}");
-        let answer = self
-            .speak("read", format!("the log of container {id}"), "GET", &target)
-            .await?;
+        let answer = self.speak("read", format!("the log of container {id}"), "GET", &target).await?;
         Ok(LogFrames { answer })
     }
 }
@@ -137,11 +131,7 @@ fn frame(kind: u8, message: &[u8]) -> Result<LogFrame, String> {
         _ => return Err(String::from_utf8_lossy(message).into_owned()),
     };
     let (time, bytes) = split_timestamp(message).ok_or("a log entry has no time stamp")?;
-    Ok(LogFrame {
-        stream,
-        time,
-        bytes: bytes.to_vec(),
-    })
+    Ok(LogFrame { stream, time, bytes: bytes.to_vec() })
 }
 
 /// Takes the engine's RFC 3339 time and one space off the front.
@@ -165,10 +155,7 @@ mod tests {
 
     #[test]
     fn an_entry_of_an_empty_line_has_no_bytes_but_its_end() {
-        assert_eq!(
-            split_timestamp(b"2026-11-22T20:19:39.000000001Z \n").unwrap().1,
-            b"\n"
-        );
+        assert_eq!(split_timestamp(b"2026-11-22T20:19:39.000000001Z \n").unwrap().1, b"\n");
         assert_eq!(split_timestamp(b"no time here\n"), None);
     }
 

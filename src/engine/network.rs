@@ -23,10 +23,7 @@ impl Engine {
             ..NetworkCreateRequest::default()
         };
         let subject = format!("network {name}");
-        match self
-            .order("create", &subject, self.docker.create_network(request))
-            .await
-        {
+        match self.order("create", &subject, self.docker.create_network(request)).await {
             // Another worker may have made one in the same moment, and older engines let both live under one
             // name: looking again makes everybody take the same.
             Ok(made) => Ok(self.isolated_network(name).await?.unwrap_or(made.id)),
@@ -45,13 +42,8 @@ impl Engine {
         let Some(oldest) = same.into_iter().next() else {
             return Ok(None);
         };
-        let isolated = oldest
-            .options
-            .is_some_and(|options| options.get(ISOLATION).is_some_and(|on| on == "false"));
-        if isolated {
-            Ok(oldest.id)
-        } else {
-            Err(EngineError::ForeignNetwork { name: name.into() })
-        }
+        let isolated =
+            oldest.options.is_some_and(|options| options.get(ISOLATION).is_some_and(|on| on == "false"));
+        if isolated { Ok(oldest.id) } else { Err(EngineError::ForeignNetwork { name: name.into() }) }
     }
 }

@@ -29,9 +29,7 @@ pub(super) struct PlainAnswer {
 
 impl fmt::Debug for PlainAnswer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PlainAnswer")
-            .field("subject", &self.subject)
-            .finish_non_exhaustive()
+        f.debug_struct("PlainAnswer").field("subject", &self.subject).finish_non_exhaustive()
     }
 }
 
@@ -49,21 +47,10 @@ impl Engine {
             "{method} /v{}{target} HTTP/1.0\r\nHost: engine\r\nContent-Length: 0\r\n\r\n",
             self.api_version()
         );
-        let silent = EngineError::Silent {
-            action,
-            subject: subject.clone(),
-            after: ASK_LIMIT,
-        };
+        let silent = EngineError::Silent { action, subject: subject.clone(), after: ASK_LIMIT };
         let connected = tokio::time::timeout(ASK_LIMIT, async {
             let connection = connect(&self.address).await?;
-            PlainAnswer {
-                connection,
-                action,
-                subject,
-                body: Vec::new(),
-            }
-            .begin(&request)
-            .await
+            PlainAnswer { connection, action, subject, body: Vec::new() }.begin(&request).await
         });
         connected.await.unwrap_or(Err(silent))
     }
@@ -79,18 +66,11 @@ impl PlainAnswer {
     }
 
     pub(super) fn broken(&self, source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> EngineError {
-        EngineError::Broken {
-            action: self.action,
-            subject: self.subject.clone(),
-            source: source.into(),
-        }
+        EngineError::Broken { action: self.action, subject: self.subject.clone(), source: source.into() }
     }
 
     async fn begin(mut self, request: &str) -> Result<Self, EngineError> {
-        self.connection
-            .write_all(request.as_bytes())
-            .await
-            .map_err(|error| self.broken(error))?;
+        self.connection.write_all(request.as_bytes()).await.map_err(|error| self.broken(error))?;
         let body_start = loop {
             if let Some(end) = memchr::memmem::find(&self.body, b"\r\n\r\n") {
                 break end + 4;
@@ -144,10 +124,7 @@ fn status_of(head: &[u8]) -> Option<u16> {
 fn refusal(body: &[u8]) -> String {
     let wrapped = serde_json::from_slice::<serde_json::Value>(body).ok();
     let message = wrapped.as_ref().and_then(|value| value.get("message")?.as_str());
-    message.map_or_else(
-        || String::from_utf8_lossy(body).trim().to_owned(),
-        ToOwned::to_owned,
-    )
+    message.map_or_else(|| String::from_utf8_lossy(body).trim().to_owned(), ToOwned::to_owned)
 }
 
 #[cfg(test)]
@@ -163,10 +140,7 @@ mod tests {
 
     #[test]
     fn a_refusal_is_told_in_the_engines_words() {
-        assert_eq!(
-            refusal(b"{\"message\":\"No such container: x\"}\n"),
-            "No such container: x"
-        );
+        assert_eq!(refusal(b"{\"message\":\"No such container: x\"}\n"), "No such container: x");
         assert_eq!(refusal(b"bad gateway\n"), "bad gateway");
     }
 }

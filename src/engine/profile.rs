@@ -64,21 +64,13 @@ pub(super) fn create_body(new: NewContainer<'_>) -> ContainerCreateBody {
     ContainerCreateBody {
         image: Some(new.image.into()),
         user: new.user.map(Into::into),
-        env: Some(
-            new.environment
-                .iter()
-                .map(|(key, value)| format!("{key}={value}"))
-                .collect(),
-        ),
+        env: Some(new.environment.iter().map(|(key, value)| format!("{key}={value}")).collect()),
         labels: Some(new.labels.iter().cloned().collect()),
         network_disabled: Some(network.is_none()),
         tty: Some(false),
         open_stdin: Some(false),
         // An image's health check would run processes that nobody asked for.
-        healthcheck: Some(HealthConfig {
-            test: Some(vec!["NONE".into()]),
-            ..HealthConfig::default()
-        }),
+        healthcheck: Some(HealthConfig { test: Some(vec!["NONE".into()]), ..HealthConfig::default() }),
         host_config: Some(host_config(new, network)),
         ..ContainerCreateBody::default()
     }
@@ -123,28 +115,15 @@ fn host_config(new: NewContainer<'_>, network: Option<String>) -> HostConfig {
 /// The `json-file` driver, told every option that a daemon's defaults could turn against us: rotation loses
 /// lines and a non-blocking mode drops them.
 fn log_config() -> HostConfigLogConfig {
-    let options = [
-        ("max-size", "1000t"),
-        ("max-file", "1"),
-        ("compress", "false"),
-        ("mode", "blocking"),
-    ];
+    let options = [("max-size", "1000t"), ("max-file", "1"), ("compress", "false"), ("mode", "blocking")];
     HostConfigLogConfig {
         typ: Some("json-file".into()),
-        config: Some(
-            options
-                .map(|(key, value)| (key.to_owned(), value.to_owned()))
-                .into(),
-        ),
+        config: Some(options.map(|(key, value)| (key.to_owned(), value.to_owned())).into()),
     }
 }
 
 fn ulimit(name: &str, value: i64) -> ResourcesUlimits {
-    ResourcesUlimits {
-        name: Some(name.into()),
-        soft: Some(value),
-        hard: Some(value),
-    }
+    ResourcesUlimits { name: Some(name.into()), soft: Some(value), hard: Some(value) }
 }
 
 fn bind(mount: BindMount) -> Mount {

@@ -34,13 +34,8 @@ impl fmt::Debug for StatsStream {
 impl Engine {
     /// Samples until the container ends.
     pub(crate) fn stats(&self, id: &str) -> StatsStream {
-        let options = StatsOptions {
-            stream: true,
-            one_shot: false,
-        };
-        StatsStream {
-            samples: Box::pin(self.docker.stats(id, Some(options))),
-        }
+        let options = StatsOptions { stream: true, one_shot: false };
+        StatsStream { samples: Box::pin(self.docker.stats(id, Some(options))) }
     }
 }
 
@@ -52,16 +47,8 @@ impl StatsStream {
 }
 
 fn sample(response: ContainerStatsResponse) -> StatsSample {
-    let memory = response
-        .memory_stats
-        .and_then(|memory| memory.max_usage.max(memory.usage));
-    let cpu = response
-        .cpu_stats
-        .and_then(|cpu| cpu.cpu_usage)
-        .and_then(|usage| usage.total_usage);
+    let memory = response.memory_stats.and_then(|memory| memory.max_usage.max(memory.usage));
+    let cpu = response.cpu_stats.and_then(|cpu| cpu.cpu_usage).and_then(|usage| usage.total_usage);
     let nonzero = |number: &u64| *number > 0;
-    StatsSample {
-        memory_bytes: memory.filter(nonzero),
-        cpu: cpu.filter(nonzero).map(Duration::from_nanos),
-    }
+    StatsSample { memory_bytes: memory.filter(nonzero), cpu: cpu.filter(nonzero).map(Duration::from_nanos) }
 }

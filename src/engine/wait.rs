@@ -31,9 +31,7 @@ impl Engine {
 
     async fn wait(&self, id: &str, condition: &str) -> Result<ExitWait, EngineError> {
         let target = format!("/containers/{id}/wait?condition={condition}");
-        let answer = self
-            .speak("wait for", format!("container {id}"), "POST", &target)
-            .await?;
+        let answer = self.speak("wait for", format!("container {id}"), "POST", &target).await?;
         Ok(ExitWait { answer })
     }
 }

@@ -22,10 +22,7 @@ pub(super) struct LineAssembler {
 
 impl LineAssembler {
     pub(super) fn new(line_bytes_max: usize) -> Self {
-        Self {
-            line_bytes_max,
-            current: None,
-        }
+        Self { line_bytes_max, current: None }
     }
 
     /// Takes a piece; gives each line that ended in it to `each`.
@@ -33,11 +30,7 @@ impl LineAssembler {
         let mut rest = piece;
         while let Some(at) = memchr::memchr(b'\n', rest) {
             self.grow(time, &rest[..at]);
-            each(self.current.take().unwrap_or(Line {
-                time,
-                text: Vec::new(),
-                bytes: 0,
-            }));
+            each(self.current.take().unwrap_or(Line { time, text: Vec::new(), bytes: 0 }));
             rest = &rest[at + 1..];
         }
         if !rest.is_empty() {
@@ -51,11 +44,7 @@ impl LineAssembler {
     }
 
     fn grow(&mut self, time: Timestamp, bytes: &[u8]) {
-        let line = self.current.get_or_insert_with(|| Line {
-            time,
-            text: Vec::new(),
-            bytes: 0,
-        });
+        let line = self.current.get_or_insert_with(|| Line { time, text: Vec::new(), bytes: 0 });
         let room = self.line_bytes_max - line.text.len();
         line.text.extend_from_slice(&bytes[..room.min(bytes.len())]);
         line.bytes += bytes.len() as u64;
@@ -69,10 +58,7 @@ impl Line {
         let bytes = self.text.strip_suffix(b"\r").unwrap_or(&self.text);
         let mut text = String::from_utf8_lossy(bytes).into_owned();
         if is_cut {
-            text.push_str(&format!(
-                " [cut: the line has {} bytes, the complete log keeps it]",
-                self.bytes
-            ));
+            text.push_str(&format!(" [cut: the line has {} bytes, the complete log keeps it]", self.bytes));
         }
         text
     }
@@ -86,9 +72,7 @@ mod tests {
         let mut assembler = LineAssembler::new(limit);
         let mut found = Vec::new();
         for piece in pieces {
-            assembler.push(Timestamp::UNIX_EPOCH, piece.as_bytes(), |line| {
-                found.push(line.into_text())
-            });
+            assembler.push(Timestamp::UNIX_EPOCH, piece.as_bytes(), |line| found.push(line.into_text()));
         }
         found.extend(assembler.finish().map(Line::into_text));
         found
@@ -106,10 +90,7 @@ mod tests {
     fn a_long_line_is_cut_with_a_mark() {
         assert_eq!(
             lines(4, &["abc", "defgh\nok\n"]),
-            [
-                "abcd [cut: the line has 8 bytes, the complete log keeps it]",
-                "ok"
-            ]
+            ["abcd [cut: the line has 8 bytes, the complete log keeps it]", "ok"]
         );
     }
 }

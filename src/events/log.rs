@@ -45,11 +45,7 @@ impl<W: Write> std::fmt::Debug for LogWriter<W> {
 impl<W: Write> LogWriter<W> {
     pub(super) fn new(out: W) -> io::Result<Self> {
         let out = zstd::Encoder::new(BufWriter::new(out), 3)?;
-        Ok(Self {
-            out,
-            open: [None, None],
-            entry_bytes_max: 1 << 20,
-        })
+        Ok(Self { out, open: [None, None], entry_bytes_max: 1 << 20 })
     }
 
     pub(super) fn push(&mut self, time: Timestamp, source: Source, piece: &[u8]) -> io::Result<()> {
@@ -76,10 +72,7 @@ impl<W: Write> LogWriter<W> {
                 write_entry(&mut self.out, time, source, b'\\', &text)?;
             }
         }
-        self.out
-            .finish()?
-            .into_inner()
-            .map_err(io::IntoInnerError::into_error)
+        self.out.finish()?.into_inner().map_err(io::IntoInnerError::into_error)
     }
 }
 
@@ -115,19 +108,14 @@ pub struct LogReader<R: Read> {
 
 impl<R: Read> std::fmt::Debug for LogReader<R> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("LogReader")
-            .field("line", &self.line)
-            .finish_non_exhaustive()
+        f.debug_struct("LogReader").field("line", &self.line).finish_non_exhaustive()
     }
 }
 
 impl<R: Read> LogReader<R> {
     pub fn new(stored: R) -> Result<Self, LogError> {
         let decoder = zstd::Decoder::new(stored).map_err(LogError::Read)?;
-        Ok(Self {
-            lines: BufReader::new(decoder),
-            line: 0,
-        })
+        Ok(Self { lines: BufReader::new(decoder), line: 0 })
     }
 
     /// The next entry; `None` at the end.
@@ -137,9 +125,7 @@ impl<R: Read> LogReader<R> {
             return Ok(None);
         }
         self.line += 1;
-        parse_entry(&raw)
-            .map(Some)
-            .ok_or(LogError::Malformed { line: self.line })
+        parse_entry(&raw).map(Some).ok_or(LogError::Malformed { line: self.line })
     }
 }
 
@@ -158,12 +144,7 @@ fn parse_entry(raw: &[u8]) -> Option<LogEntry> {
         b'\\' => false,
         _ => return None,
     };
-    Some(LogEntry {
-        time,
-        source,
-        text: rest[4..].to_vec(),
-        has_newline,
-    })
+    Some(LogEntry { time, source, text: rest[4..].to_vec(), has_newline })
 }
 
 #[cfg(test)]
@@ -176,9 +157,7 @@ mod tests {
         let time: Timestamp = "2026-01-02T03:04:05.5Z".parse().unwrap();
         writer.push(time, Source::Stdout, b"half ").unwrap();
         writer.push(time, Source::Stderr, b"oops \xff\n").unwrap();
-        writer
-            .push(time, Source::Stdout, b"a line\n\nlast words")
-            .unwrap();
+        writer.push(time, Source::Stdout, b"a line\n\nlast words").unwrap();
         let stored = writer.finish().unwrap();
         let mut reader = LogReader::new(stored.as_slice()).unwrap();
         let mut read = Vec::new();

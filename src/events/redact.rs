@@ -12,13 +12,7 @@ const MASK: &str = "[hidden]";
 const SECRET_LENGTH_MIN: usize = 3;
 
 /// What `encodeURI`-like encoders leave as it is.
-const URI_LENIENT: &AsciiSet = &CONTROLS
-    .add(b' ')
-    .add(b'"')
-    .add(b'<')
-    .add(b'>')
-    .add(b'%')
-    .add(b'`');
+const URI_LENIENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'%').add(b'`');
 
 /// Finds secrets as they stand, JSON-escaped, URL-encoded and in base64 at each of its three offsets.
 ///
@@ -38,10 +32,7 @@ struct Patterns {
 /// Shows how much is hidden, never what.
 impl std::fmt::Debug for Redactor {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let count = self
-            .patterns
-            .as_ref()
-            .map_or(0, |patterns| patterns.automaton.patterns_len());
+        let count = self.patterns.as_ref().map_or(0, |patterns| patterns.automaton.patterns_len());
         f.debug_struct("Redactor").field("patterns", &count).finish()
     }
 }
@@ -55,17 +46,10 @@ impl Redactor {
         let Some(length_max) = variants.iter().map(Vec::len).max() else {
             return Self::default();
         };
-        let built = AhoCorasick::builder()
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(&variants);
+        let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&variants);
         // Building fails only past two thousand million states; hiding everything is then the safe answer.
         let automaton = built.or_else(|_too_large| AhoCorasick::new([""])).ok();
-        Self {
-            patterns: automaton.map(|automaton| Patterns {
-                automaton,
-                length_max,
-            }),
-        }
+        Self { patterns: automaton.map(|automaton| Patterns { automaton, length_max }) }
     }
 
     /// `text` with every secret replaced.
@@ -74,12 +58,10 @@ impl Redactor {
             None => text.to_owned(),
             Some(patterns) => {
                 let mut masked = String::with_capacity(text.len());
-                patterns
-                    .automaton
-                    .replace_all_with(text, &mut masked, |_found, _text, out| {
-                        out.push_str(MASK);
-                        true
-                    });
+                patterns.automaton.replace_all_with(text, &mut masked, |_found, _text, out| {
+                    out.push_str(MASK);
+                    true
+                });
                 masked
             }
         }
@@ -87,10 +69,7 @@ impl Redactor {
 
     /// Begins to mask a stream that arrives in pieces.
     pub(super) fn stream(&self) -> StreamRedactor {
-        StreamRedactor {
-            patterns: self.patterns.clone(),
-            pending: Vec::new(),
-        }
+        StreamRedactor { patterns: self.patterns.clone(), pending: Vec::new() }
     }
 }
 
@@ -104,9 +83,7 @@ pub(super) struct StreamRedactor {
 
 impl std::fmt::Debug for Patterns {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Patterns")
-            .field("length_max", &self.length_max)
-            .finish_non_exhaustive()
+        f.debug_struct("Patterns").field("length_max", &self.length_max).finish_non_exhaustive()
     }
 }
 
@@ -162,9 +139,7 @@ fn variants(secret: &str) -> Vec<Vec<u8>> {
         pieces.extend(whole.lines().map(str::trim).filter(|line| line.len() >= 8));
     }
     let mut variants = Vec::new();
-    for piece in pieces
-        .into_iter()
-        .filter(|piece| piece.len() >= SECRET_LENGTH_MIN && !is_plain_word(piece))
+    for piece in pieces.into_iter().filter(|piece| piece.len() >= SECRET_LENGTH_MIN && !is_plain_word(piece))
     {
         if !piece.contains('\n') {
             variants.push(piece.as_bytes().to_vec());
@@ -229,17 +204,9 @@ mod tests {
     fn a_secret_is_hidden_however_it_is_written() {
         let redactor = Redactor::new(["p\"ss/w ord"]);
         let json = serde_json::to_string("p\"ss/w ord").unwrap();
-        for said in [
-            "p\"ss/w ord".to_owned(),
-            json,
-            "p%22ss%2Fw%20ord".into(),
-            "p%22ss%2fw%20ord".into(),
-        ] {
+        for said in ["p\"ss/w ord".to_owned(), json, "p%22ss%2Fw%20ord".into(), "p%22ss%2fw%20ord".into()] {
             let masked = redactor.mask(&format!("user=x&{said}&y"));
-            assert!(
-                masked.contains("[hidden]") && !masked.contains("ss"),
-                "{said} became {masked}"
-            );
+            assert!(masked.contains("[hidden]") && !masked.contains("ss"), "{said} became {masked}");
         }
     }
 

@@ -23,11 +23,7 @@ pub struct SpeechLimits {
 
 impl Default for SpeechLimits {
     fn default() -> Self {
-        Self {
-            line_bytes_max: 64 * 1024,
-            events_max: 10_000,
-            severe_events_max: 10_000,
-        }
+        Self { line_bytes_max: 64 * 1024, events_max: 10_000, severe_events_max: 10_000 }
     }
 }
 
@@ -80,15 +76,7 @@ impl<W: Write> Speech<W> {
             tail: Tail::default(),
         };
         let (stdout, stderr) = (voice(), voice());
-        Ok(Self {
-            stdout,
-            stderr,
-            log: LogWriter::new(log)?,
-            limits,
-            kept: 0,
-            kept_severe: 0,
-            left_out: 0,
-        })
+        Ok(Self { stdout, stderr, log: LogWriter::new(log)?, limits, kept: 0, kept_severe: 0, left_out: 0 })
     }
 
     /// Takes a piece of a stream; returns the lines that ended in it.
@@ -121,13 +109,8 @@ impl<W: Write> Speech<W> {
     fn hear(&mut self, time: Timestamp, source: Source, masked: &[u8]) -> io::Result<Vec<Said>> {
         self.log.push(time, source, masked)?;
         let mut lines = Vec::new();
-        self.voice(source)
-            .lines
-            .push(time, masked, |line| lines.push(line));
-        Ok(lines
-            .into_iter()
-            .filter_map(|line| self.say(source, line))
-            .collect())
+        self.voice(source).lines.push(time, masked, |line| lines.push(line));
+        Ok(lines.into_iter().filter_map(|line| self.say(source, line)).collect())
     }
 
     /// A blank line is in the log but is no event.
@@ -143,13 +126,7 @@ impl<W: Write> Speech<W> {
             Source::Stderr => Level::Error,
         };
         let is_kept = self.keep(level);
-        Some(Said {
-            time,
-            level,
-            source,
-            message,
-            is_kept,
-        })
+        Some(Said { time, level, source, message, is_kept })
     }
 
     fn keep(&mut self, level: Level) -> bool {
@@ -194,11 +171,7 @@ impl Tail {
     }
 
     fn join(&self) -> String {
-        self.lines
-            .iter()
-            .map(String::as_str)
-            .collect::<Vec<_>>()
-            .join("\n")
+        self.lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 }
 
@@ -218,39 +191,22 @@ mod tests {
         said.extend(speech.push(time, Source::Stderr, b"between\n").unwrap());
         said.extend(speech.push(time, Source::Stdout, b"er22!\n").unwrap());
         let (rest, words, log) = speech.finish().unwrap();
-        let messages: Vec<_> = said
-            .iter()
-            .chain(&rest)
-            .map(|said| said.message.as_str())
-            .collect();
+        let messages: Vec<_> = said.iter().chain(&rest).map(|said| said.message.as_str()).collect();
         assert_eq!(messages, ["between", "password: [hidden]!"]);
-        assert_eq!(
-            (words.stdout.as_str(), words.stderr.as_str()),
-            ("password: [hidden]!", "between")
-        );
-        let entry = super::super::LogReader::new(log.as_slice())
-            .unwrap()
-            .next_entry()
-            .unwrap();
+        assert_eq!((words.stdout.as_str(), words.stderr.as_str()), ("password: [hidden]!", "between"));
+        let entry = super::super::LogReader::new(log.as_slice()).unwrap().next_entry().unwrap();
         assert_eq!(entry.map(|entry| entry.text), Some(b"between".to_vec()));
     }
 
     #[test]
     fn a_flood_is_bounded_in_events_but_errors_are_still_kept_and_the_rest_is_counted() {
-        let limits = SpeechLimits {
-            line_bytes_max: 100,
-            events_max: 2,
-            severe_events_max: 1,
-        };
+        let limits = SpeechLimits { line_bytes_max: 100, events_max: 2, severe_events_max: 1 };
         let mut speech = speech(&[], limits);
         let time = Timestamp::UNIX_EPOCH;
         let mut said = speech.push(time, Source::Stdout, b"1\n2\n3\n").unwrap();
         said.extend(speech.push(time, Source::Stderr, b"e1\ne2\n").unwrap());
-        let kept: Vec<_> = said
-            .iter()
-            .filter(|said| said.is_kept)
-            .map(|said| said.message.as_str())
-            .collect();
+        let kept: Vec<_> =
+            said.iter().filter(|said| said.is_kept).map(|said| said.message.as_str()).collect();
         assert_eq!(kept, ["1", "2", "e1"]);
         assert_eq!(speech.finish().unwrap().1.left_out, 2);
     }

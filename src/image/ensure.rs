@@ -40,28 +40,22 @@ pub(crate) async fn ensure(
     policy: ImagePolicy,
     on_progress: &mut (dyn FnMut(PullProgress) + Send),
 ) -> Result<ResolvedImage, ImageError> {
-    let unavailable = |source: EngineError| ImageError::Unavailable {
-        reference: reference.to_string(),
-        source,
-    };
+    let unavailable =
+        |source: EngineError| ImageError::Unavailable { reference: reference.to_string(), source };
     let exact = reference.exact();
     if let Some(facts) = engine.inspect_image(&exact).await.map_err(unavailable)? {
         return resolved(reference, policy, ImageOrigin::Present, facts);
     }
     let mut pull = engine.pull_image(&exact);
-    while let Some(step) = pull
-        .next()
-        .await
-        .map_err(|error| ImageError::from_pull(&reference.to_string(), error))?
+    while let Some(step) =
+        pull.next().await.map_err(|error| ImageError::from_pull(&reference.to_string(), error))?
     {
         on_progress(step);
     }
     // A pull that ends without an error is no proof: only the image itself is.
     match engine.inspect_image(&exact).await.map_err(unavailable)? {
         Some(facts) => resolved(reference, policy, ImageOrigin::Pulled, facts),
-        None => Err(ImageError::Vanished {
-            reference: reference.to_string(),
-        }),
+        None => Err(ImageError::Vanished { reference: reference.to_string() }),
     }
 }
 
@@ -78,29 +72,19 @@ fn resolved(
         let same = repository == name
             || name.strip_prefix("docker.io/").is_some_and(|short| {
                 repository == short
-                    || short
-                        .strip_prefix("library/")
-                        .is_some_and(|shorter| repository == shorter)
+                    || short.strip_prefix("library/").is_some_and(|shorter| repository == shorter)
             });
         same.then(|| digest.to_owned())
     };
     // Several registries may know one image under several digests; only this repository's counts.
     let digest = facts.repository_digests.iter().find_map(digest_of);
-    let odd_id = |_id_error| ImageError::OddId {
-        reference: reference.to_string(),
-        id: facts.id.clone(),
-    };
+    let odd_id = |_id_error| ImageError::OddId { reference: reference.to_string(), id: facts.id.clone() };
     Ok(ResolvedImage {
         id: ImageId::parse(facts.id.clone()).map_err(odd_id)?,
         digest,
         policy,
         done,
-        entrypoint: facts
-            .entrypoint
-            .into_iter()
-            .chain(facts.command)
-            .collect::<Vec<_>>()
-            .join(" "),
+        entrypoint: facts.entrypoint.into_iter().chain(facts.command).collect::<Vec<_>>().join(" "),
         reference: reference.to_string(),
     })
 }

@@ -22,10 +22,7 @@ impl ImageError {
     pub(super) fn from_pull(reference: &str, error: EngineError) -> Self {
         let reference = reference.to_owned();
         if error.is_disk_full() {
-            return Self::Unavailable {
-                reference,
-                source: error,
-            };
+            return Self::Unavailable { reference, source: error };
         }
         if let EngineError::Refused { status, message, .. } = &error {
             let words = message.to_ascii_lowercase();
@@ -33,30 +30,17 @@ impl ImageError {
             let reason = message.clone();
             // A missing repository is "denied" too on registries that hide what they have, and says so itself.
             if matches!(status, 401 | 403)
-                || says(&[
-                    "denied",
-                    "unauthorized",
-                    "authentication required",
-                    "no basic auth",
-                ])
+                || says(&["denied", "unauthorized", "authentication required", "no basic auth"])
             {
                 return Self::Denied { reference, reason };
             }
             if *status == 404
-                || says(&[
-                    "manifest unknown",
-                    "not found",
-                    "name unknown",
-                    "no matching manifest",
-                ])
+                || says(&["manifest unknown", "not found", "name unknown", "no matching manifest"])
             {
                 return Self::NotFound { reference, reason };
             }
         }
-        Self::Unavailable {
-            reference,
-            source: error,
-        }
+        Self::Unavailable { reference, source: error }
     }
 }
 
@@ -67,11 +51,7 @@ mod tests {
     use super::*;
 
     #[rstest]
-    #[case(
-        404,
-        "manifest for x/y:1 not found: manifest unknown: manifest unknown",
-        "not found"
-    )]
+    #[case(404, "manifest for x/y:1 not found: manifest unknown: manifest unknown", "not found")]
     #[case(
         404,
         "pull access denied for x/y, repository does not exist or may require 'docker login'",
@@ -82,21 +62,9 @@ mod tests {
         "Head \"https://r.example/v2/y/manifests/1\": unauthorized: authentication required",
         "denied"
     )]
-    #[case(
-        500,
-        "Get \"https://r.example/v2/\": dial tcp: lookup r.example: no such host",
-        "unavailable"
-    )]
-    #[case(
-        500,
-        "Get \"https://r.example/v2/\": net/http: TLS handshake timeout",
-        "unavailable"
-    )]
-    #[case(
-        200,
-        "no matching manifest for linux/arm64 in the manifest list entries",
-        "not found"
-    )]
+    #[case(500, "Get \"https://r.example/v2/\": dial tcp: lookup r.example: no such host", "unavailable")]
+    #[case(500, "Get \"https://r.example/v2/\": net/http: TLS handshake timeout", "unavailable")]
+    #[case(200, "no matching manifest for linux/arm64 in the manifest list entries", "not found")]
     #[case(200, "write /var/lib/docker/tmp/x: no space left on device", "unavailable")]
     #[case(500, "toomanyrequests: You have reached your pull rate limit", "unavailable")]
     fn a_failed_pull_is_sorted_by_what_would_help(

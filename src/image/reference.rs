@@ -79,10 +79,7 @@ impl FromStr for ImageReference {
     type Err = ReferenceError;
 
     fn from_str(text: &str) -> Result<Self, ReferenceError> {
-        parse(text).map_err(|rule| ReferenceError {
-            text: text.into(),
-            rule,
-        })
+        parse(text).map_err(|rule| ReferenceError { text: text.into(), rule })
     }
 }
 
@@ -179,11 +176,7 @@ fn digest_is_valid(digest: &str) -> bool {
     let algorithm_fits = algorithm.split(['+', '.', '-', '_']).all(|part| {
         part.starts_with(|c: char| c.is_ascii_alphabetic()) && part.chars().all(|c| c.is_ascii_alphanumeric())
     });
-    let length_fits = if algorithm == "sha256" {
-        digits.len() == 64
-    } else {
-        digits.len() >= 32
-    };
+    let length_fits = if algorithm == "sha256" { digits.len() == 64 } else { digits.len() >= 32 };
     algorithm_fits && length_fits && digits.chars().all(is_hex)
 }
 
@@ -202,12 +195,7 @@ mod tests {
 
     fn parts(text: &str) -> (Option<String>, String, Option<String>, Option<String>) {
         let reference: ImageReference = text.parse().unwrap();
-        (
-            reference.registry,
-            reference.path,
-            reference.tag,
-            reference.digest,
-        )
+        (reference.registry, reference.path, reference.tag, reference.digest)
     }
 
     #[rstest]
@@ -226,10 +214,7 @@ mod tests {
         let owned = |part: Option<&str>| part.map(ToOwned::to_owned);
         assert_eq!(parts(text), (owned(registry), path.to_owned(), owned(tag), None));
         let pinned = format!("{text}@{DIGEST}");
-        assert_eq!(
-            parts(&pinned),
-            (owned(registry), path.to_owned(), owned(tag), owned(Some(DIGEST)))
-        );
+        assert_eq!(parts(&pinned), (owned(registry), path.to_owned(), owned(tag), owned(Some(DIGEST))));
     }
 
     #[rstest]

@@ -38,25 +38,18 @@ async fn engine(test: &str) -> Option<Engine> {
 }
 
 fn sha256(bytes: &[u8]) -> String {
-    Sha256::digest(bytes)
-        .iter()
-        .fold("sha256:".to_owned(), |mut text, byte| {
-            write!(text, "{byte:02x}").unwrap();
-            text
-        })
+    Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |mut text, byte| {
+        write!(text, "{byte:02x}").unwrap();
+        text
+    })
 }
 
 /// One image of one layer, as a registry serves it. Gives the manifest's digest too.
 fn tiny_image(repository: &str) -> (Pages, String) {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("unique"), repository).unwrap();
-    let layer = Command::new("tar")
-        .arg("-C")
-        .arg(folder.path())
-        .args(["-cf", "-", "."])
-        .output()
-        .unwrap()
-        .stdout;
+    let layer =
+        Command::new("tar").arg("-C").arg(folder.path()).args(["-cf", "-", "."]).output().unwrap().stdout;
     let config = json!({
         "architecture": "amd64", "os": "linux",
         "config": {"Entrypoint": ["/run"], "Cmd": ["--now", "please"]},
@@ -78,14 +71,8 @@ fn tiny_image(repository: &str) -> (Pages, String) {
     let digest = sha256(&manifest);
     let blob = |bytes: &[u8]| format!("/v2/{repository}/blobs/{}", sha256(bytes));
     let pages = HashMap::from([
-        (
-            format!("/v2/{repository}/manifests/1"),
-            (200, MANIFEST_TYPE, manifest.clone()),
-        ),
-        (
-            format!("/v2/{repository}/manifests/{digest}"),
-            (200, MANIFEST_TYPE, manifest),
-        ),
+        (format!("/v2/{repository}/manifests/1"), (200, MANIFEST_TYPE, manifest.clone())),
+        (format!("/v2/{repository}/manifests/{digest}"), (200, MANIFEST_TYPE, manifest)),
         (blob(&config), (200, "application/octet-stream", config)),
         (blob(&layer), (200, "application/octet-stream", layer)),
     ]);
@@ -94,9 +81,7 @@ fn tiny_image(repository: &str) -> (Pages, String) {
 
 /// A registry on the loopback interface; gives `host:port` and lives as long as the set.
 async fn registry(mut pages: Pages) -> (String, JoinSet<()>) {
-    pages
-        .entry("/v2/".into())
-        .or_insert((200, "application/json", b"{}".to_vec()));
+    pages.entry("/v2/".into()).or_insert((200, "application/json", b"{}".to_vec()));
     let pages = Arc::new(pages);
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap().to_string();
@@ -162,10 +147,7 @@ async fn a_missing_image_is_pulled_once_and_then_present() {
     let reference = format!("{address}/{repository}:1");
     let first = ensured(&engine, &reference).await;
     let second = ensured(&engine, &reference).await;
-    let removed = Command::new("docker")
-        .args(["rmi", "-f", &reference])
-        .output()
-        .unwrap();
+    let removed = Command::new("docker").args(["rmi", "-f", &reference]).output().unwrap();
     assert!(removed.status.success(), "{removed:?}");
 
     let (image, steps) = first.unwrap();
@@ -179,16 +161,7 @@ async fn a_missing_image_is_pulled_once_and_then_present() {
     };
     assert_eq!(image, expected);
     assert!(steps.iter().any(|status| status == "Pull complete"), "{steps:?}");
-    assert_eq!(
-        second.unwrap(),
-        (
-            ResolvedImage {
-                done: ImageOrigin::Present,
-                ..expected
-            },
-            Vec::new()
-        )
-    );
+    assert_eq!(second.unwrap(), (ResolvedImage { done: ImageOrigin::Present, ..expected }, Vec::new()));
 }
 
 #[tokio::test]
@@ -197,9 +170,7 @@ async fn an_unknown_tag_is_not_found() {
         return;
     };
     let (address, _registry) = registry(HashMap::new()).await;
-    let error = ensured(&engine, &format!("{address}/longshore-test/none:1"))
-        .await
-        .unwrap_err();
+    let error = ensured(&engine, &format!("{address}/longshore-test/none:1")).await.unwrap_err();
     assert!(matches!(error, ImageError::NotFound { .. }), "{error:?}");
 }
 
@@ -209,14 +180,10 @@ async fn a_registry_that_wants_to_know_who_asks_denies() {
         return;
     };
     let denied = br#"{"errors":[{"code":"DENIED","message":"access denied"}]}"#.to_vec();
-    let pages = HashMap::from([(
-        "/v2/longshore-test/none/manifests/1".into(),
-        (403, "application/json", denied),
-    )]);
+    let pages =
+        HashMap::from([("/v2/longshore-test/none/manifests/1".into(), (403, "application/json", denied))]);
     let (address, _registry) = registry(pages).await;
-    let error = ensured(&engine, &format!("{address}/longshore-test/none:1"))
-        .await
-        .unwrap_err();
+    let error = ensured(&engine, &format!("{address}/longshore-test/none:1")).await.unwrap_err();
     assert!(matches!(error, ImageError::Denied { .. }), "{error:?}");
 }
 
@@ -228,9 +195,7 @@ async fn a_registry_that_is_away_is_unavailable() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     drop(listener);
-    let error = ensured(&engine, &format!("{address}/longshore-test/none:1"))
-        .await
-        .unwrap_err();
+    let error = ensured(&engine, &format!("{address}/longshore-test/none:1")).await.unwrap_err();
     assert!(matches!(error, ImageError::Unavailable { .. }), "{error:?}");
 }
 
@@ -248,8 +213,6 @@ async fn a_layer_that_is_not_what_was_promised_fails_the_pull() {
         }
     }
     let (address, _registry) = registry(pages).await;
-    let error = ensured(&engine, &format!("{address}/{repository}:1"))
-        .await
-        .unwrap_err();
+    let error = ensured(&engine, &format!("{address}/{repository}:1")).await.unwrap_err();
     assert!(matches!(error, ImageError::Unavailable { .. }), "{error:?}");
 }

@@ -18,11 +18,7 @@ impl CleanExit {
     /// Judges an exit code that nothing speaks against. Everything else about the end (OOM, limits, intent)
     /// must have been weighed before: code 0 alone is not success.
     pub fn from_code(code: i64) -> Exit {
-        if code == 0 {
-            Exit::Clean(Self)
-        } else {
-            Exit::Bad(BadExit::Code(code))
-        }
+        if code == 0 { Exit::Clean(Self) } else { Exit::Bad(BadExit::Code(code)) }
     }
 }
 
@@ -32,18 +28,11 @@ pub enum BadExit {
     /// A non-zero exit code of the component's own making; 128 + n for a signal n.
     Code(i64),
     /// The kernel killed a process of the container, whatever the exit code says.
-    OutOfMemory {
-        limit_bytes: u64,
-        peak_bytes: Option<u64>,
-    },
+    OutOfMemory { limit_bytes: u64, peak_bytes: Option<u64> },
     /// Stopped by us: it ran longer than allowed.
     TimeLimit { limit: Duration },
     /// Stopped by us: it wrote more than allowed. `what` is `data folder`, `file count` or `log`.
-    SizeLimit {
-        what: &'static str,
-        limit: u64,
-        found: u64,
-    },
+    SizeLimit { what: &'static str, limit: u64, found: u64 },
     /// Stopped by us because somebody asked.
     Cancelled,
     /// The engine could not start the image's entrypoint.

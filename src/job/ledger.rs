@@ -79,15 +79,12 @@ impl PhaseLedger {
 
     /// Time and bytes of one phase, summed over its entries; `None` when it never ran.
     pub fn total(&self, phase: Phase) -> Option<(Duration, u64)> {
-        let mut of_phase = self
-            .entries
-            .iter()
-            .filter(|entry| entry.phase == phase)
-            .peekable();
+        let mut of_phase = self.entries.iter().filter(|entry| entry.phase == phase).peekable();
         of_phase.peek()?;
-        Some(of_phase.fold((Duration::ZERO, 0), |(took, bytes), entry| {
-            (took + entry.took, bytes + entry.bytes)
-        }))
+        Some(
+            of_phase
+                .fold((Duration::ZERO, 0), |(took, bytes), entry| (took + entry.took, bytes + entry.bytes)),
+        )
     }
 }
 

@@ -97,10 +97,7 @@ pub struct InputFile {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum FileQuery {
     /// Files that bear every `include` tag and no `exclude` tag, newest first.
-    Tags {
-        include: Vec<String>,
-        exclude: Vec<String>,
-    },
+    Tags { include: Vec<String>, exclude: Vec<String> },
     /// Exactly these.
     Ids(Vec<FileId>),
 }

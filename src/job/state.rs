@@ -7,20 +7,9 @@ use super::{AttemptNumber, Outcome, Phase, WorkerId};
 /// A job's life. The only way to move is [`JobState::advance`].
 #[derive(Debug, Clone, PartialEq)]
 pub enum JobState {
-    Waiting {
-        since: Timestamp,
-    },
-    Processing {
-        since: Timestamp,
-        attempt: AttemptNumber,
-        phase: Phase,
-        worker: WorkerId,
-    },
-    Done {
-        started: Option<Timestamp>,
-        ended: Timestamp,
-        outcome: Outcome,
-    },
+    Waiting { since: Timestamp },
+    Processing { since: Timestamp, attempt: AttemptNumber, phase: Phase, worker: WorkerId },
+    Done { started: Option<Timestamp>, ended: Timestamp, outcome: Outcome },
 }
 
 /// A state's name, as catalog, events and people see it.
@@ -60,14 +49,7 @@ impl JobState {
             (Self::Waiting { .. }, Self::Done { outcome, .. }) => outcome.status() == JobStatus::Cancelled,
             (_, Self::Waiting { .. }) | (Self::Done { .. }, _) => false,
         };
-        if legal {
-            Ok(to)
-        } else {
-            Err(IllegalMove {
-                from: self.status(),
-                to: to.status(),
-            })
-        }
+        if legal { Ok(to) } else { Err(IllegalMove { from: self.status(), to: to.status() }) }
     }
 }
 

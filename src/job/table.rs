@@ -66,26 +66,16 @@ impl FromStr for TableId {
             return Err(TableIdError::Parts { text: text.into() });
         };
         if stage != "in" && stage != "out" {
-            return Err(TableIdError::Stage {
-                text: text.into(),
-                stage: stage.into(),
-            });
+            return Err(TableIdError::Stage { text: text.into(), stage: stage.into() });
         }
         let legal = |c: char| c.is_ascii_alphanumeric() || c == '_' || c == '-';
         for part in [bucket, name] {
             if part.is_empty() || part.len() > PART_LENGTH_MAX || !part.chars().all(legal) {
-                return Err(TableIdError::Part {
-                    text: text.into(),
-                    part: part.into(),
-                });
+                return Err(TableIdError::Part { text: text.into(), part: part.into() });
             }
         }
         let bucket_start = stage.len() + 1;
-        Ok(Self {
-            text: text.into(),
-            bucket_start,
-            name_start: bucket_start + bucket.len() + 1,
-        })
+        Ok(Self { text: text.into(), bucket_start, name_start: bucket_start + bucket.len() + 1 })
     }
 }
 
@@ -102,19 +92,10 @@ mod tests {
     #[test]
     fn a_table_id_has_three_plain_parts() {
         let id: TableId = "in.c-main.orders_2024".parse().unwrap();
-        assert_eq!(
-            (id.stage(), id.bucket(), id.name()),
-            ("in", "in.c-main", "orders_2024")
-        );
-        for bad in [
-            "orders",
-            "in.c-main",
-            "in.c-main.a.b",
-            "sys.c-main.a",
-            "in..a",
-            "in.c-main.",
-            "in.c main.a",
-        ] {
+        assert_eq!((id.stage(), id.bucket(), id.name()), ("in", "in.c-main", "orders_2024"));
+        for bad in
+            ["orders", "in.c-main", "in.c-main.a.b", "sys.c-main.a", "in..a", "in.c-main.", "in.c main.a"]
+        {
             assert!(bad.parse::<TableId>().is_err(), "{bad} was accepted");
         }
     }

@@ -33,25 +33,13 @@ pub(crate) enum UnsafeError {
     #[error("{folder} has a name with a control character: {shown}")]
     NameControl { folder: String, shown: String },
     #[error("{folder} has a name of {bytes} bytes, at most {NAME_BYTES_MAX} are allowed: {shown}")]
-    NameTooLong {
-        folder: String,
-        shown: String,
-        bytes: usize,
-    },
+    NameTooLong { folder: String, shown: String, bytes: usize },
     #[error("{folder} has both {first:?} and {second:?}, which differ only in case")]
-    CaseCollision {
-        folder: String,
-        first: String,
-        second: String,
-    },
+    CaseCollision { folder: String, first: String, second: String },
     #[error("{folder} has more than {ENTRIES_MAX} entries")]
     TooMany { folder: String },
     #[error("{path} has {bytes} bytes, at most {bytes_max} are read")]
-    TooLarge {
-        path: String,
-        bytes: u64,
-        bytes_max: u64,
-    },
+    TooLarge { path: String, bytes: u64, bytes_max: u64 },
     #[error("{path} may not be read: the component took the permission away")]
     Unreadable { path: String },
     #[error("could not read {path}")]
@@ -106,11 +94,7 @@ impl OutputFolder {
                 None => return Ok(None),
             };
         }
-        Ok(fd.map(|fd| Self {
-            fd,
-            path: data.join(shown),
-            shown: shown.into(),
-        }))
+        Ok(fd.map(|fd| Self { fd, path: data.join(shown), shown: shown.into() }))
     }
 
     /// Everything in the folder in the order of names, and every complaint. Names with a leading dot are left out.
@@ -140,10 +124,7 @@ impl OutputFolder {
             return Ok(EntryKind::Folder);
         }
         if kind != FileType::RegularFile {
-            return Err(UnsafeError::NotAFile {
-                path: shown,
-                what: describe(kind),
-            });
+            return Err(UnsafeError::NotAFile { path: shown, what: describe(kind) });
         }
         self.plain_file(name, shown, &stat).map(EntryKind::File)
     }
@@ -164,19 +145,9 @@ impl OutputFolder {
         let bytes = u64::try_from(stat.st_size).unwrap_or(0);
         let on_disk = u64::try_from(stat.st_blocks).unwrap_or(0) * BLOCK_BYTES;
         if bytes > SPARSE_BYTES_MIN && bytes / SPARSE_FACTOR > on_disk {
-            return Err(UnsafeError::Sparse {
-                path: shown,
-                bytes,
-                on_disk,
-            });
+            return Err(UnsafeError::Sparse { path: shown, bytes, on_disk });
         }
-        Ok(PlainFile {
-            shown,
-            bytes,
-            path: self.path.join(name),
-            device: stat.st_dev,
-            inode: stat.st_ino,
-        })
+        Ok(PlainFile { shown, bytes, path: self.path.join(name), device: stat.st_dev, inode: stat.st_ino })
     }
 
     fn names(&self, complaints: &mut Vec<UnsafeError>) -> Result<Vec<String>, UnsafeError> {
@@ -193,9 +164,7 @@ impl OutputFolder {
                 Err(complaint) => complaints.push(complaint),
             }
             if names.len() + complaints.len() > ENTRIES_MAX {
-                return Err(UnsafeError::TooMany {
-                    folder: self.shown.clone(),
-                });
+                return Err(UnsafeError::TooMany { folder: self.shown.clone() });
             }
         }
         names.sort_unstable();
@@ -206,23 +175,13 @@ impl OutputFolder {
         let folder = self.shown.clone();
         let shown = || format!("{:?}", String::from_utf8_lossy(raw));
         let Ok(name) = std::str::from_utf8(raw) else {
-            return Err(UnsafeError::NameNotUtf8 {
-                folder,
-                shown: shown(),
-            });
+            return Err(UnsafeError::NameNotUtf8 { folder, shown: shown() });
         };
         if name.chars().any(char::is_control) {
-            return Err(UnsafeError::NameControl {
-                folder,
-                shown: shown(),
-            });
+            return Err(UnsafeError::NameControl { folder, shown: shown() });
         }
         if name.len() > NAME_BYTES_MAX {
-            return Err(UnsafeError::NameTooLong {
-                folder,
-                shown: shown(),
-                bytes: name.len(),
-            });
+            return Err(UnsafeError::NameTooLong { folder, shown: shown(), bytes: name.len() });
         }
         Ok(name.to_owned())
     }
@@ -255,10 +214,7 @@ impl PlainFile {
         let fd = openat(CWD, &self.path, flags, Mode::empty()).map_err(failed)?;
         let stat = fstat(&fd).map_err(failed)?;
         if (stat.st_dev, stat.st_ino) != (self.device, self.inode) {
-            return Err(UnsafeError::NotAFile {
-                path: self.shown.clone(),
-                what: "file that was exchanged",
-            });
+            return Err(UnsafeError::NotAFile { path: self.shown.clone(), what: "file that was exchanged" });
         }
         Ok(File::from(fd))
     }
@@ -266,20 +222,13 @@ impl PlainFile {
     /// The whole text of a small file (a manifest, a state). Bytes that are no UTF-8 are replaced: whoever parses
     /// the text refuses them with a position.
     pub(super) fn read_text(&self, bytes_max: u64) -> Result<String, UnsafeError> {
-        let too_large = |bytes| UnsafeError::TooLarge {
-            path: self.shown.clone(),
-            bytes,
-            bytes_max,
-        };
+        let too_large = |bytes| UnsafeError::TooLarge { path: self.shown.clone(), bytes, bytes_max };
         if self.bytes > bytes_max {
             return Err(too_large(self.bytes));
         }
         let mut content = Vec::new();
         let read = self.open()?.take(bytes_max + 1).read_to_end(&mut content);
-        read.map_err(|source| UnsafeError::Io {
-            path: self.shown.clone(),
-            source,
-        })?;
+        read.map_err(|source| UnsafeError::Io { path: self.shown.clone(), source })?;
         if content.len() as u64 > bytes_max {
             return Err(too_large(content.len() as u64));
         }
@@ -299,10 +248,7 @@ fn open_folder_at(
         Err(Errno::LOOP | Errno::NOTDIR) => {
             let stat = statat(&at, name, AtFlags::SYMLINK_NOFOLLOW).map_err(|errno| said(errno, shown))?;
             let what = describe(FileType::from_raw_mode(stat.st_mode));
-            Err(UnsafeError::NotAFolder {
-                path: shown.into(),
-                what,
-            })
+            Err(UnsafeError::NotAFolder { path: shown.into(), what })
         }
         Err(errno) => Err(said(errno, shown)),
     }
@@ -311,10 +257,7 @@ fn open_folder_at(
 fn said(errno: Errno, shown: &str) -> UnsafeError {
     match errno {
         Errno::ACCESS | Errno::PERM => UnsafeError::Unreadable { path: shown.into() },
-        other => UnsafeError::Io {
-            path: shown.into(),
-            source: other.into(),
-        },
+        other => UnsafeError::Io { path: shown.into(), source: other.into() },
     }
 }
 

@@ -65,11 +65,7 @@ pub(crate) enum CollectError {
     #[error("{path} is mapped, but the component did not write it")]
     SourceMissing { path: String },
     #[error("{table} is written twice: by {first} and by {second}")]
-    DuplicateDestination {
-        table: TableId,
-        first: String,
-        second: String,
-    },
+    DuplicateDestination { table: TableId, first: String, second: String },
     #[error("{path} is a sliced table, which needs its columns: name them in the mapping or the manifest")]
     SlicedWithoutColumns { path: String },
     #[error(
@@ -106,9 +102,7 @@ pub(crate) async fn collect_despite(
     let (mapping, folder) = (mapping.clone(), folder.clone());
     let (mut collected, _passed_over) =
         blocking(move || Collector::new(&mapping, &folder, true).collect()).await;
-    collected
-        .tables
-        .retain(|table| table.options.write_always == Some(true));
+    collected.tables.retain(|table| table.options.write_always == Some(true));
     collected.files.clear();
     collected
 }
@@ -124,32 +118,18 @@ struct Collector<'a> {
 
 impl<'a> Collector<'a> {
     fn new(mapping: &'a OutputMapping, folder: &'a DataFolder, only_write_always: bool) -> Self {
-        Self {
-            mapping,
-            folder,
-            only_write_always,
-            collected: Collected::default(),
-            errors: Vec::new(),
-        }
+        Self { mapping, folder, only_write_always, collected: Collected::default(), errors: Vec::new() }
     }
 
     fn collect(mut self) -> (Collected, Vec<CollectError>) {
         let paired = self.paired("out/tables");
-        self.missing_sources(
-            "out/tables",
-            &paired,
-            self.mapping.tables.iter().map(|table| &table.source),
-        );
+        self.missing_sources("out/tables", &paired, self.mapping.tables.iter().map(|table| &table.source));
         for entry in paired.pairs {
             self.table(&entry);
         }
         self.duplicate_destinations();
         let paired = self.paired("out/files");
-        self.missing_sources(
-            "out/files",
-            &paired,
-            self.mapping.files.iter().map(|file| &file.source),
-        );
+        self.missing_sources("out/files", &paired, self.mapping.files.iter().map(|file| &file.source));
         for entry in paired.pairs {
             self.file(entry);
         }
@@ -178,9 +158,7 @@ impl<'a> Collector<'a> {
         known.extend(paired.refused.iter().map(String::as_str));
         for source in sources {
             if known.insert(source) {
-                self.errors.push(CollectError::SourceMissing {
-                    path: format!("{shown}/{source}"),
-                });
+                self.errors.push(CollectError::SourceMissing { path: format!("{shown}/{source}") });
             }
         }
     }
@@ -192,20 +170,13 @@ impl<'a> Collector<'a> {
             Err(problem) => return self.errors.push(problem),
         };
         let Some(parts) = self.parts(pair) else { return };
-        let mapped: Vec<&OutputTable> = self
-            .mapping
-            .tables
-            .iter()
-            .filter(|table| table.source == pair.name)
-            .collect();
+        let mapped: Vec<&OutputTable> =
+            self.mapping.tables.iter().filter(|table| table.source == pair.name).collect();
         let is_shared = mapped.len() > 1;
         let wishes: Vec<(Option<&TableId>, TableOptions)> = if mapped.is_empty() {
             vec![(None, TableOptions::default())]
         } else {
-            mapped
-                .iter()
-                .map(|table| (table.destination.as_ref(), table.options.clone()))
-                .collect()
+            mapped.iter().map(|table| (table.destination.as_ref(), table.options.clone())).collect()
         };
         for (destination, options) in wishes {
             let mut options = options.over(manifest.0.clone());
@@ -239,13 +210,7 @@ impl<'a> Collector<'a> {
     ) -> Result<TableId, CollectError> {
         check_columns(pair, options, parts)?;
         let bucket = self.mapping.default_bucket.as_deref();
-        Ok(destination::resolve(
-            destination,
-            manifest,
-            &pair.name,
-            &pair.shown,
-            bucket,
-        )?)
+        Ok(destination::resolve(destination, manifest, &pair.name, &pair.shown, bucket)?)
     }
 
     /// The files an entry is made of; `None` when something is wrong with one of them.
@@ -266,8 +231,7 @@ impl<'a> Collector<'a> {
                 EntryKind::Folder => {
                     is_whole = false;
                     let path = format!("{}/{}", pair.shown, entry.name);
-                    self.errors
-                        .push(UnsafeError::NotAFile { path, what: "folder" }.into());
+                    self.errors.push(UnsafeError::NotAFile { path, what: "folder" }.into());
                 }
             }
         }
@@ -291,30 +255,16 @@ impl<'a> Collector<'a> {
         let file = match pair.kind {
             EntryKind::File(file) => file,
             EntryKind::Folder => {
-                return self
-                    .collected
-                    .notices
-                    .push(format!("{} is a folder and was not kept", pair.shown));
+                return self.collected.notices.push(format!("{} is a folder and was not kept", pair.shown));
             }
         };
-        let mapped = self
-            .mapping
-            .files
-            .iter()
-            .find(|mapped| mapped.source == pair.name);
+        let mapped = self.mapping.files.iter().find(|mapped| mapped.source == pair.name);
         // Nothing is merged: the mapping's word is the whole word, but a broken manifest is told all the same.
         match read_manifest(pair.manifest.as_ref(), manifest_file_options) {
             Err(problem) => self.errors.push(problem),
             Ok(manifest) => {
-                let options = mapped
-                    .map(|mapped| mapped.options.clone())
-                    .or(manifest)
-                    .unwrap_or_default();
-                self.collected.files.push(CollectedFile {
-                    name: pair.name,
-                    file,
-                    options,
-                });
+                let options = mapped.map(|mapped| mapped.options.clone()).or(manifest).unwrap_or_default();
+                self.collected.files.push(CollectedFile { name: pair.name, file, options });
             }
         }
     }
@@ -327,9 +277,7 @@ fn read_manifest<T>(
     let Some(file) = manifest else { return Ok(None) };
     let text = file.read_text(MANIFEST_BYTES_MAX)?;
     let parsed = parse(&text, &file.shown);
-    parsed
-        .map(Some)
-        .map_err(|complaints| CollectError::Manifest { complaints })
+    parsed.map(Some).map_err(|complaints| CollectError::Manifest { complaints })
 }
 
 /// Whether the columns of an output can be known, and what is said of them makes sense.
@@ -350,16 +298,10 @@ fn check_columns(pair: &Pair, options: &TableOptions, parts: &[PlainFile]) -> Re
     let mut known = HashSet::new();
     for column in columns {
         if column.is_empty() {
-            return Err(CollectError::ColumnUnnamed {
-                path: path(),
-                columns: quoted(columns),
-            });
+            return Err(CollectError::ColumnUnnamed { path: path(), columns: quoted(columns) });
         }
         if !known.insert(column) {
-            return Err(CollectError::ColumnTwice {
-                path: path(),
-                column: column.clone(),
-            });
+            return Err(CollectError::ColumnTwice { path: path(), column: column.clone() });
         }
     }
     Ok(())

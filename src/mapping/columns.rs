@@ -18,20 +18,12 @@ pub(super) fn sanitize(name: &str) -> String {
 
 /// Every column name that mapping or manifest say, sanitized like the file's own.
 pub(super) fn sanitize_options(mut options: TableOptions) -> TableOptions {
-    for names in [&mut options.columns, &mut options.primary_key]
-        .into_iter()
-        .flatten()
-    {
+    for names in [&mut options.columns, &mut options.primary_key].into_iter().flatten() {
         for name in names {
             *name = sanitize(name);
         }
     }
-    for filter in options
-        .delete_where
-        .iter_mut()
-        .flatten()
-        .flat_map(|deletion| &mut deletion.filters)
-    {
+    for filter in options.delete_where.iter_mut().flatten().flat_map(|deletion| &mut deletion.filters) {
         filter.column = sanitize(&filter.column);
     }
     options

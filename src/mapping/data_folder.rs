@@ -15,16 +15,7 @@ use crate::component::DocumentFormat;
 use crate::job::{AttemptNumber, JobId};
 
 /// Folders made inside the data folder, parents first.
-const FOLDERS: [&str; 8] = [
-    "",
-    "in",
-    "in/tables",
-    "in/files",
-    "in/user",
-    "out",
-    "out/tables",
-    "out/files",
-];
+const FOLDERS: [&str; 8] = ["", "in", "in/tables", "in/files", "in/user", "out", "out/tables", "out/files"];
 
 /// Whom the container runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -60,10 +51,7 @@ impl FolderError {
 }
 
 pub(super) fn is_disk_full(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded
-    )
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl DataFolder {
@@ -75,11 +63,7 @@ impl DataFolder {
         owner: Owner,
         format: DocumentFormat,
     ) -> Result<Self, FolderError> {
-        let folder = Self {
-            root: work.join(format!("{job}-{attempt}")),
-            owner,
-            format,
-        };
+        let folder = Self { root: work.join(format!("{job}-{attempt}")), owner, format };
         blocking(move || folder.make().map(|()| folder)).await
     }
 
@@ -112,11 +96,7 @@ impl DataFolder {
     pub(crate) async fn remove(&self) -> Result<(), FolderError> {
         let root = self.root.clone();
         blocking(move || {
-            remove_tree(&root).map_err(|source| FolderError {
-                action: "remove",
-                path: root,
-                source,
-            })
+            remove_tree(&root).map_err(|source| FolderError { action: "remove", path: root, source })
         })
         .await
     }
@@ -132,8 +112,7 @@ impl DataFolder {
 
     /// Where one part of a table is written before it is joined: out of the container's sight.
     pub(super) fn part(&self, destination: &str, number: usize) -> PathBuf {
-        self.root
-            .join(format!("{}.{number}.part", destination.replace('/', "-")))
+        self.root.join(format!("{}.{number}.part", destination.replace('/', "-")))
     }
 
     /// Path of the state a component leaves, seen from the data folder.
@@ -147,11 +126,7 @@ impl DataFolder {
     /// Makes the folders between `in/tables` and a destination with `/` in it.
     pub(super) fn make_parents(&self, path: &Path) -> Result<(), FolderError> {
         let data = self.data();
-        let parents: Vec<&Path> = path
-            .ancestors()
-            .skip(1)
-            .take_while(|parent| *parent != data)
-            .collect();
+        let parents: Vec<&Path> = path.ancestors().skip(1).take_while(|parent| *parent != data).collect();
         for parent in parents.into_iter().rev().filter(|parent| !parent.exists()) {
             self.make_folder(parent)?;
         }
@@ -168,24 +143,12 @@ impl DataFolder {
         }
         // The outer folder is ours alone: what lies in it may be open to everybody.
         let outer = DirBuilder::new().recursive(false).mode(0o700).create(&self.root);
-        outer.map_err(|source| FolderError {
-            action: "make",
-            path: self.root.clone(),
-            source,
-        })?;
-        FOLDERS
-            .iter()
-            .try_for_each(|folder| self.make_folder(&self.data().join(folder)))
+        outer.map_err(|source| FolderError { action: "make", path: self.root.clone(), source })?;
+        FOLDERS.iter().try_for_each(|folder| self.make_folder(&self.data().join(folder)))
     }
 
     fn make_folder(&self, path: &Path) -> Result<(), FolderError> {
-        let failed = |action| {
-            move |source| FolderError {
-                action,
-                path: path.to_owned(),
-                source,
-            }
-        };
+        let failed = |action| move |source| FolderError { action, path: path.to_owned(), source };
         // Another table of the same subfolder may be staged at this very moment.
         match fs::create_dir(path) {
             Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => {}
@@ -203,10 +166,7 @@ impl DataFolder {
         let Owner::Of { uid, gid } = self.owner else {
             return Ok(());
         };
-        let own = (
-            rustix::process::geteuid().as_raw(),
-            rustix::process::getegid().as_raw(),
-        );
+        let own = (rustix::process::geteuid().as_raw(), rustix::process::getegid().as_raw());
         if (uid, gid) == own {
             return Ok(());
         }

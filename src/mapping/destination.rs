@@ -15,10 +15,7 @@ pub(crate) enum DestinationError {
     )]
     OnlyAName { source_path: String, name: String },
     #[error("{source_path} cannot become a table of the default bucket: {problem}")]
-    BadName {
-        source_path: String,
-        problem: TableIdError,
-    },
+    BadName { source_path: String, problem: TableIdError },
 }
 
 /// In this order: the mapping's full id, the manifest's full id, the manifest's name in the default bucket, a file
@@ -37,20 +34,14 @@ pub(super) fn resolve(
     let stem = said.unwrap_or(file);
     let name = stem.strip_suffix(".csv").unwrap_or(stem);
     // The full text first: a manifest may mean a full id as it stands.
-    if let Ok(table) = stem
-        .parse()
-        .or_else(|_not_as_it_stands: TableIdError| name.parse())
-    {
+    if let Ok(table) = stem.parse().or_else(|_not_as_it_stands: TableIdError| name.parse()) {
         return Ok(table);
     }
     let source_path = shown.to_owned();
     match (default_bucket, said) {
         (Some(bucket), _) => TableId::in_bucket(bucket, name)
             .map_err(|problem| DestinationError::BadName { source_path, problem }),
-        (None, Some(name)) => Err(DestinationError::OnlyAName {
-            source_path,
-            name: name.into(),
-        }),
+        (None, Some(name)) => Err(DestinationError::OnlyAName { source_path, name: name.into() }),
         (None, None) => Err(DestinationError::Unresolved { source_path }),
     }
 }
@@ -93,14 +84,8 @@ mod tests {
         );
         let only = resolve(None, Some("n"), "in.c-a.x.csv", "out/tables/in.c-a.x.csv", None).unwrap_err();
         assert!(matches!(only, DestinationError::OnlyAName { name, .. } if name == "n"));
-        let bad = resolve(
-            None,
-            None,
-            "my report.csv",
-            "out/tables/my report.csv",
-            Some("in.c-d"),
-        )
-        .unwrap_err();
+        let bad =
+            resolve(None, None, "my report.csv", "out/tables/my report.csv", Some("in.c-d")).unwrap_err();
         assert!(matches!(bad, DestinationError::BadName { .. }));
     }
 }

@@ -58,53 +58,24 @@ pub(crate) async fn export_table<W: Write + Send + 'static>(
     mut output: W,
     progress: &ProgressSink,
 ) -> Result<Copied, ExportError> {
-    let ExportOptions {
-        selection,
-        write,
-        header,
-        rows_max,
-    } = options;
+    let ExportOptions { selection, write, header, rows_max } = options;
     check_selection(&version, &selection)?;
-    let columns = if selection.columns.is_empty() {
-        version.columns.clone()
-    } else {
-        selection.columns
-    };
+    let columns = if selection.columns.is_empty() { version.columns.clone() } else { selection.columns };
     let filters = selection.filters;
-    let fetch = Fetch {
-        destination: String::new(),
-        version,
-        columns,
-        filters,
-        imported_since: None,
-        rows_max,
-    };
+    let fetch =
+        Fetch { destination: String::new(), version, columns, filters, imported_since: None, rows_max };
     let (blob, progress) = (blob.clone(), progress.clone());
     blocking(move || {
         let table = || fetch.version.table.clone();
         let mut header_bytes = 0;
         if header {
             let written = write_header(&fetch.columns, write, &mut output);
-            header_bytes = written.map_err(|source| ExportError::Header {
-                table: table(),
-                source,
-            })?;
+            header_bytes = written.map_err(|source| ExportError::Header { table: table(), source })?;
         }
-        let writer = TableWriter {
-            fetch: &fetch,
-            blob: &blob,
-            progress: &progress,
-            write,
-        };
+        let writer = TableWriter { fetch: &fetch, blob: &blob, progress: &progress, write };
         let copied = writer.rows(&mut output)?;
-        output.flush().map_err(|source| ExportError::Flush {
-            table: table(),
-            source,
-        })?;
-        Ok(Copied {
-            rows: copied.rows,
-            bytes: copied.bytes + header_bytes,
-        })
+        output.flush().map_err(|source| ExportError::Flush { table: table(), source })?;
+        Ok(Copied { rows: copied.rows, bytes: copied.bytes + header_bytes })
     })
     .await
 }
@@ -113,16 +84,10 @@ pub(crate) async fn export_table<W: Write + Send + 'static>(
 fn check_selection(version: &TableVersion, selection: &Selection) -> Result<(), ExportError> {
     let known: HashSet<&String> = version.columns.iter().collect();
     let filtered = selection.filters.iter().map(|filter| &filter.column);
-    match selection
-        .columns
-        .iter()
-        .chain(filtered)
-        .find(|column| !known.contains(column))
-    {
+    match selection.columns.iter().chain(filtered).find(|column| !known.contains(column)) {
         None => Ok(()),
-        Some(column) => Err(ExportError::ColumnUnknown {
-            table: version.table.clone(),
-            column: column.clone(),
-        }),
+        Some(column) => {
+            Err(ExportError::ColumnUnknown { table: version.table.clone(), column: column.clone() })
+        }
     }
 }

@@ -48,18 +48,11 @@ pub(crate) async fn find_files(
             let there: HashSet<FileId> = files.iter().map(|file| file.id).collect();
             for (position, id) in ids.iter().enumerate().filter(|(_, id)| !there.contains(id)) {
                 let path = format!("storage.input.files[{index}].file_ids[{position}]");
-                complaints.push(PlanComplaint {
-                    path,
-                    message: format!("file {id} does not exist"),
-                });
+                complaints.push(PlanComplaint { path, message: format!("file {id} does not exist") });
             }
         }
         let processed_tags = input.processed_tags.clone();
-        found.push(FoundFiles {
-            query: input.query.clone(),
-            files,
-            processed_tags,
-        });
+        found.push(FoundFiles { query: input.query.clone(), files, processed_tags });
     }
     Ok((found, complaints))
 }
@@ -84,14 +77,7 @@ async fn matching(
 /// The tags that the job's commit puts on what it has processed.
 pub(crate) fn processed_tags(found: &[FoundFiles]) -> Vec<(FileId, Vec<String>)> {
     let tagged = found.iter().filter(|entry| !entry.processed_tags.is_empty());
-    tagged
-        .flat_map(|entry| {
-            entry
-                .files
-                .iter()
-                .map(|file| (file.id, entry.processed_tags.clone()))
-        })
-        .collect()
+    tagged.flat_map(|entry| entry.files.iter().map(|file| (file.id, entry.processed_tags.clone()))).collect()
 }
 
 /// Stages every found file once, however many entries found it.
@@ -103,13 +89,9 @@ pub(crate) async fn stage_files(
     progress: &ProgressSink,
 ) -> Result<Vec<StagedFile>, StageError> {
     let mut known = HashSet::new();
-    let files = found
-        .iter()
-        .flat_map(|entry| &entry.files)
-        .filter(|file| known.insert(file.id));
-    let staging: Vec<_> = files
-        .map(|file| stage_file(file.clone(), blob, folder, delivery, progress))
-        .collect();
+    let files = found.iter().flat_map(|entry| &entry.files).filter(|file| known.insert(file.id));
+    let staging: Vec<_> =
+        files.map(|file| stage_file(file.clone(), blob, folder, delivery, progress)).collect();
     stream::iter(staging).buffered(at_once()).try_collect().await
 }
 
@@ -123,10 +105,7 @@ async fn stage_file(
     let name = format!("{}_{}", file.id, plain_name(&file.name));
     let path = folder.input_file(&name);
     let delivered = blob.deliver(&file.blob, &path, delivery).await;
-    let bytes = delivered.map_err(|source| StageError::Blob {
-        what: format!("file {}", file.id),
-        source,
-    })?;
+    let bytes = delivered.map_err(|source| StageError::Blob { what: format!("file {}", file.id), source })?;
     progress.bytes(bytes);
     let id = file.id;
     let folder = folder.clone();
@@ -144,7 +123,5 @@ async fn stage_file(
 
 /// A stored name was anybody's text; below `in/files/` it is one plain part of a path.
 fn plain_name(name: &str) -> String {
-    name.chars()
-        .map(|c| if c == '/' || c.is_control() { '_' } else { c })
-        .collect()
+    name.chars().map(|c| if c == '/' || c.is_control() { '_' } else { c }).collect()
 }

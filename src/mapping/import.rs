@@ -34,30 +34,16 @@ pub(crate) async fn import_table(
     blob: &BlobStore,
     progress: &ProgressSink,
 ) -> Result<Receipt, ImportError> {
-    let heads = catalog
-        .snapshot(std::slice::from_ref(&table))
-        .await
-        .map_err(UploadError::Catalog)?;
+    let heads = catalog.snapshot(std::slice::from_ref(&table)).await.map_err(UploadError::Catalog)?;
     let head = heads.into_iter().next().flatten();
     let shelf = Shelf::fresh(Origin::Import);
     let scratch = scratch(blob).await?;
-    let uploading = Uploading {
-        catalog,
-        blob,
-        progress,
-        shelf: &shelf,
-        scratch: scratch.path(),
-    };
+    let uploading = Uploading { catalog, blob, progress, shelf: &shelf, scratch: scratch.path() };
     let rules = LoadRules { table, options };
     let converted = convert_file(&uploading, path.to_owned(), &rules, head).await;
     blocking(move || drop(scratch)).await;
     let prepared = match converted {
-        Ok(table) => Prepared {
-            tables: vec![table],
-            files: Vec::new(),
-            shelf,
-            origin: Origin::Import,
-        },
+        Ok(table) => Prepared { tables: vec![table], files: Vec::new(), shelf, origin: Origin::Import },
         Err(error) => {
             // The file's own error is the one to tell; what cannot be removed now is found by the next gc.
             if let Err(leftover) = shelf.clear(blob).await {
@@ -78,10 +64,7 @@ pub(crate) async fn import_file(
     blob: &BlobStore,
 ) -> Result<Receipt, ImportError> {
     let shelf = Shelf::fresh(Origin::Import);
-    let failed = |source| UploadError::Blob {
-        what: path.display().to_string(),
-        source,
-    };
+    let failed = |source| UploadError::Blob { what: path.display().to_string(), source };
     let key = shelf.file(shelf.number()).map_err(failed)?;
     let bytes = blob.put_file(&key, path, Source::Copy).await.map_err(failed)?;
     let file = NewFile {
@@ -93,12 +76,7 @@ pub(crate) async fn import_file(
         is_public: options.is_public,
         is_sliced: false,
     };
-    let prepared = Prepared {
-        tables: Vec::new(),
-        files: vec![file],
-        shelf,
-        origin: Origin::Import,
-    };
+    let prepared = Prepared { tables: Vec::new(), files: vec![file], shelf, origin: Origin::Import };
     Ok(commit(prepared, Publication::default(), catalog, blob).await?)
 }
 
@@ -113,20 +91,13 @@ async fn convert_file(
     let key = rules.effective_key(head.as_ref())?;
     let mut options = read_options(&shown, &rules.options, None);
     options.key.clone_from(&key);
-    let scratch = Scratch {
-        folder: uploading.scratch.to_owned(),
-        stem: "import".into(),
-    };
+    let scratch = Scratch { folder: uploading.scratch.to_owned(), stem: "import".into() };
     let (progress, table) = (uploading.progress.clone(), rules.table.clone());
     let check = rules.clone();
     let name = shown.clone();
     let made = blocking(move || {
         let open = || std::fs::File::open(&path);
-        let failed = |source| UploadError::Io {
-            action: "open",
-            path: path.clone(),
-            source,
-        };
+        let failed = |source| UploadError::Io { action: "open", path: path.clone(), source };
         let mut input = open().map_err(failed)?;
         // Only a plain file can be looked at twice; a pipe is checked while it is read.
         let is_plain = input.metadata().map_err(failed)?.is_file();
@@ -142,10 +113,7 @@ async fn convert_file(
             .map_err(|error| UploadError::of_table(error, &table))
     })
     .await?;
-    let columns = made
-        .first()
-        .map(|slice| slice.facts.columns.clone())
-        .unwrap_or_default();
+    let columns = made.first().map(|slice| slice.facts.columns.clone()).unwrap_or_default();
     let slices = uploading.store(made, Path::new(""), Source::Copy).await?;
     Ok(PreparedTable::new(rules.clone(), shown, columns, key, slices))
 }

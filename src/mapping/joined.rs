@@ -47,10 +47,7 @@ pub(super) async fn append_rows(
         let joined = blocking(move || io::copy(&mut part, &mut output).map(|_bytes| output)).await;
         let failed = |source| io_failed(fetch, "write", Path::new(&fetch.destination), source);
         output = joined.map_err(failed)?;
-        total = Copied {
-            rows: total.rows + copied.rows,
-            bytes: total.bytes + copied.bytes,
-        };
+        total = Copied { rows: total.rows + copied.rows, bytes: total.bytes + copied.bytes };
     }
     Ok(total)
 }
@@ -64,24 +61,12 @@ fn write_part(
     progress: &ProgressSink,
 ) -> Result<(File, Copied), StageError> {
     let failed = |action| move |source| io_failed(fetch, action, path, source);
-    let file = File::options()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(path)
-        .map_err(failed("make"))?;
+    let file = File::options().read(true).write(true).create_new(true).open(path).map_err(failed("make"))?;
     std::fs::remove_file(path).map_err(failed("unlink"))?;
     let mut output = BufWriter::with_capacity(WRITE_BYTES, file);
-    let writer = TableWriter {
-        fetch,
-        blob,
-        progress,
-        write: CANONICAL,
-    };
+    let writer = TableWriter { fetch, blob, progress, write: CANONICAL };
     let copied = writer.slice_rows(slice, u64::MAX, &mut output)?;
-    let mut file = output
-        .into_inner()
-        .map_err(|error| failed("write")(error.into_error()))?;
+    let mut file = output.into_inner().map_err(|error| failed("write")(error.into_error()))?;
     file.rewind().map_err(failed("read"))?;
     Ok((file, copied))
 }

@@ -54,16 +54,7 @@ impl PreparedTable {
         slices: Vec<NewSlice>,
     ) -> Self {
         let (doomed, rekeyed) = (HashMap::new(), HashMap::new());
-        Self {
-            rules,
-            shown,
-            columns,
-            key,
-            slices,
-            is_deduplicated: false,
-            doomed,
-            rekeyed,
-        }
+        Self { rules, shown, columns, key, slices, is_deduplicated: false, doomed, rekeyed }
     }
 
     /// The load as it is to be committed on top of `head`.
@@ -125,10 +116,7 @@ impl PreparedTable {
     }
 
     fn key_indexes(&self) -> Vec<BlobKey> {
-        self.slices
-            .iter()
-            .filter_map(|slice| slice.key_index.clone())
-            .collect()
+        self.slices.iter().filter_map(|slice| slice.key_index.clone()).collect()
     }
 
     /// The complete new bitmap of every old slice that loses rows, and the indexes that had to be made.
@@ -146,39 +134,23 @@ impl PreparedTable {
             blob: desk.blob.clone(),
             table: self.rules.table.clone(),
             deletions: self.rules.options.delete_where.clone().unwrap_or_default(),
-            incoming: if kind == LoadKind::Upsert {
-                self.key_indexes()
-            } else {
-                Vec::new()
-            },
+            incoming: if kind == LoadKind::Upsert { self.key_indexes() } else { Vec::new() },
         });
-        let unknown = head
-            .slices
-            .iter()
-            .filter(|slice| !self.doomed.contains_key(&slice.id));
-        let asked: Vec<(Slice, Option<BlobKey>)> = unknown
-            .map(|slice| (slice.clone(), self.index_of(slice)))
-            .collect();
+        let unknown = head.slices.iter().filter(|slice| !self.doomed.contains_key(&slice.id));
+        let asked: Vec<(Slice, Option<BlobKey>)> =
+            unknown.map(|slice| (slice.clone(), self.index_of(slice))).collect();
         let found = stream::iter(asked).map(|(slice, index)| {
             let old = Arc::clone(&old);
-            blocking(move || {
-                old.doomed(&slice, index.as_ref())
-                    .map(|doomed| (slice.id, doomed))
-            })
+            blocking(move || old.doomed(&slice, index.as_ref()).map(|doomed| (slice.id, doomed)))
         });
         let found: Vec<(SliceId, RoaringBitmap)> = found.buffered(at_once()).try_collect().await?;
         self.doomed.extend(found);
         let deletions = head.slices.iter().filter_map(|slice| {
             let deleted = &slice.deleted | self.doomed.get(&slice.id)?;
-            (deleted != slice.deleted).then_some(SliceDeletion {
-                slice: slice.id,
-                deleted,
-            })
+            (deleted != slice.deleted).then_some(SliceDeletion { slice: slice.id, deleted })
         });
-        let rekeyed = head
-            .slices
-            .iter()
-            .filter_map(|slice| Some((slice.id, self.rekeyed.get(&slice.id)?.clone())));
+        let rekeyed =
+            head.slices.iter().filter_map(|slice| Some((slice.id, self.rekeyed.get(&slice.id)?.clone())));
         Ok((deletions.collect(), rekeyed.collect()))
     }
 
@@ -190,15 +162,9 @@ impl PreparedTable {
     async fn rekey(&mut self, head: &TableVersion, desk: &LoadDesk<'_>) -> Result<(), UploadError> {
         let is_changed = !same_key(&head.primary_key, &self.key);
         for slice in &head.slices {
-            if let Some(column) = self
-                .key
-                .iter()
-                .find(|column| is_changed && !slice.columns.contains(column))
+            if let Some(column) = self.key.iter().find(|column| is_changed && !slice.columns.contains(column))
             {
-                return Err(UploadError::KeyColumnNew {
-                    table: head.table.clone(),
-                    column: column.clone(),
-                });
+                return Err(UploadError::KeyColumnNew { table: head.table.clone(), column: column.clone() });
             }
         }
         let lacking = head.slices.iter().filter(|slice| {
@@ -206,9 +172,7 @@ impl PreparedTable {
         });
         let key = &self.key;
         let made = stream::iter(lacking.cloned().collect::<Vec<_>>()).map(|slice| async move {
-            desk.index(&head.table, &slice.blob, key)
-                .await
-                .map(|index| (slice.id, index))
+            desk.index(&head.table, &slice.blob, key).await.map(|index| (slice.id, index))
         });
         let made: Vec<(SliceId, BlobKey)> = made.buffered(at_once()).try_collect().await?;
         self.rekeyed.extend(made);
@@ -216,11 +180,7 @@ impl PreparedTable {
             return Ok(());
         }
         let (blob, key) = (desk.blob.clone(), self.key.clone());
-        let slices: Vec<_> = head
-            .slices
-            .iter()
-            .map(|slice| (slice.clone(), self.index_of(slice)))
-            .collect();
+        let slices: Vec<_> = head.slices.iter().map(|slice| (slice.clone(), self.index_of(slice))).collect();
         let table = head.table.clone();
         let rows = blocking(move || count_duplicates(&blob, &table, &slices, &key)).await?;
         if rows > 0 {
@@ -237,17 +197,11 @@ impl PreparedTable {
 impl LoadDesk<'_> {
     /// Makes and stores the key index of a stored slice.
     async fn index(&self, table: &TableId, slice: &BlobKey, key: &[String]) -> Result<BlobKey, UploadError> {
-        let failed = |source| UploadError::Blob {
-            what: format!("a key index of table {table}"),
-            source,
-        };
+        let failed = |source| UploadError::Blob { what: format!("a key index of table {table}"), source };
         let stored = self.shelf.keys(self.shelf.number()).map_err(failed)?;
         let (blob, slice, table, key) = (self.blob.clone(), slice.clone(), table.clone(), key.to_vec());
         let (scratch, path) = blocking(move || {
-            let failed = |source| UploadError::Blob {
-                what: format!("a slice of table {table}"),
-                source,
-            };
+            let failed = |source| UploadError::Blob { what: format!("a slice of table {table}"), source };
             let scratch = blob.scratch().map_err(failed)?;
             let path = scratch.path().join("index.keys");
             let mut input = blob.open(&slice).map_err(failed)?;
@@ -256,10 +210,7 @@ impl LoadDesk<'_> {
             Ok::<_, UploadError>((scratch, path))
         })
         .await?;
-        self.blob
-            .put_file(&stored, &path, Source::Move)
-            .await
-            .map_err(failed)?;
+        self.blob.put_file(&stored, &path, Source::Move).await.map_err(failed)?;
         blocking(move || drop(scratch)).await;
         Ok(stored)
     }
@@ -269,10 +220,8 @@ impl LoadDesk<'_> {
         blocking(move || {
             let opened: Result<Vec<_>, BlobError> =
                 indexes.iter().map(|index| blob.open_file(index)).collect();
-            let mut opened = opened.map_err(|source| UploadError::Blob {
-                what: "a key index".into(),
-                source,
-            })?;
+            let mut opened =
+                opened.map_err(|source| UploadError::Blob { what: "a key index".into(), source })?;
             duplicates_within(&mut opened).map_err(|source| UploadError::Io {
                 action: "compare the keys of",
                 path: "the incoming rows".into(),

@@ -30,19 +30,11 @@ struct InputTableManifest<'a> {
 pub(super) fn input_table(fetch: &Fetch) -> String {
     let version = &fetch.version;
     // The oldest rows that are still there: the version does not know when the table was first made.
-    let created = version
-        .slices
-        .iter()
-        .map(|slice| slice.imported)
-        .min()
-        .unwrap_or(version.created);
+    let created = version.slices.iter().map(|slice| slice.imported).min().unwrap_or(version.created);
     let no_metadata = || Value::Array(Vec::new());
     let manifest = InputTableManifest {
         id: version.table.as_str(),
-        uri: format!(
-            "longshore://tables/{}/versions/{}",
-            version.table, version.version
-        ),
+        uri: format!("longshore://tables/{}/versions/{}", version.table, version.version),
         name: version.table.name(),
         primary_key: &version.primary_key,
         created: date(created),
@@ -50,11 +42,7 @@ pub(super) fn input_table(fetch: &Fetch) -> String {
         last_import_date: date(version.created),
         columns: &fetch.columns,
         metadata: [],
-        column_metadata: fetch
-            .columns
-            .iter()
-            .map(|column| (column.clone(), no_metadata()))
-            .collect(),
+        column_metadata: fetch.columns.iter().map(|column| (column.clone(), no_metadata())).collect(),
         rows_count: version.rows,
         data_size_bytes: version.bytes,
     };

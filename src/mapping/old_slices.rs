@@ -49,31 +49,15 @@ impl OldSlices {
             let end = u32::try_from(slice.rows).unwrap_or(u32::MAX);
             return Ok((0..end).collect());
         }
-        let mut input = self
-            .blob
-            .open(&slice.blob)
-            .map_err(|source| self.blob_failed(source))?;
-        matching_rows(
-            &mut input,
-            &format!("a slice of {}", self.table),
-            &deletion.filters,
-        )
-        .map_err(|source| UploadError::Csv {
-            table: self.table.clone(),
-            source: Box::new(source),
-        })
+        let mut input = self.blob.open(&slice.blob).map_err(|source| self.blob_failed(source))?;
+        matching_rows(&mut input, &format!("a slice of {}", self.table), &deletion.filters)
+            .map_err(|source| UploadError::Csv { table: self.table.clone(), source: Box::new(source) })
     }
 
     fn superseded(&self, index: &BlobKey) -> Result<RoaringBitmap, UploadError> {
-        let mut old = self
-            .blob
-            .open_file(index)
-            .map_err(|source| self.blob_failed(source))?;
-        let incoming: Result<Vec<File>, BlobError> = self
-            .incoming
-            .iter()
-            .map(|index| self.blob.open_file(index))
-            .collect();
+        let mut old = self.blob.open_file(index).map_err(|source| self.blob_failed(source))?;
+        let incoming: Result<Vec<File>, BlobError> =
+            self.incoming.iter().map(|index| self.blob.open_file(index)).collect();
         let mut incoming = incoming.map_err(|source| self.blob_failed(source))?;
         superseded(&mut old, &mut incoming).map_err(|source| UploadError::Io {
             action: "compare incoming keys with",
@@ -83,10 +67,7 @@ impl OldSlices {
     }
 
     fn blob_failed(&self, source: BlobError) -> UploadError {
-        UploadError::Blob {
-            what: format!("a slice of table {}", self.table),
-            source,
-        }
+        UploadError::Blob { what: format!("a slice of table {}", self.table), source }
     }
 }
 
@@ -104,15 +85,9 @@ pub(super) fn count_duplicates(
     slices: &[(Slice, Option<BlobKey>)],
     key: &[String],
 ) -> Result<u64, UploadError> {
-    let blob_failed = |source| UploadError::Blob {
-        what: format!("a slice of table {table}"),
-        source,
-    };
+    let blob_failed = |source| UploadError::Blob { what: format!("a slice of table {table}"), source };
     let mut indexes = Vec::new();
-    for (slice, index) in slices
-        .iter()
-        .filter(|(slice, _)| slice.deleted.len() < slice.rows)
-    {
+    for (slice, index) in slices.iter().filter(|(slice, _)| slice.deleted.len() < slice.rows) {
         match index {
             Some(index) if slice.deleted.is_empty() => {
                 indexes.push(blob.open_file(index).map_err(blob_failed)?);
@@ -134,10 +109,7 @@ fn index_of_live_rows(
     slice: &Slice,
     key: &[String],
 ) -> Result<File, UploadError> {
-    let blob_failed = |source| UploadError::Blob {
-        what: format!("a slice of table {table}"),
-        source,
-    };
+    let blob_failed = |source| UploadError::Blob { what: format!("a slice of table {table}"), source };
     let scratch = blob.scratch().map_err(blob_failed)?;
     let (live, keys) = (scratch.path().join("live.csv"), scratch.path().join("live.keys"));
     let failed = |action, path: &std::path::Path| {
@@ -147,30 +119,12 @@ fn index_of_live_rows(
     let file = File::create_new(&live).map_err(failed("make", &live))?;
     let mut output = BufWriter::new(file);
     write_header(key, CANONICAL, &mut output).map_err(failed("write", &live))?;
-    let selection = Selection {
-        columns: key.to_vec(),
-        filters: Vec::new(),
-    };
+    let selection = Selection { columns: key.to_vec(), filters: Vec::new() };
     let mut input = blob.open(&slice.blob).map_err(blob_failed)?;
     let shown = format!("a slice of {table}");
-    copy_rows(
-        &mut input,
-        &shown,
-        &selection,
-        Some(&slice.deleted),
-        u64::MAX,
-        CANONICAL,
-        &mut output,
-    )
-    .map_err(|source| UploadError::Csv {
-        table: table.clone(),
-        source: Box::new(source),
-    })?;
-    drop(
-        output
-            .into_inner()
-            .map_err(|error| failed("write", &live)(error.into_error()))?,
-    );
+    copy_rows(&mut input, &shown, &selection, Some(&slice.deleted), u64::MAX, CANONICAL, &mut output)
+        .map_err(|source| UploadError::Csv { table: table.clone(), source: Box::new(source) })?;
+    drop(output.into_inner().map_err(|error| failed("write", &live)(error.into_error()))?);
     let mut copied = File::open(&live).map_err(failed("open", &live))?;
     slicing::index(&mut copied, &shown, key, &keys).map_err(|error| UploadError::of_table(error, table))?;
     // The open file outlives its folder.

@@ -27,10 +27,8 @@ pub(super) struct Paired {
 /// Lists a folder; a manifest that stands alone and everything unsafe becomes an error.
 pub(super) fn pair(folder: &OutputFolder, errors: &mut Vec<CollectError>) -> Paired {
     let (entries, problems) = folder.entries();
-    let refused: Vec<String> = problems
-        .iter()
-        .filter_map(|problem| refused_name(&folder.shown, problem))
-        .collect();
+    let refused: Vec<String> =
+        problems.iter().filter_map(|problem| refused_name(&folder.shown, problem)).collect();
     errors.extend(problems.into_iter().map(CollectError::from));
     let mut manifests: HashMap<String, PlainFile> = HashMap::new();
     let mut pairs = Vec::new();
@@ -41,38 +39,22 @@ pub(super) fn pair(folder: &OutputFolder, errors: &mut Vec<CollectError>) -> Pai
                 manifests.insert(of.to_owned(), file);
             }
             (Some(_), EntryKind::Folder) => {
-                errors.push(
-                    UnsafeError::NotAFile {
-                        path: shown,
-                        what: "folder",
-                    }
-                    .into(),
-                );
+                errors.push(UnsafeError::NotAFile { path: shown, what: "folder" }.into());
             }
-            (None, kind) => pairs.push(Pair {
-                name,
-                shown,
-                kind,
-                manifest: None,
-            }),
+            (None, kind) => pairs.push(Pair { name, shown, kind, manifest: None }),
         }
     }
     for pair in &mut pairs {
         pair.manifest = manifests.remove(&pair.name);
     }
     let there: HashSet<&str> = refused.iter().map(String::as_str).collect();
-    let mut orphaned: Vec<(String, PlainFile)> = manifests
-        .into_iter()
-        .filter(|(of, _)| !there.contains(of.as_str()))
-        .collect();
+    let mut orphaned: Vec<(String, PlainFile)> =
+        manifests.into_iter().filter(|(of, _)| !there.contains(of.as_str())).collect();
     orphaned.sort_by(|(one, _), (other, _)| one.cmp(other));
     errors.extend(
         orphaned
             .into_iter()
-            .map(|(missing, file)| CollectError::OrphanedManifest {
-                path: file.shown,
-                missing,
-            }),
+            .map(|(missing, file)| CollectError::OrphanedManifest { path: file.shown, missing }),
     );
     Paired { pairs, refused }
 }

@@ -69,10 +69,7 @@ pub(crate) fn plan_inputs(
         let path = format!("storage.input.tables[{index}]");
         let Some(Some(head)) = heads.get(index) else {
             let message = format!("table {} does not exist", input.source);
-            complaints.push(PlanComplaint {
-                path: format!("{path}.source"),
-                message,
-            });
+            complaints.push(PlanComplaint { path: format!("{path}.source"), message });
             continue;
         };
         let unknown = unknown_columns(&path, input, head);
@@ -93,11 +90,7 @@ fn fetch(input: &InputTable, head: &TableVersion, seen: &InputsSeen) -> Fetch {
     Fetch {
         destination: input.destination.clone(),
         version: head.clone(),
-        columns: if input.columns.is_empty() {
-            head.columns.clone()
-        } else {
-            input.columns.clone()
-        },
+        columns: if input.columns.is_empty() { head.columns.clone() } else { input.columns.clone() },
         filters: input.filters.clone(),
         imported_since,
         rows_max: input.rows_max,
@@ -112,32 +105,16 @@ fn unknown_columns(path: &str, input: &InputTable, head: &TableVersion) -> Vec<P
     for (position, column) in input.columns.iter().enumerate() {
         let path = format!("{path}.columns[{position}]");
         if !known.contains(column.as_str()) {
-            complaints.push(PlanComplaint {
-                path,
-                message: format!("there is no column {column:?}: {}", has()),
-            });
+            complaints
+                .push(PlanComplaint { path, message: format!("there is no column {column:?}: {}", has()) });
         } else if !asked.insert(column) {
-            complaints.push(PlanComplaint {
-                path,
-                message: format!("column {column:?} is asked for twice"),
-            });
+            complaints.push(PlanComplaint { path, message: format!("column {column:?} is asked for twice") });
         }
     }
     // Filters come from two places of a configuration, so only their mapping entry can be named.
-    for filter in input
-        .filters
-        .iter()
-        .filter(|filter| !known.contains(filter.column.as_str()))
-    {
-        let message = format!(
-            "a filter asks for column {:?}, which is not there: {}",
-            filter.column,
-            has()
-        );
-        complaints.push(PlanComplaint {
-            path: path.into(),
-            message,
-        });
+    for filter in input.filters.iter().filter(|filter| !known.contains(filter.column.as_str())) {
+        let message = format!("a filter asks for column {:?}, which is not there: {}", filter.column, has());
+        complaints.push(PlanComplaint { path: path.into(), message });
     }
     complaints
 }
@@ -161,18 +138,14 @@ fn destination_clashes(mapping: &InputMapping) -> Vec<PlanComplaint> {
         }
     }
     for (index, input) in mapping.tables.iter().enumerate() {
-        let folders = input
-            .destination
-            .match_indices('/')
-            .filter_map(|(end, _)| input.destination.get(..end));
+        let folders =
+            input.destination.match_indices('/').filter_map(|(end, _)| input.destination.get(..end));
         if let Some(other) = folders.into_iter().find_map(|folder| owners.get(folder)) {
             let destination = &input.destination;
             let message =
                 format!("{destination:?} needs a folder where storage.input.tables[{other}] puts a file");
-            complaints.push(PlanComplaint {
-                path: format!("storage.input.tables[{index}].destination"),
-                message,
-            });
+            complaints
+                .push(PlanComplaint { path: format!("storage.input.tables[{index}].destination"), message });
         }
     }
     complaints
@@ -187,10 +160,7 @@ pub(crate) fn plan_outputs(mapping: &OutputMapping, heads: &[Option<TableVersion
     {
         let message =
             format!("{bucket:?} is not a bucket, expected stage.bucket, e.g. in.c-main ({problem})");
-        complaints.push(PlanComplaint {
-            path: "storage.output.default_bucket".into(),
-            message,
-        });
+        complaints.push(PlanComplaint { path: "storage.output.default_bucket".into(), message });
     }
     let mut writers: HashMap<&TableId, usize> = HashMap::new();
     for (index, output) in mapping.tables.iter().enumerate() {
@@ -199,10 +169,7 @@ pub(crate) fn plan_outputs(mapping: &OutputMapping, heads: &[Option<TableVersion
             let first = *writers.entry(destination).or_insert(index);
             if first != index {
                 let message = format!("{destination} is already written by storage.output.tables[{first}]");
-                complaints.push(PlanComplaint {
-                    path: format!("{path}.destination"),
-                    message,
-                });
+                complaints.push(PlanComplaint { path: format!("{path}.destination"), message });
             }
         }
         let mut options = output.options.clone();
@@ -227,29 +194,17 @@ fn own_columns(path: &str, options: &TableOptions) -> Vec<PlanComplaint> {
     for (position, column) in columns.iter().enumerate() {
         let path = format!("{path}.columns[{position}]");
         if column.is_empty() {
-            complaints.push(PlanComplaint {
-                path,
-                message: "a column needs a name".into(),
-            });
+            complaints.push(PlanComplaint { path, message: "a column needs a name".into() });
         } else if !known.insert(column.as_str()) {
-            complaints.push(PlanComplaint {
-                path,
-                message: format!("column {column:?} is named twice"),
-            });
+            complaints.push(PlanComplaint { path, message: format!("column {column:?} is named twice") });
         }
     }
     let key = options.primary_key.iter().flatten().enumerate();
     for (position, column) in
         key.filter(|(_, column)| !known.contains(column.trim()) && !column.trim().is_empty())
     {
-        let message = format!(
-            "primary key column {column:?} is not among the columns {}",
-            quoted(columns)
-        );
-        complaints.push(PlanComplaint {
-            path: format!("{path}.primary_key[{position}]"),
-            message,
-        });
+        let message = format!("primary key column {column:?} is not among the columns {}", quoted(columns));
+        complaints.push(PlanComplaint { path: format!("{path}.primary_key[{position}]"), message });
     }
     complaints
 }
@@ -265,11 +220,7 @@ fn against_head(path: &str, options: &TableOptions, head: &TableVersion) -> Vec<
             message: key_differs(&head.table, &clean_key(said), &head.primary_key),
         });
     }
-    let filters = options
-        .delete_where
-        .iter()
-        .flatten()
-        .flat_map(|deletion: &DeleteWhere| &deletion.filters);
+    let filters = options.delete_where.iter().flatten().flat_map(|deletion: &DeleteWhere| &deletion.filters);
     for filter in filters.filter(|filter| !head.columns.contains(&filter.column)) {
         let message = format!(
             "delete_where asks for column {:?}, which is not there: table {} has {}",
@@ -277,10 +228,7 @@ fn against_head(path: &str, options: &TableOptions, head: &TableVersion) -> Vec<
             head.table,
             quoted(&head.columns)
         );
-        complaints.push(PlanComplaint {
-            path: path.into(),
-            message,
-        });
+        complaints.push(PlanComplaint { path: path.into(), message });
     }
     complaints
 }
@@ -294,11 +242,7 @@ pub(super) fn same_key(one: &[String], other: &[String]) -> bool {
 /// Trimmed, without empty and repeated names: what configurations contain is not always tidy.
 pub(super) fn clean_key(said: &[String]) -> Vec<String> {
     let mut key: Vec<String> = Vec::new();
-    for column in said
-        .iter()
-        .map(|column| column.trim())
-        .filter(|column| !column.is_empty())
-    {
+    for column in said.iter().map(|column| column.trim()).filter(|column| !column.is_empty()) {
         if !key.iter().any(|known| known == column) {
             key.push(column.to_owned());
         }
@@ -315,24 +259,12 @@ pub(super) fn key_differs(table: &TableId, said: &[String], has: &[String]) -> S
 }
 
 fn key_text(key: &[String]) -> String {
-    if key.is_empty() {
-        "(none)".into()
-    } else {
-        quoted(key)
-    }
+    if key.is_empty() { "(none)".into() } else { quoted(key) }
 }
 
 pub(super) fn quoted(names: &[String]) -> String {
     const SHOWN_MAX: usize = 50;
-    let shown: Vec<String> = names
-        .iter()
-        .take(SHOWN_MAX)
-        .map(|name| format!("{name:?}"))
-        .collect();
+    let shown: Vec<String> = names.iter().take(SHOWN_MAX).map(|name| format!("{name:?}")).collect();
     let more = names.len().saturating_sub(SHOWN_MAX);
-    if more == 0 {
-        shown.join(", ")
-    } else {
-        format!("{} and {more} more", shown.join(", "))
-    }
+    if more == 0 { shown.join(", ") } else { format!("{} and {more} more", shown.join(", ")) }
 }

@@ -56,11 +56,7 @@ pub(super) struct Watched<R> {
 
 impl<R: Read> Watched<R> {
     pub(super) fn new(inner: R, sink: ProgressSink) -> Self {
-        Self {
-            inner,
-            sink,
-            unreported: 0,
-        }
+        Self { inner, sink, unreported: 0 }
     }
 }
 

@@ -99,16 +99,9 @@ async fn loads(
     catalog: &Catalog,
     blob: &BlobStore,
 ) -> Result<Vec<TableLoad>, PublishError> {
-    let ids: Vec<TableId> = prepared
-        .tables
-        .iter()
-        .map(|table| table.rules.table.clone())
-        .collect();
+    let ids: Vec<TableId> = prepared.tables.iter().map(|table| table.rules.table.clone()).collect();
     let heads = catalog.snapshot(&ids).await.map_err(PublishError::Catalog)?;
-    let desk = LoadDesk {
-        blob,
-        shelf: &prepared.shelf,
-    };
+    let desk = LoadDesk { blob, shelf: &prepared.shelf };
     let mut loads = Vec::with_capacity(heads.len());
     for (table, head) in prepared.tables.iter_mut().zip(heads) {
         loads.push(table.against(head.as_ref(), &desk).await?);

@@ -23,50 +23,26 @@ pub(crate) enum UploadError {
     Csv { table: TableId, source: Box<CsvError> },
     #[error("{path} lacks {columns} of table {table}: write all columns of the table, in any order, or drop it first",
         columns = quoted(columns))]
-    ColumnsMissing {
-        path: String,
-        table: TableId,
-        columns: Vec<String>,
-    },
+    ColumnsMissing { path: String, table: TableId, columns: Vec<String> },
     #[error("{path} has a column without a name among {columns}", columns = quoted(columns))]
     ColumnUnnamed { path: String, columns: Vec<String> },
     #[error("{path} has the column {column:?} twice")]
     ColumnTwice { path: String, column: String },
     #[error("{path} lacks {columns} of the primary key of table {table}", columns = quoted(columns))]
-    KeyColumnsMissing {
-        path: String,
-        table: TableId,
-        columns: Vec<String>,
-    },
+    KeyColumnsMissing { path: String, table: TableId, columns: Vec<String> },
     #[error("{}", key_differs(table, said, has))]
-    KeyDiffers {
-        table: TableId,
-        said: Vec<String>,
-        has: Vec<String>,
-    },
+    KeyDiffers { table: TableId, said: Vec<String>, has: Vec<String> },
     /// A key was to be put on rows that already break it.
     #[error("table {table} has {rows} rows whose {key} occurs again: they cannot get that primary key", key = quoted(key))]
-    KeyDuplicates {
-        table: TableId,
-        key: Vec<String>,
-        rows: u64,
-    },
+    KeyDuplicates { table: TableId, key: Vec<String>, rows: u64 },
     /// The rows that are there have no value for a column of the new key.
     #[error("the rows of table {table} have no column {column:?}, so it cannot be in their primary key")]
     KeyColumnNew { table: TableId, column: String },
     #[error("delete_where asks for column {column:?}, which is not in table {table}: it has {columns}",
         columns = quoted(columns))]
-    DeleteColumnUnknown {
-        table: TableId,
-        column: String,
-        columns: Vec<String>,
-    },
+    DeleteColumnUnknown { table: TableId, column: String, columns: Vec<String> },
     #[error("could not {action} {}", path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error("could not store or fetch {what}")]
     Blob { what: String, source: BlobError },
     #[error(transparent)]
@@ -76,10 +52,7 @@ pub(crate) enum UploadError {
 impl UploadError {
     pub(super) fn of_table(error: SliceError, table: &TableId) -> Self {
         match error {
-            SliceError::Csv(source) => Self::Csv {
-                table: table.clone(),
-                source: Box::new(source),
-            },
+            SliceError::Csv(source) => Self::Csv { table: table.clone(), source: Box::new(source) },
             SliceError::Io { action, path, source } => Self::Io { action, path, source },
         }
     }
@@ -123,11 +96,7 @@ impl LoadRules {
             None => Ok(said),
             Some(has) if same_key(&said, &has) => Ok(has),
             Some(_) if self.options.primary_key_change == Some(true) => Ok(said),
-            Some(has) => Err(UploadError::KeyDiffers {
-                table: self.table.clone(),
-                said,
-                has,
-            }),
+            Some(has) => Err(UploadError::KeyDiffers { table: self.table.clone(), said, has }),
         }
     }
 
@@ -145,34 +114,20 @@ impl LoadRules {
         let mut brought = HashSet::new();
         for column in columns {
             if column.is_empty() {
-                return Err(UploadError::ColumnUnnamed {
-                    path: shown.into(),
-                    columns: columns.to_vec(),
-                });
+                return Err(UploadError::ColumnUnnamed { path: shown.into(), columns: columns.to_vec() });
             }
             if !brought.insert(column) {
-                return Err(UploadError::ColumnTwice {
-                    path: shown.into(),
-                    column: column.clone(),
-                });
+                return Err(UploadError::ColumnTwice { path: shown.into(), column: column.clone() });
             }
         }
         let Some(head) = head else {
             return Ok(columns.to_vec());
         };
-        let missing: Vec<String> = head
-            .columns
-            .iter()
-            .filter(|column| !brought.contains(column))
-            .cloned()
-            .collect();
+        let missing: Vec<String> =
+            head.columns.iter().filter(|column| !brought.contains(column)).cloned().collect();
         if !missing.is_empty() {
             let (path, table) = (shown.into(), self.table.clone());
-            return Err(UploadError::ColumnsMissing {
-                path,
-                table,
-                columns: missing,
-            });
+            return Err(UploadError::ColumnsMissing { path, table, columns: missing });
         }
         let added = columns.iter().filter(|column| !head.columns.contains(column));
         Ok(head.columns.iter().chain(added).cloned().collect())
@@ -185,11 +140,7 @@ impl LoadRules {
         columns: &[String],
         key: &[String],
     ) -> Result<(), UploadError> {
-        let missing: Vec<String> = key
-            .iter()
-            .filter(|column| !columns.contains(column))
-            .cloned()
-            .collect();
+        let missing: Vec<String> = key.iter().filter(|column| !columns.contains(column)).cloned().collect();
         if missing.is_empty() {
             return Ok(());
         }
@@ -201,16 +152,8 @@ impl LoadRules {
     }
 
     pub(super) fn check_delete_columns(&self, head: &TableVersion) -> Result<(), UploadError> {
-        let filters = self
-            .options
-            .delete_where
-            .iter()
-            .flatten()
-            .flat_map(|deletion| &deletion.filters);
-        match filters
-            .into_iter()
-            .find(|filter| !head.columns.contains(&filter.column))
-        {
+        let filters = self.options.delete_where.iter().flatten().flat_map(|deletion| &deletion.filters);
+        match filters.into_iter().find(|filter| !head.columns.contains(&filter.column)) {
             None => Ok(()),
             Some(filter) => Err(UploadError::DeleteColumnUnknown {
                 table: self.table.clone(),

@@ -15,10 +15,7 @@ impl<E> Several<E> {
     pub(super) fn none_of(found: Vec<E>) -> Result<(), Self> {
         let mut found = found.into_iter();
         match found.next() {
-            Some(first) => Err(Self {
-                first,
-                rest: found.collect(),
-            }),
+            Some(first) => Err(Self { first, rest: found.collect() }),
             None => Ok(()),
         }
     }
@@ -30,10 +27,7 @@ impl<E> Several<E> {
 
 impl<E> From<E> for Several<E> {
     fn from(first: E) -> Self {
-        Self {
-            first,
-            rest: Vec::new(),
-        }
+        Self { first, rest: Vec::new() }
     }
 }
 
@@ -47,10 +41,6 @@ impl<E: fmt::Display> fmt::Display for Several<E> {
 impl<E: Error + 'static> Error for Several<E> {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
         // Only a single error has one cause to tell; of several, each is asked by itself.
-        if self.rest.is_empty() {
-            self.first.source()
-        } else {
-            None
-        }
+        if self.rest.is_empty() { self.first.source() } else { None }
     }
 }

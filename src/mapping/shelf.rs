@@ -45,11 +45,7 @@ impl Shelf {
             Origin::Attempt(job, attempt) => format!("{job}/{attempt}/{upload}"),
             Origin::Import => format!("import/{upload}"),
         };
-        Self {
-            place,
-            next: AtomicU64::new(0),
-            taken: Mutex::default(),
-        }
+        Self { place, next: AtomicU64::new(0), taken: Mutex::default() }
     }
 
     pub(super) fn number(&self) -> u64 {
@@ -104,11 +100,7 @@ impl Shelf {
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum DiscardError {
     #[error("could not remove what attempt {attempt} of job {job} uploaded")]
-    Blob {
-        job: JobId,
-        attempt: AttemptNumber,
-        source: BlobError,
-    },
+    Blob { job: JobId, attempt: AttemptNumber, source: BlobError },
     #[error(transparent)]
     Catalog(#[from] CatalogError),
 }
@@ -123,21 +115,14 @@ pub(crate) async fn discard(
     let failed = |source| DiscardError::Blob { job, attempt, source };
     let mut leftovers = Vec::new();
     for prefix in ["slices", "files"] {
-        leftovers.extend(
-            blob.list(&format!("{prefix}/{job}/{attempt}/"))
-                .await
-                .map_err(failed)?,
-        );
+        leftovers.extend(blob.list(&format!("{prefix}/{job}/{attempt}/")).await.map_err(failed)?);
     }
     if leftovers.is_empty() {
         return Ok(());
     }
     let mut needed = catalog.referenced_blobs().await?;
     needed.sort_unstable();
-    for stored in leftovers
-        .into_iter()
-        .filter(|stored| needed.binary_search(&stored.key).is_err())
-    {
+    for stored in leftovers.into_iter().filter(|stored| needed.binary_search(&stored.key).is_err()) {
         blob.remove(&stored.key).await.map_err(failed)?;
     }
     Ok(())

@@ -27,11 +27,7 @@ pub(super) struct MadeSlice {
 #[derive(Debug)]
 pub(super) enum SliceError {
     Csv(CsvError),
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
 }
 
 impl From<CsvError> for SliceError {
@@ -58,23 +54,16 @@ pub(super) fn read_options(shown: &str, options: &TableOptions, renamed: Option<
     let header = match (renamed, &options.columns) {
         (Some(columns), _) => Header::Replaced { columns },
         (None, None) => Header::FirstRecord,
-        (None, Some(columns)) if options.has_header == Some(true) => Header::Replaced {
-            columns: columns.clone(),
-        },
-        (None, Some(columns)) => Header::Absent {
-            columns: columns.clone(),
-        },
+        (None, Some(columns)) if options.has_header == Some(true) => {
+            Header::Replaced { columns: columns.clone() }
+        }
+        (None, Some(columns)) => Header::Absent { columns: columns.clone() },
     };
     let dialect = Dialect {
         delimiter: options.delimiter.unwrap_or(Dialect::CANONICAL.delimiter),
         enclosure: options.enclosure.unwrap_or(Dialect::CANONICAL.enclosure),
     };
-    ReadOptions {
-        file: shown.into(),
-        dialect,
-        header,
-        key: Vec::new(),
-    }
+    ReadOptions { file: shown.into(), dialect, header, key: Vec::new() }
 }
 
 /// The columns that the first record names; `None` when it is not readable, which the check will explain.
@@ -100,11 +89,7 @@ pub(super) fn take(
         let mut keys = keys_path.as_deref().map(create).transpose()?;
         let mut watched = Watched::new(&*input, progress.clone());
         if let Checked::Canonical(facts) = check(&mut watched, options, keys.as_mut())? {
-            return Ok(vec![MadeSlice {
-                facts,
-                csv: None,
-                keys: keys_path,
-            }]);
+            return Ok(vec![MadeSlice { facts, csv: None, keys: keys_path }]);
         }
         if let Some(path) = keys_path {
             std::fs::remove_file(&path).map_err(|source| SliceError::Io {
@@ -132,11 +117,7 @@ pub(super) fn convert(
     let mut number = 0;
     let mut next = || {
         let csv = open_new(&scratch.path(number, "csv"))?;
-        let keys = if options.key.is_empty() {
-            None
-        } else {
-            Some(open_new(&scratch.path(number, "keys"))?)
-        };
+        let keys = if options.key.is_empty() { None } else { Some(open_new(&scratch.path(number, "keys"))?) };
         number += 1;
         Ok(SliceFiles { csv, keys })
     };
@@ -166,27 +147,16 @@ pub(super) fn index(
         Checked::Foreign => Err(SliceError::Io {
             action: "index",
             path: PathBuf::from(shown),
-            source: io::Error::new(
-                io::ErrorKind::InvalidData,
-                "a stored slice is not canonical any more",
-            ),
+            source: io::Error::new(io::ErrorKind::InvalidData, "a stored slice is not canonical any more"),
         }),
     }
 }
 
 fn create(path: &Path) -> Result<File, SliceError> {
-    open_new(path).map_err(|source| SliceError::Io {
-        action: "make",
-        path: path.to_owned(),
-        source,
-    })
+    open_new(path).map_err(|source| SliceError::Io { action: "make", path: path.to_owned(), source })
 }
 
 /// Readable too: a key index is read again by whoever wrote it.
 fn open_new(path: &Path) -> io::Result<File> {
-    OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create_new(true)
-        .open(path)
+    OpenOptions::new().read(true).write(true).create_new(true).open(path)
 }

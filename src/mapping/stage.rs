@@ -37,12 +37,7 @@ pub(crate) enum StageError {
     #[error(transparent)]
     Folder(#[from] FolderError),
     #[error("could not {action} {} for table {table}", path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        table: TableId,
-        source: io::Error,
-    },
+    Io { action: &'static str, path: PathBuf, table: TableId, source: io::Error },
     /// A stored slice cannot be read as what it was when it was stored.
     #[error("could not read a slice of table {table}")]
     Slice { table: TableId, source: Box<CsvError> },
@@ -69,9 +64,7 @@ pub(crate) async fn stage_tables(
     delivery: Delivery,
     progress: &ProgressSink,
 ) -> Result<Vec<StagedTable>, StageError> {
-    let staging = fetches
-        .into_iter()
-        .map(|fetch| stage_table(fetch, blob, folder, delivery, progress));
+    let staging = fetches.into_iter().map(|fetch| stage_table(fetch, blob, folder, delivery, progress));
     stream::iter(staging).buffered(at_once()).try_collect().await
 }
 
@@ -100,10 +93,7 @@ async fn stage_table(
             let bytes = delivered.map_err(|source| blob_failed(&fetch.version.table, source))?;
             progress.bytes(bytes);
             progress.rows(slice.rows);
-            Copied {
-                rows: slice.rows,
-                bytes,
-            }
+            Copied { rows: slice.rows, bytes }
         }
         None => write_table(&fetch, blob, folder, &path, progress).await?,
     };
@@ -134,10 +124,7 @@ fn deliverable(fetch: &Fetch) -> Option<&Slice> {
 }
 
 pub(super) fn blob_failed(table: &TableId, source: BlobError) -> StageError {
-    StageError::Blob {
-        what: format!("a slice of table {table}"),
-        source,
-    }
+    StageError::Blob { what: format!("a slice of table {table}"), source }
 }
 
 /// Writes header and selected rows of every slice, in order.
@@ -159,22 +146,14 @@ async fn write_table(
         let (blob, path, progress) = (blob.clone(), path.to_owned(), progress.clone());
         blocking(move || {
             let mut output = BufWriter::with_capacity(WRITE_BYTES, file);
-            let writer = TableWriter {
-                fetch: &fetch,
-                blob: &blob,
-                progress: &progress,
-                write: CANONICAL,
-            };
+            let writer = TableWriter { fetch: &fetch, blob: &blob, progress: &progress, write: CANONICAL };
             let copied = writer.rows(&mut output)?;
             let flushed = output.flush().map(|()| copied);
             flushed.map_err(|source| io_failed(&fetch, "write", &path, source))
         })
         .await?
     };
-    Ok(Copied {
-        rows: copied.rows,
-        bytes: copied.bytes + header_bytes,
-    })
+    Ok(Copied { rows: copied.rows, bytes: copied.bytes + header_bytes })
 }
 
 /// Makes the file with its header; returns it with the header's bytes.
@@ -183,17 +162,10 @@ fn start_table(fetch: &Fetch, path: &Path) -> Result<(File, u64), StageError> {
     let mut output = BufWriter::new(file);
     let written = write_header(&fetch.columns, CANONICAL, &mut output);
     let bytes = written.map_err(|source| io_failed(fetch, "write", path, source))?;
-    let file = output
-        .into_inner()
-        .map_err(|error| io_failed(fetch, "write", path, error.into_error()))?;
+    let file = output.into_inner().map_err(|error| io_failed(fetch, "write", path, error.into_error()))?;
     Ok((file, bytes))
 }
 
 pub(super) fn io_failed(fetch: &Fetch, action: &'static str, path: &Path, source: io::Error) -> StageError {
-    StageError::Io {
-        action,
-        path: path.to_owned(),
-        table: fetch.version.table.clone(),
-        source,
-    }
+    StageError::Io { action, path: path.to_owned(), table: fetch.version.table.clone(), source }
 }

@@ -49,10 +49,7 @@ impl InputsSeen {
     }
 
     pub(super) fn newest_file(&self, query: &FileQuery) -> Option<FileId> {
-        self.files
-            .iter()
-            .find(|(seen, _)| seen == query)
-            .map(|(_, newest)| *newest)
+        self.files.iter().find(|(seen, _)| seen == query).map(|(_, newest)| *newest)
     }
 
     pub(super) fn note_table(&mut self, table: &TableId, version_made: Timestamp) {
@@ -76,10 +73,7 @@ pub(crate) struct State {
 
 impl Default for State {
     fn default() -> Self {
-        Self {
-            component: Value::Object(Map::new()),
-            seen: InputsSeen::default(),
-        }
+        Self { component: Value::Object(Map::new()), seen: InputsSeen::default() }
     }
 }
 
@@ -89,12 +83,7 @@ pub(crate) enum StateError {
     #[error(transparent)]
     Unsafe(#[from] UnsafeError),
     #[error("{path}, line {line}, column {column}: the state is not valid JSON: {problem}")]
-    NotJson {
-        path: String,
-        line: usize,
-        column: usize,
-        problem: String,
-    },
+    NotJson { path: String, line: usize, column: usize, problem: String },
     #[error("{path}: the state must be a JSON object, this is {found}")]
     NotAnObject { path: String, found: &'static str },
     #[error("the stored state cannot be read: {problem}")]
@@ -114,46 +103,22 @@ impl State {
         for files in document.storage.input.files {
             let newest = FileId(files.last_import_id);
             let with = |excluded: bool| {
-                let of_kind = files
-                    .tags
-                    .iter()
-                    .filter(move |tag| (tag.r#match == "exclude") == excluded);
+                let of_kind = files.tags.iter().filter(move |tag| (tag.r#match == "exclude") == excluded);
                 of_kind.map(|tag| tag.name.clone()).collect()
             };
-            seen.files.push((
-                FileQuery::Tags {
-                    include: with(false),
-                    exclude: with(true),
-                },
-                newest,
-            ));
+            seen.files.push((FileQuery::Tags { include: with(false), exclude: with(true) }, newest));
         }
-        Ok(Self {
-            component: document.component,
-            seen,
-        })
+        Ok(Self { component: document.component, seen })
     }
 
     /// The document to store, as JSON text.
     pub(crate) fn render(&self) -> String {
         let tables = self.seen.tables.iter();
-        let tables = tables.map(|(table, made)| SeenTable {
-            source: table.to_string(),
-            last_import_date: *made,
-        });
-        let files = self
-            .seen
-            .files
-            .iter()
-            .filter_map(|(query, newest)| seen_files(query, *newest));
-        let input = StoredInput {
-            tables: tables.collect(),
-            files: files.collect(),
-        };
-        let document = StoredState {
-            component: self.component.clone(),
-            storage: StoredStorage { input },
-        };
+        let tables =
+            tables.map(|(table, made)| SeenTable { source: table.to_string(), last_import_date: *made });
+        let files = self.seen.files.iter().filter_map(|(query, newest)| seen_files(query, *newest));
+        let input = StoredInput { tables: tables.collect(), files: files.collect() };
+        let document = StoredState { component: self.component.clone(), storage: StoredStorage { input } };
         // Maps with text keys and plain values always serialise.
         serde_json::to_string(&document).unwrap_or_default()
     }
@@ -166,20 +131,10 @@ fn seen_files(query: &FileQuery, newest: FileId) -> Option<SeenFiles> {
     };
     let tag = |r#match: &str| {
         let r#match = r#match.to_owned();
-        move |name: &String| SeenTag {
-            name: name.clone(),
-            r#match: r#match.clone(),
-        }
+        move |name: &String| SeenTag { name: name.clone(), r#match: r#match.clone() }
     };
-    let tags = include
-        .iter()
-        .map(tag("include"))
-        .chain(exclude.iter().map(tag("exclude")))
-        .collect();
-    Some(SeenFiles {
-        tags,
-        last_import_id: newest.0,
-    })
+    let tags = include.iter().map(tag("include")).chain(exclude.iter().map(tag("exclude"))).collect();
+    Some(SeenFiles { tags, last_import_id: newest.0 })
 }
 
 /// Reads the state a component left. One that wrote none has erased it: components rely on that.
@@ -198,11 +153,7 @@ fn read_output_state(folder: &DataFolder) -> Result<Value, StateError> {
     let file = match out.look_if_there(name)? {
         None => return Ok(empty),
         Some(EntryKind::Folder) => {
-            return Err(UnsafeError::NotAFile {
-                path: path.into(),
-                what: "folder",
-            }
-            .into());
+            return Err(UnsafeError::NotAFile { path: path.into(), what: "folder" }.into());
         }
         Some(EntryKind::File(file)) => file,
     };
@@ -213,10 +164,7 @@ fn read_output_state(folder: &DataFolder) -> Result<Value, StateError> {
         column: error.column(),
         problem: error.to_string(),
     })?;
-    let not_an_object = |found| StateError::NotAnObject {
-        path: path.into(),
-        found,
-    };
+    let not_an_object = |found| StateError::NotAnObject { path: path.into(), found };
     match value {
         Value::Object(_) => Ok(value),
         // PHP writes its empty map as a list.

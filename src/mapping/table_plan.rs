@@ -23,10 +23,7 @@ pub(super) struct TablePlan {
 
 impl TablePlan {
     pub(super) fn new(table: CollectedTable, head: Option<&TableVersion>) -> Result<Self, UploadError> {
-        let rules = LoadRules {
-            table: table.table.clone(),
-            options: table.options.clone(),
-        };
+        let rules = LoadRules { table: table.table.clone(), options: table.options.clone() };
         let found = match (&table.options.columns, table.parts.first()) {
             (Some(columns), _) => columns.clone(),
             (None, None) => Vec::new(),
@@ -34,11 +31,7 @@ impl TablePlan {
                 let dialect = read_options(&part.shown, &table.options, None).dialect;
                 let peeked = peek_columns(&part.open()?, dialect).unwrap_or_default();
                 // A header that cannot be is left to the check, which knows line and byte.
-                if table.sanitize_column_names || is_plausible(&peeked) {
-                    peeked
-                } else {
-                    Vec::new()
-                }
+                if table.sanitize_column_names || is_plausible(&peeked) { peeked } else { Vec::new() }
             }
         };
         let columns: Vec<String> = if table.sanitize_column_names {
@@ -52,13 +45,7 @@ impl TablePlan {
             rules.check_key(&table.shown, &columns, &key)?;
         }
         let renamed = columns != found;
-        Ok(Self {
-            table,
-            rules,
-            columns,
-            renamed,
-            key,
-        })
+        Ok(Self { table, rules, columns, renamed, key })
     }
 
     pub(super) fn read(

@@ -12,10 +12,7 @@ use crate::csv::{Copied, Dialect, Selection, WriteDialect, copy_rows};
 /// Large enough that writing costs no more system calls than reading.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;
 
-pub(super) const CANONICAL: WriteDialect = WriteDialect {
-    dialect: Dialect::CANONICAL,
-    crlf: false,
-};
+pub(super) const CANONICAL: WriteDialect = WriteDialect { dialect: Dialect::CANONICAL, crlf: false };
 
 pub(super) struct TableWriter<'a> {
     pub(super) fetch: &'a Fetch,
@@ -29,18 +26,12 @@ impl TableWriter<'_> {
     pub(super) fn rows(&self, output: &mut impl Write) -> Result<Copied, StageError> {
         let mut total = Copied::default();
         for slice in self.fetch.wanted_slices() {
-            let rows_left = self
-                .fetch
-                .rows_max
-                .map_or(u64::MAX, |rows_max| rows_max - total.rows);
+            let rows_left = self.fetch.rows_max.map_or(u64::MAX, |rows_max| rows_max - total.rows);
             if rows_left == 0 {
                 break;
             }
             let copied = self.slice_rows(slice, rows_left, output)?;
-            total = Copied {
-                rows: total.rows + copied.rows,
-                bytes: total.bytes + copied.bytes,
-            };
+            total = Copied { rows: total.rows + copied.rows, bytes: total.bytes + copied.bytes };
         }
         Ok(total)
     }
@@ -54,24 +45,14 @@ impl TableWriter<'_> {
     ) -> Result<Copied, StageError> {
         let table = &self.fetch.version.table;
         let columns = self.fetch.columns.clone();
-        let selection = Selection {
-            columns,
-            filters: self.fetch.filters.clone(),
-        };
-        let input = self
-            .blob
-            .open(&slice.blob)
-            .map_err(|source| blob_failed(table, source))?;
+        let selection = Selection { columns, filters: self.fetch.filters.clone() };
+        let input = self.blob.open(&slice.blob).map_err(|source| blob_failed(table, source))?;
         let mut input = Watched::new(input, self.progress.clone());
         let deleted = Some(&slice.deleted).filter(|deleted| !deleted.is_empty());
         let shown = format!("a slice of {table}");
-        let copied = copy_rows(
-            &mut input, &shown, &selection, deleted, rows_max, self.write, output,
-        );
-        let copied = copied.map_err(|source| StageError::Slice {
-            table: table.clone(),
-            source: Box::new(source),
-        })?;
+        let copied = copy_rows(&mut input, &shown, &selection, deleted, rows_max, self.write, output);
+        let copied =
+            copied.map_err(|source| StageError::Slice { table: table.clone(), source: Box::new(source) })?;
         self.progress.rows(copied.rows);
         Ok(copied)
     }

@@ -69,22 +69,11 @@ pub(crate) async fn upload(
 ) -> Result<Prepared, Several<UploadError>> {
     let shelf = Shelf::fresh(origin);
     let scratch = scratch(blob).await?;
-    let uploading = Uploading {
-        catalog,
-        blob,
-        progress,
-        shelf: &shelf,
-        scratch: scratch.path(),
-    };
+    let uploading = Uploading { catalog, blob, progress, shelf: &shelf, scratch: scratch.path() };
     let uploaded = uploading.everything(collected, file_tags).await;
     blocking(move || drop(scratch)).await;
     match uploaded {
-        Ok((tables, files)) => Ok(Prepared {
-            tables,
-            files,
-            shelf,
-            origin,
-        }),
+        Ok((tables, files)) => Ok(Prepared { tables, files, shelf, origin }),
         Err(errors) => {
             // The upload's own error is the one to tell; what cannot be removed now is found by the next gc.
             if let Err(leftover) = shelf.clear(blob).await {
@@ -99,10 +88,7 @@ pub(super) async fn scratch(blob: &BlobStore) -> Result<TempDir, UploadError> {
     let blob = blob.clone();
     blocking(move || blob.scratch())
         .await
-        .map_err(|source| UploadError::Blob {
-            what: "scratch space".into(),
-            source,
-        })
+        .map_err(|source| UploadError::Blob { what: "scratch space".into(), source })
 }
 
 impl Uploading<'_> {
@@ -152,10 +138,8 @@ impl Uploading<'_> {
         let read: Vec<_> = read.buffered(at_once()).collect().await;
         let (read, errors) = split(read);
         Several::none_of(errors)?;
-        let mut loads: Vec<(Vec<String>, Vec<NewSlice>)> = planned
-            .iter()
-            .map(|plan| (plan.columns.clone(), Vec::new()))
-            .collect();
+        let mut loads: Vec<(Vec<String>, Vec<NewSlice>)> =
+            planned.iter().map(|plan| (plan.columns.clone(), Vec::new())).collect();
         for (table, (columns, slices)) in read {
             if let Some(load) = loads.get_mut(table) {
                 // What was read counts, not what the look at the header made of it.
@@ -182,29 +166,15 @@ impl Uploading<'_> {
         table: usize,
         part: usize,
     ) -> Result<(Vec<String>, Vec<NewSlice>), UploadError> {
-        let scratch = Scratch {
-            folder: self.scratch.to_owned(),
-            stem: format!("{table}-{part}"),
-        };
+        let scratch = Scratch { folder: self.scratch.to_owned(), stem: format!("{table}-{part}") };
         let progress = self.progress.clone();
         let made = {
             let plan = Arc::clone(plan);
             blocking(move || plan.read(part, &scratch, &progress)).await?
         };
-        let own = plan
-            .table
-            .parts
-            .get(part)
-            .map(|file| file.path.clone())
-            .unwrap_or_default();
-        let source = if plan.table.is_shared {
-            Source::Copy
-        } else {
-            Source::Move
-        };
-        let columns = made
-            .first()
-            .map_or_else(|| plan.columns.clone(), |slice| slice.facts.columns.clone());
+        let own = plan.table.parts.get(part).map(|file| file.path.clone()).unwrap_or_default();
+        let source = if plan.table.is_shared { Source::Copy } else { Source::Move };
+        let columns = made.first().map_or_else(|| plan.columns.clone(), |slice| slice.facts.columns.clone());
         Ok((columns, self.store(made, &own, source).await?))
     }
 
@@ -232,10 +202,7 @@ impl Uploading<'_> {
                 None => None,
                 Some(keys) => {
                     let key = self.shelf.keys(number).map_err(failed("a key index"))?;
-                    self.blob
-                        .put_file(&key, keys, Source::Move)
-                        .await
-                        .map_err(failed("a key index"))?;
+                    self.blob.put_file(&key, keys, Source::Move).await.map_err(failed("a key index"))?;
                     Some(key)
                 }
             };
@@ -254,29 +221,18 @@ impl Uploading<'_> {
     }
 
     async fn file(&self, file: CollectedFile, file_tags: &[String]) -> Result<NewFile, UploadError> {
-        let failed = |source| UploadError::Blob {
-            what: file.file.shown.clone(),
-            source,
-        };
+        let failed = |source| UploadError::Blob { what: file.file.shown.clone(), source };
         let blob = self.shelf.file(self.shelf.number()).map_err(failed)?;
         {
             // The last look before it is taken.
             let file = file.file.clone();
             blocking(move || file.open().map(drop)).await?;
         }
-        let taken = self
-            .shelf
-            .take(self.blob, &blob, &file.file.path, Source::Move)
-            .await;
+        let taken = self.shelf.take(self.blob, &blob, &file.file.path, Source::Move).await;
         let bytes = taken.map_err(failed)?;
         self.progress.bytes(bytes);
         let mut tags = file.options.tags.clone();
-        tags.extend(
-            file_tags
-                .iter()
-                .filter(|tag| !file.options.tags.contains(tag))
-                .cloned(),
-        );
+        tags.extend(file_tags.iter().filter(|tag| !file.options.tags.contains(tag)).cloned());
         Ok(NewFile {
             blob,
             name: file.name,
@@ -291,9 +247,7 @@ impl Uploading<'_> {
 
 fn split<T, E>(results: Vec<Result<T, E>>) -> (Vec<T>, Vec<E>) {
     let mut errors = Vec::new();
-    let values = results
-        .into_iter()
-        .filter_map(|result| result.map_err(|error| errors.push(error)).ok())
-        .collect();
+    let values =
+        results.into_iter().filter_map(|result| result.map_err(|error| errors.push(error)).ok()).collect();
     (values, errors)
 }

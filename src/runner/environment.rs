@@ -27,10 +27,7 @@ pub(super) fn environment(order: &Order, unit: &Unit, project_id: &str) -> Vec<(
     if let Some(row) = &unit.row {
         variables.push(("KBC_CONFIGROWID", row.to_string()));
     }
-    variables
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value))
-        .collect()
+    variables.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }
 
 /// The interface knows only two modes.

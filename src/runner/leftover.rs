@@ -23,23 +23,14 @@ pub(super) async fn remove_container(container: Option<Container>) {
 
 /// Where the complete log of a job grows.
 pub(super) fn log_path(job: &Job<'_>) -> PathBuf {
-    job.runner
-        .options
-        .work_dir
-        .join(format!("{}.log.zst", job.order.job))
+    job.runner.options.work_dir.join(format!("{}.log.zst", job.order.job))
 }
 
 /// Stores the complete log as it is so far; the log of a later row is stored over it.
 pub(super) async fn store_log(job: &Job<'_>, record: &mut Record<'_>, units_done: usize) {
     let stored = async {
-        let key = BlobKey::parse(format!(
-            "logs/{}/{}-{units_done}.log.zst",
-            job.order.job, job.attempt
-        ))?;
-        job.runner
-            .blobs
-            .put_file(&key, &log_path(job), Source::Copy)
-            .await?;
+        let key = BlobKey::parse(format!("logs/{}/{}-{units_done}.log.zst", job.order.job, job.attempt))?;
+        job.runner.blobs.put_file(&key, &log_path(job), Source::Copy).await?;
         Ok::<_, crate::blob::BlobError>(key)
     };
     match stored.await {
@@ -76,10 +67,7 @@ pub(super) async fn keep(unit: &UnitRun<'_>, folder: &DataFolder, is_success: bo
         return None;
     }
     // Only what the component wrote: the configuration beside it holds secrets in plain text.
-    let place = options
-        .quarantine_dir
-        .join(job)
-        .join(unit.unit.row_index.to_string());
+    let place = options.quarantine_dir.join(job).join(unit.unit.row_index.to_string());
     match move_folder(&folder.data().join("out"), &place).await {
         Ok(()) => None,
         Err(error) => Some(format!("what the component left could not be kept: {error}")),
@@ -99,9 +87,7 @@ async fn is_empty(out: &Path) -> bool {
     let looked = tokio::task::spawn_blocking(move || {
         let is_bare =
             |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-        let entries = std::fs::read_dir(&out)
-            .map(|entries| entries.flatten().count())
-            .unwrap_or(0);
+        let entries = std::fs::read_dir(&out).map(|entries| entries.flatten().count()).unwrap_or(0);
         entries <= 2 && is_bare(&out.join("tables")) && is_bare(&out.join("files"))
     });
     looked.await.unwrap_or(false)
@@ -113,11 +99,7 @@ pub(crate) async fn forget_quarantines(
     retention: Duration,
     is_dry_run: bool,
 ) -> Result<u64, FolderError> {
-    let failed = |source| FolderError {
-        action: "list",
-        path: quarantine_dir.to_owned(),
-        source,
-    };
+    let failed = |source| FolderError { action: "list", path: quarantine_dir.to_owned(), source };
     let mut entries = match tokio::fs::read_dir(quarantine_dir).await {
         Ok(entries) => entries,
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(0),
@@ -125,20 +107,14 @@ pub(crate) async fn forget_quarantines(
     };
     let mut forgotten = 0;
     while let Some(entry) = entries.next_entry().await.map_err(failed)? {
-        let modified = entry
-            .metadata()
-            .await
-            .and_then(|metadata| metadata.modified())
-            .map_err(failed)?;
+        let modified = entry.metadata().await.and_then(|metadata| metadata.modified()).map_err(failed)?;
         let age = SystemTime::now().duration_since(modified).unwrap_or_default();
         if age < retention {
             continue;
         }
         forgotten += 1;
         if !is_dry_run {
-            DataFolder::existing(entry.path(), Owner::Image, DocumentFormat::Json)
-                .remove()
-                .await?;
+            DataFolder::existing(entry.path(), Owner::Image, DocumentFormat::Json).remove().await?;
         }
     }
     Ok(forgotten)

@@ -53,20 +53,11 @@ pub(crate) async fn run(
     let asked = resolve::ask(runner, order);
     let scribe = Scribe::new(runner.catalog.clone(), order.job, Redactor::new(asked.secrets()));
     let mut record = Record::begin(runner, order, attempt);
-    let job = Job {
-        runner,
-        order,
-        attempt,
-        scribe: &scribe,
-        news,
-        cancel,
-    };
+    let job = Job { runner, order, attempt, scribe: &scribe, news, cancel };
     let outcome = match job.story(asked, &mut record).await {
         Ok(receipt) => Outcome::Succeeded(receipt),
         Err(Stop::Failed(failure)) => Outcome::Failed(job.masked(failure)),
-        Err(Stop::Cancelled) => Outcome::Terminated {
-            during: record.phase(),
-        },
+        Err(Stop::Cancelled) => Outcome::Terminated { during: record.phase() },
     };
     leftover::remove_log(&job).await;
     record.settle(&outcome).await?;
@@ -77,10 +68,7 @@ pub(crate) async fn run(
 async fn claim(runner: &Runner, order: &Order) -> Result<AttemptNumber, RunError> {
     let request = order.request_document();
     let configuration = order.request.configuration.as_ref();
-    runner
-        .catalog
-        .create_job(order.job, &order.request.component, configuration, &request)
-        .await?;
+    runner.catalog.create_job(order.job, &order.request.component, configuration, &request).await?;
     let attempt = runner.catalog.claim(order.job, &runner.options.worker).await?;
     attempt.ok_or(RunError::NotClaimed { job: order.job })
 }
@@ -104,18 +92,8 @@ impl Job<'_> {
         let images = self.images(&units, record).await?;
         let mut receipt = Receipt::default();
         for (index, (unit, image)) in units.iter().zip(&images).enumerate() {
-            let next = if index + 1 < units.len() {
-                Next::AnotherUnit
-            } else {
-                Next::EndOfJob
-            };
-            let run = UnitRun {
-                job: self,
-                unit,
-                index,
-                image: image.as_ref(),
-                next,
-            };
+            let next = if index + 1 < units.len() { Next::AnotherUnit } else { Next::EndOfJob };
+            let run = UnitRun { job: self, unit, index, image: image.as_ref(), next };
             let published = run.run(record).await?;
             receipt.tables.extend(published.tables);
             receipt.files.extend(published.files);
@@ -164,20 +142,10 @@ impl Job<'_> {
         record.enter(phase);
         self.news.tell(NewsItem::Phase(phase)).await;
         if self.runner.options.hold_at == Some(phase) {
-            self.scribe
-                .say(
-                    Level::Notice,
-                    &format!("holding at {}", phase.as_str()),
-                    self.news,
-                )
-                .await;
+            self.scribe.say(Level::Notice, &format!("holding at {}", phase.as_str()), self.news).await;
             self.cancel.cancelled().await;
         }
-        if self.cancel.is_cancelled() {
-            Err(Stop::Cancelled)
-        } else {
-            Ok(())
-        }
+        if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
     /// A failure's texts may quote what the component said or wrote.

@@ -65,9 +65,7 @@ pub(crate) struct RunnerOptions {
 
 impl Runner {
     pub(super) async fn engine(&self) -> Result<&Engine, EngineError> {
-        self.engine
-            .get_or_try_init(|| Engine::connect(self.engine_options.clone()))
-            .await
+        self.engine.get_or_try_init(|| Engine::connect(self.engine_options.clone())).await
     }
 }
 
@@ -88,12 +86,7 @@ impl Order {
     /// The spec's image with the tag that the request or the configuration asks for.
     pub(super) fn image_source(&self, unit: &Unit) -> Result<AskedImage, Stop> {
         match &self.component.image {
-            ImageSource::Registry {
-                uri,
-                tag,
-                digest,
-                policy,
-            } => {
+            ImageSource::Registry { uri, tag, digest, policy } => {
                 let asked_tag = self.request.tag.as_ref().or(unit.image_tag.as_ref());
                 let reference = match (asked_tag.or(tag.as_ref()), digest) {
                     // A tag that was asked for takes the place of the spec's digest too.

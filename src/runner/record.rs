@@ -74,9 +74,7 @@ impl<'a> Record<'a> {
     pub(super) async fn keep(&mut self) -> Result<bool, CatalogError> {
         self.document.set_ledger(&self.ledger);
         let (catalog, text) = (&self.runner.catalog, self.document.to_json());
-        catalog
-            .progress(self.order.job, self.attempt, self.phase, None, Some(&text))
-            .await
+        catalog.progress(self.order.job, self.attempt, self.phase, None, Some(&text)).await
     }
 
     /// Ends the job, where the last commit has not done so, and completes the document.
@@ -87,10 +85,7 @@ impl<'a> Record<'a> {
         let catalog = &self.runner.catalog;
         if !self.is_ended {
             let end = end_of(outcome);
-            if !catalog
-                .end_job(self.order.job, self.attempt, &end, Some(&text))
-                .await?
-            {
+            if !catalog.end_job(self.order.job, self.attempt, &end, Some(&text)).await? {
                 tracing::warn!(job.id = %self.order.job, "the attempt was taken over: its end is not recorded");
                 return Ok(());
             }
@@ -111,9 +106,5 @@ pub(super) fn end_of(outcome: &Outcome) -> JobEnd {
             None
         }
     };
-    JobEnd {
-        status: outcome.status(),
-        code,
-        message: message_of(outcome),
-    }
+    JobEnd { status: outcome.status(), code, message: message_of(outcome) }
 }

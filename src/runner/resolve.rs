@@ -33,10 +33,7 @@ pub(super) struct Asked {
 impl Asked {
     /// Everything to be masked in what this job says.
     pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
-        self.units
-            .iter()
-            .flat_map(|unit| &unit.secrets)
-            .map(String::as_str)
+        self.units.iter().flat_map(|unit| &unit.secrets).map(String::as_str)
     }
 }
 
@@ -51,17 +48,10 @@ pub(super) fn ask(runner: &Runner, order: &Order) -> Asked {
 
 /// The units of an order, when nothing speaks against running them.
 pub(super) async fn resolve(runner: &Runner, order: &Order, asked: Asked) -> Result<Vec<Unit>, Stop> {
-    let Asked {
-        units,
-        mut complaints,
-    } = asked;
+    let Asked { units, mut complaints } = asked;
     complaints
         .extend(catalog_complaints(&runner.catalog, &order.configuration, &units, &HashMap::new()).await?);
-    if complaints.is_empty() {
-        Ok(units)
-    } else {
-        Err(Stop::complaints(&complaints))
-    }
+    if complaints.is_empty() { Ok(units) } else { Err(Stop::complaints(&complaints)) }
 }
 
 /// All that speaks against running this configuration, from its own text and from the catalog.
@@ -92,9 +82,7 @@ async fn catalog_complaints(
         let missing_but_coming = |complaint: &PlanComplaint| {
             unit.input.tables.iter().enumerate().any(|(index, table)| {
                 coming.contains(&table.source)
-                    && complaint
-                        .path
-                        .starts_with(&format!("storage.input.tables[{index}]"))
+                    && complaint.path.starts_with(&format!("storage.input.tables[{index}]"))
             })
         };
         complaints.extend(
@@ -104,23 +92,10 @@ async fn catalog_complaints(
                 .map(|complaint| placed(configuration, unit, complaint)),
         );
         let found = mapping::plan_outputs(&unit.output, &outputs);
-        complaints.extend(
-            found
-                .into_iter()
-                .map(|complaint| placed(configuration, unit, complaint)),
-        );
+        complaints.extend(found.into_iter().map(|complaint| placed(configuration, unit, complaint)));
         let (_, found) = mapping::find_files(&unit.input, &mapping::InputsSeen::default(), catalog).await?;
-        complaints.extend(
-            found
-                .into_iter()
-                .map(|complaint| placed(configuration, unit, complaint)),
-        );
-        coming.extend(
-            unit.output
-                .tables
-                .iter()
-                .filter_map(|table| table.destination.clone()),
-        );
+        complaints.extend(found.into_iter().map(|complaint| placed(configuration, unit, complaint)));
+        coming.extend(unit.output.tables.iter().filter_map(|table| table.destination.clone()));
     }
     Ok(complaints)
 }
@@ -128,12 +103,7 @@ async fn catalog_complaints(
 /// Plans a unit when its turn has come: inputs at one snapshot, its state as it is now.
 pub(super) async fn plan(runner: &Runner, order: &Order, unit: &Unit) -> Result<Planned, Stop> {
     let state = match state_key(order, unit) {
-        Some(key) => runner
-            .catalog
-            .state(&key)
-            .await?
-            .map(|text| State::parse(&text))
-            .transpose()?,
+        Some(key) => runner.catalog.state(&key).await?.map(|text| State::parse(&text)).transpose()?,
         None => None,
     }
     .unwrap_or_default();
@@ -142,27 +112,17 @@ pub(super) async fn plan(runner: &Runner, order: &Order, unit: &Unit) -> Result<
     let (files, more) = mapping::find_files(&unit.input, &state.seen, &runner.catalog).await?;
     found.extend(more);
     if found.is_empty() {
-        return Ok(Planned {
-            fetches,
-            files,
-            state,
-        });
+        return Ok(Planned { fetches, files, state });
     }
-    let complaints: Vec<_> = found
-        .into_iter()
-        .map(|complaint| placed(&order.configuration, unit, complaint))
-        .collect();
+    let complaints: Vec<_> =
+        found.into_iter().map(|complaint| placed(&order.configuration, unit, complaint)).collect();
     Err(Stop::complaints(&complaints))
 }
 
 /// Whose state this unit has; none without a configuration id.
 pub(super) fn state_key(order: &Order, unit: &Unit) -> Option<StateKey> {
     let configuration = order.request.configuration.clone()?;
-    Some(StateKey {
-        component: order.request.component.clone(),
-        configuration,
-        row: unit.row.clone(),
-    })
+    Some(StateKey { component: order.request.component.clone(), configuration, row: unit.row.clone() })
 }
 
 /// The heads beside the input tables and beside the output tables, all of one snapshot.

@@ -20,12 +20,7 @@ pub(super) struct Scribe {
 
 impl Scribe {
     pub(super) fn new(catalog: Catalog, job: JobId, redactor: Redactor) -> Self {
-        Self {
-            catalog,
-            job,
-            next: AtomicU64::new(0),
-            redactor,
-        }
+        Self { catalog, job, next: AtomicU64::new(0), redactor }
     }
 
     pub(super) fn redactor(&self) -> &Redactor {
@@ -63,13 +58,7 @@ impl Scribe {
     /// so trouble with the catalog is left to the next statement that matters.
     pub(super) async fn say(&self, level: Level, message: &str, news: &News) {
         let message = self.redactor.mask(message);
-        let said = Said {
-            time: Timestamp::now(),
-            level,
-            source: Source::Runner,
-            message,
-            is_kept: true,
-        };
+        let said = Said { time: Timestamp::now(), level, source: Source::Runner, message, is_kept: true };
         match self.write(vec![said]).await {
             Ok(events) => {
                 for event in events {

@@ -131,22 +131,15 @@ impl UnitRun<'_> {
     }
 
     async fn stage(&self, folder: &DataFolder, planned: Planned) -> Result<Staged, Stop> {
-        let delivery = if self.job.order.component.read_only_inputs {
-            Delivery::Link
-        } else {
-            Delivery::Copy
-        };
+        let delivery =
+            if self.job.order.component.read_only_inputs { Delivery::Link } else { Delivery::Copy };
         let progress = self.job.news.progress();
         let blobs = &self.job.runner.blobs;
         folder.write_state(&planned.state.component).await?;
         let tables =
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
         let files = mapping::stage_files(&planned.files, blobs, folder, delivery, &progress).await?;
-        Ok(Staged {
-            tables,
-            files,
-            planned,
-        })
+        Ok(Staged { tables, files, planned })
     }
 
     async fn create(&self, folder: &DataFolder) -> Result<(Option<Container>, Duration), Stop> {
@@ -187,9 +180,7 @@ impl UnitRun<'_> {
                 Network::None => runtime::Network::None,
                 Network::Bridge => runtime::Network::Bridge,
             },
-            user: options
-                .container_user(component.user)
-                .map(|(uid, gid)| format!("{uid}:{gid}")),
+            user: options.container_user(component.user).map(|(uid, gid)| format!("{uid}:{gid}")),
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),
             output_bytes_max: limits.disk_bytes,
@@ -282,10 +273,7 @@ impl UnitRun<'_> {
         match published.await {
             Ok(receipt) => record.document.output = OutputPart::of(&receipt),
             Err(Stop::Failed(failure)) => {
-                let line = format!(
-                    "tables marked write_always were not published: {}",
-                    failure.message
-                );
+                let line = format!("tables marked write_always were not published: {}", failure.message);
                 self.job.scribe.say(Level::Warning, &line, self.job.news).await;
             }
             Err(Stop::Cancelled) => {}
@@ -297,25 +285,13 @@ impl UnitRun<'_> {
         let origin = Origin::Attempt(job.order.job, job.attempt);
         let tags = file_tags(job, self.unit);
         let progress = job.news.progress();
-        Ok(mapping::upload(
-            collected,
-            origin,
-            &tags,
-            &runner.catalog,
-            &runner.blobs,
-            &progress,
-        )
-        .await?)
+        Ok(mapping::upload(collected, origin, &tags, &runner.catalog, &runner.blobs, &progress).await?)
     }
 
     /// The state after this run; none without a configuration id.
     fn next_state(&self, component: serde_json::Value, staged: &Staged) -> Option<(StateKey, String)> {
         let key = resolve::state_key(self.job.order, self.unit)?;
-        let seen = staged
-            .planned
-            .state
-            .seen
-            .after(&staged.planned.fetches, &staged.planned.files);
+        let seen = staged.planned.state.seen.after(&staged.planned.fetches, &staged.planned.files);
         let state = State { component, seen };
         Some((key, state.render()))
     }
@@ -324,19 +300,12 @@ impl UnitRun<'_> {
     fn end_of_job(&self, prepared: &Prepared) -> Option<JobEnd> {
         let (tables, files) = prepared.counts();
         let message = crate::result::published_words(tables, files);
-        (self.next == Next::EndOfJob).then(|| JobEnd {
-            status: JobStatus::Success,
-            code: None,
-            message,
-        })
+        (self.next == Next::EndOfJob).then(|| JobEnd { status: JobStatus::Success, code: None, message })
     }
 
     fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {
-        let bytes = staged
-            .tables
-            .iter()
-            .map(|table| table.bytes)
-            .chain(staged.files.iter().map(|file| file.bytes));
+        let bytes =
+            staged.tables.iter().map(|table| table.bytes).chain(staged.files.iter().map(|file| file.bytes));
         record.document.add_usage(&Usage {
             memory_peak_bytes: ended.memory_peak_bytes,
             memory_limit_bytes: self.job.order.component.limits.memory_bytes,
@@ -351,17 +320,9 @@ impl UnitRun<'_> {
 
 /// Who made a file, as Keboola's runner tags it.
 fn file_tags(job: &Job<'_>, unit: &Unit) -> Vec<String> {
-    let mut tags = vec![
-        format!("componentId: {}", job.order.request.component),
-        format!("runId: {}", job.order.job),
-    ];
-    tags.extend(
-        job.order
-            .request
-            .configuration
-            .as_ref()
-            .map(|id| format!("configurationId: {id}")),
-    );
+    let mut tags =
+        vec![format!("componentId: {}", job.order.request.component), format!("runId: {}", job.order.job)];
+    tags.extend(job.order.request.configuration.as_ref().map(|id| format!("configurationId: {id}")));
     tags.extend(unit.row.as_ref().map(|row| format!("configurationRowId: {row}")));
     tags
 }
@@ -374,15 +335,7 @@ fn note_inputs(staged: &Staged, record: &mut Record<'_>) {
         rows: table.rows,
         bytes: table.bytes,
     };
-    let file = |file: &StagedFile| FilePart {
-        id: file.id.0,
-        name: file.name.clone(),
-        bytes: file.bytes,
-    };
-    record
-        .document
-        .input
-        .tables
-        .extend(staged.tables.iter().map(table));
+    let file = |file: &StagedFile| FilePart { id: file.id.0, name: file.name.clone(), bytes: file.bytes };
+    record.document.input.tables.extend(staged.tables.iter().map(table));
     record.document.input.files.extend(staged.files.iter().map(file));
 }

@@ -50,38 +50,23 @@ pub(crate) struct Ended {
 
 /// Makes the container and does not start it.
 pub(crate) async fn create(engine: &Engine, plan: ContainerPlan) -> Result<Container, RuntimeError> {
-    let failed = |source| RuntimeError::Create {
-        name: plan.name.clone(),
-        source,
-    };
+    let failed = |source| RuntimeError::Create { name: plan.name.clone(), source };
     let facts = engine.facts().await.map_err(failed)?;
     let parent = CgroupParent::choose(facts, &plan.name);
     let network = match plan.network {
         Network::None => ContainerNetwork::Disabled,
-        Network::Bridge => ContainerNetwork::Id(
-            engine
-                .ensure_isolated_network(BRIDGE_NAME)
-                .await
-                .map_err(failed)?,
-        ),
+        Network::Bridge => {
+            ContainerNetwork::Id(engine.ensure_isolated_network(BRIDGE_NAME).await.map_err(failed)?)
+        }
     };
     let new = plan.new_container(network, parent.as_ref().map(CgroupParent::path));
     match engine.create_container(new).await {
-        Ok(id) => Ok(Container {
-            engine: engine.clone(),
-            id,
-            plan,
-            parent,
-            removed: false,
-        }),
+        Ok(id) => Ok(Container { engine: engine.clone(), id, plan, parent, removed: false }),
         Err(source) => {
             if matches!(source, EngineError::Silent { .. } | EngineError::Broken { .. }) {
                 remove_unsure(engine, &plan.name).await;
             }
-            Err(RuntimeError::Create {
-                name: plan.name,
-                source,
-            })
+            Err(RuntimeError::Create { name: plan.name, source })
         }
     }
 }
@@ -109,37 +94,24 @@ impl Container {
             return self.never_ran(BadExit::Cancelled, Duration::ZERO).await;
         }
         let asked = Instant::now();
-        let watch_failed = |source| RuntimeError::Watch {
-            id: self.id.clone(),
-            source,
-        };
+        let watch_failed = |source| RuntimeError::Watch { id: self.id.clone(), source };
         let exit = self.engine.wait_next_exit(&self.id).await.map_err(watch_failed)?;
         if let Err(source) = self.start().await {
             let bad = judge::start_failure(&source, &self.plan.entrypoint, self.plan.memory_bytes);
             return match bad {
                 Some(bad) => self.never_ran(bad, asked.elapsed()).await,
-                None => Err(RuntimeError::Start {
-                    id: self.id.clone(),
-                    source,
-                }),
+                None => Err(RuntimeError::Start { id: self.id.clone(), source }),
             };
         }
         let start = asked.elapsed();
-        let follower = Follower::new(
-            self.engine.clone(),
-            self.id.clone(),
-            spool,
-            self.plan.log_bytes_max,
-        );
+        let follower = Follower::new(self.engine.clone(), self.id.clone(), spool, self.plan.log_bytes_max);
         let supervisor = Supervisor::begin(&self.engine, &self.id, &self.plan, follower);
         let usage_watch = UsageWatch::begin(&self.engine, &self.id, self.parent.clone()).await;
         let watched = supervisor.watch(exit, cancel).await?;
 
         let usage = usage_watch.read().await;
         let counted_oom = usage.oom_kills.is_some_and(|kills| kills > 0);
-        let inspected = self
-            .inspect_end(counted_oom, watched.stopped_for.is_some())
-            .await?;
+        let inspected = self.inspect_end(counted_oom, watched.stopped_for.is_some()).await?;
         let exit = judge::judge(EndFacts {
             stopped_for: watched.stopped_for,
             exit_code: inspected.state.exit_code,
@@ -149,10 +121,7 @@ impl Container {
             entrypoint: &self.plan.entrypoint,
             log: &watched.log,
         });
-        let LogEnd {
-            complete: log_complete,
-            ..
-        } = watched.log;
+        let LogEnd { complete: log_complete, .. } = watched.log;
         Ok(Ended {
             exit,
             memory_peak_bytes: usage.memory_peak_bytes,
@@ -170,10 +139,7 @@ impl Container {
         let removed = self.engine.remove_container(&self.id).await;
         // Asked once; after a failure the sweep is responsible, so dropping need not shout as well.
         self.removed = true;
-        removed.map_err(|source| RuntimeError::Remove {
-            id: self.id.clone(),
-            source,
-        })?;
+        removed.map_err(|source| RuntimeError::Remove { id: self.id.clone(), source })?;
         if let Some(parent) = &self.parent {
             cgroup::remove_parent(parent.path()).await;
         }
@@ -186,11 +152,7 @@ impl Container {
             return Ok(());
         };
         if matches!(error, EngineError::Silent { .. } | EngineError::Broken { .. })
-            && self
-                .engine
-                .inspect_container(&self.id)
-                .await
-                .is_ok_and(|inspected| inspected.state.started)
+            && self.engine.inspect_container(&self.id).await.is_ok_and(|inspected| inspected.state.started)
         {
             warn!(container.id = self.id, %error, "the container started although the engine did not say so");
             return Ok(());
@@ -213,10 +175,7 @@ impl Container {
     }
 
     async fn inspect(&self) -> Result<InspectedContainer, RuntimeError> {
-        let failed = |source| RuntimeError::Watch {
-            id: self.id.clone(),
-            source,
-        };
+        let failed = |source| RuntimeError::Watch { id: self.id.clone(), source };
         self.engine.inspect_container(&self.id).await.map_err(failed)
     }
 

@@ -25,10 +25,7 @@ pub(crate) enum RuntimeError {
     Measure { path: PathBuf, source: std::io::Error },
     /// A task of ours panicked or was torn down under us.
     #[error("the task that {task} broke down")]
-    TaskLost {
-        task: &'static str,
-        source: tokio::task::JoinError,
-    },
+    TaskLost { task: &'static str, source: tokio::task::JoinError },
 }
 
 impl RuntimeError {

@@ -52,16 +52,7 @@ enum Copied {
 
 impl Follower {
     pub(super) fn new(engine: Engine, id: String, spool: SpoolWriter, bytes_max: u64) -> Self {
-        Self {
-            engine,
-            id,
-            spool,
-            bytes_max,
-            bytes: 0,
-            records: 0,
-            first: None,
-            last: None,
-        }
+        Self { engine, id, spool, bytes_max, bytes: 0, records: 0, first: None, last: None }
     }
 
     /// Copies until the container has ended (which the token tells) and its log too. Finishes the spool.
@@ -86,9 +77,7 @@ impl Follower {
     }
 
     fn finish(self, complete: bool) -> LogEnd {
-        let only = self
-            .first
-            .filter(|record| self.records == 1 && record.stream == Stream::Stderr);
+        let only = self.first.filter(|record| self.records == 1 && record.stream == Stream::Stderr);
         let short = only.filter(|record| record.bytes.len() <= ONLY_LINE_BYTES_MAX);
         LogEnd {
             complete,
@@ -127,8 +116,7 @@ impl Follower {
                 Some(Ok(batch)) => {
                     let known = usize::try_from(skip).unwrap_or(usize::MAX).min(batch.len());
                     skip -= known as u64;
-                    self.keep(batch.into_iter().skip(known).map(record).collect())
-                        .await?;
+                    self.keep(batch.into_iter().skip(known).map(record).collect()).await?;
                 }
                 Some(Err(error)) => return Ok(self.broken(&error)),
             }
@@ -147,10 +135,7 @@ impl Follower {
         let Some(last) = records.last() else { return Ok(()) };
         self.spool.append(&records).await?;
         self.records += records.len() as u64;
-        self.bytes += records
-            .iter()
-            .map(|record| record.bytes.len() as u64)
-            .sum::<u64>();
+        self.bytes += records.iter().map(|record| record.bytes.len() as u64).sum::<u64>();
         self.last = Some(last.clone());
         if self.first.is_none() {
             self.first = records.into_iter().next();
@@ -160,9 +145,5 @@ impl Follower {
 }
 
 fn record(frame: LogFrame) -> SpoolRecord {
-    SpoolRecord {
-        stream: frame.stream,
-        time: frame.time,
-        bytes: frame.bytes,
-    }
+    SpoolRecord { stream: frame.stream, time: frame.time, bytes: frame.bytes }
 }

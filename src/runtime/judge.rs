@@ -46,10 +46,7 @@ pub(super) fn judge(facts: EndFacts<'_>) -> Exit {
 /// The init process that reaps children starts before the entrypoint, so a bad entrypoint looks like a container
 /// that ran: its one line on stderr tells the difference.
 fn init_failure(exit_code: i64, log: &LogEnd) -> Option<String> {
-    let line = log
-        .only_line
-        .as_deref()
-        .filter(|_| matches!(exit_code, 1 | 126 | 127))?;
+    let line = log.only_line.as_deref().filter(|_| matches!(exit_code, 1 | 126 | 127))?;
     let (_pid, words) = line.trim_end().strip_prefix("[FATAL tini (")?.split_once(")] ")?;
     (words.starts_with("exec ") && words.contains(" failed: ")).then(|| words.to_owned())
 }
@@ -60,19 +57,11 @@ pub(super) fn start_failure(
     entrypoint: &str,
     memory_limit_bytes: u64,
 ) -> Option<BadExit> {
-    let EngineError::Refused {
-        status: 400 | 404 | 500,
-        message,
-        ..
-    } = error
-    else {
+    let EngineError::Refused { status: 400 | 404 | 500, message, .. } = error else {
         return None;
     };
     if message.contains("OOM-killed") {
-        return Some(BadExit::OutOfMemory {
-            limit_bytes: memory_limit_bytes,
-            peak_bytes: None,
-        });
+        return Some(BadExit::OutOfMemory { limit_bytes: memory_limit_bytes, peak_bytes: None });
     }
     let signs = [
         "exec: ",
@@ -84,10 +73,7 @@ pub(super) fn start_failure(
         "no matching entries in passwd file",
     ];
     signs.iter().any(|sign| message.contains(sign)).then(|| {
-        BadExit::CouldNotStart(StartFailure {
-            entrypoint: entrypoint.into(),
-            reason: plain_reason(message),
-        })
+        BadExit::CouldNotStart(StartFailure { entrypoint: entrypoint.into(), reason: plain_reason(message) })
     })
 }
 
@@ -123,11 +109,7 @@ mod tests {
         oom_killed: bool,
         only_line: Option<&str>,
     ) -> Exit {
-        let log = LogEnd {
-            complete: true,
-            only_line: only_line.map(Into::into),
-            excess: None,
-        };
+        let log = LogEnd { complete: true, only_line: only_line.map(Into::into), excess: None };
         judge(EndFacts {
             stopped_for,
             exit_code,
@@ -139,13 +121,8 @@ mod tests {
         })
     }
 
-    const OOM: BadExit = BadExit::OutOfMemory {
-        limit_bytes: 100,
-        peak_bytes: Some(99),
-    };
-    const LATE: BadExit = BadExit::TimeLimit {
-        limit: Duration::from_secs(5),
-    };
+    const OOM: BadExit = BadExit::OutOfMemory { limit_bytes: 100, peak_bytes: Some(99) };
+    const LATE: BadExit = BadExit::TimeLimit { limit: Duration::from_secs(5) };
 
     #[rstest]
     #[case(None, 3, false, BadExit::Code(3))]
@@ -165,10 +142,7 @@ mod tests {
         #[case] oom_killed: bool,
         #[case] expected: BadExit,
     ) {
-        assert_eq!(
-            verdict(stopped_for, exit_code, oom_killed, None),
-            Exit::Bad(expected)
-        );
+        assert_eq!(verdict(stopped_for, exit_code, oom_killed, None), Exit::Bad(expected));
     }
 
     #[test]
@@ -182,10 +156,7 @@ mod tests {
     #[case(1, "[FATAL tini (7)] exec /app/run failed: Exec format error\n")]
     fn an_entrypoint_that_init_could_not_run_did_not_start(#[case] code: i64, #[case] line: &str) {
         let reason = line.split_once(")] ").unwrap().1.trim_end().to_owned();
-        let expected = BadExit::CouldNotStart(StartFailure {
-            entrypoint: "/app/run".into(),
-            reason,
-        });
+        let expected = BadExit::CouldNotStart(StartFailure { entrypoint: "/app/run".into(), reason });
         assert_eq!(verdict(None, code, false, Some(line)), Exit::Bad(expected));
         assert_eq!(verdict(None, 2, false, Some(line)), Exit::Bad(BadExit::Code(2)));
     }
@@ -205,10 +176,7 @@ mod tests {
         "unable to find user foo: no matching entries in passwd file",
         Some("unable to find user foo: no matching entries in passwd file")
     )]
-    #[case(
-        "OCI runtime create failed: error mounting \"/x\" to rootfs: permission denied: unknown",
-        None
-    )]
+    #[case("OCI runtime create failed: error mounting \"/x\" to rootfs: permission denied: unknown", None)]
     #[case("write /var/lib/docker/x: no space left on device", None)]
     fn a_refused_start_is_the_images_fault_or_the_platforms(
         #[case] message: &str,
@@ -221,10 +189,7 @@ mod tests {
             message: message.into(),
         };
         let expected = reason.map(|reason| {
-            BadExit::CouldNotStart(StartFailure {
-                entrypoint: "run".into(),
-                reason: reason.into(),
-            })
+            BadExit::CouldNotStart(StartFailure { entrypoint: "run".into(), reason: reason.into() })
         });
         assert_eq!(start_failure(&error, "run", 100), expected);
     }

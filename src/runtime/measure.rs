@@ -48,9 +48,8 @@ pub(super) fn exceeded(data_folder: &Path, limits: OutputLimits) -> io::Result<O
         tally.files += 1;
         if !metadata.is_dir() {
             tally.apparent_bytes = tally.apparent_bytes.saturating_add(metadata.len());
-            tally.block_bytes = tally
-                .block_bytes
-                .saturating_add(metadata.blocks().saturating_mul(BLOCK_BYTES));
+            tally.block_bytes =
+                tally.block_bytes.saturating_add(metadata.blocks().saturating_mul(BLOCK_BYTES));
         }
         if let Some(excess) = tally.excess(limits) {
             return Ok(Some(excess));
@@ -58,11 +57,7 @@ pub(super) fn exceeded(data_folder: &Path, limits: OutputLimits) -> io::Result<O
         if metadata.is_dir() {
             if open.len() >= DEPTH_MAX {
                 let found = DEPTH_MAX as u64 + 1;
-                return Ok(Some(BadExit::SizeLimit {
-                    what: "folder depth",
-                    limit: DEPTH_MAX as u64,
-                    found,
-                }));
+                return Ok(Some(BadExit::SizeLimit { what: "folder depth", limit: DEPTH_MAX as u64, found }));
             }
             // A folder that was swapped for something else, or is closed to us, is left to the checks at collect.
             if let Ok(entries) = entry.open_dir().and_then(|folder| folder.entries()) {
@@ -77,13 +72,9 @@ pub(super) fn exceeded(data_folder: &Path, limits: OutputLimits) -> io::Result<O
 /// checks at collect will say so.
 fn open_out(data_folder: &Path) -> io::Result<Option<Dir>> {
     let data = Dir::open_ambient_dir(data_folder, ambient_authority())?;
-    let opened = data.symlink_metadata(OUT).and_then(|metadata| {
-        if metadata.is_dir() {
-            data.open_dir(OUT).map(Some)
-        } else {
-            Ok(None)
-        }
-    });
+    let opened = data
+        .symlink_metadata(OUT)
+        .and_then(|metadata| if metadata.is_dir() { data.open_dir(OUT).map(Some) } else { Ok(None) });
     #[expect(clippy::wildcard_enum_match_arm, reason = "foreign, open enum")]
     opened.or_else(|error| match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Ok(None),
@@ -107,10 +98,7 @@ mod tests {
 
     use super::*;
 
-    const LIMITS: OutputLimits = OutputLimits {
-        bytes_max: 1 << 20,
-        files_max: 10,
-    };
+    const LIMITS: OutputLimits = OutputLimits { bytes_max: 1 << 20, files_max: 10 };
 
     fn data_folder() -> tempfile::TempDir {
         let folder = tempfile::tempdir().unwrap();
@@ -121,10 +109,7 @@ mod tests {
     #[test]
     fn a_missing_and_a_small_folder_are_within_limits() {
         let folder = data_folder();
-        assert_eq!(
-            exceeded(tempfile::tempdir().unwrap().path(), LIMITS).unwrap(),
-            None
-        );
+        assert_eq!(exceeded(tempfile::tempdir().unwrap().path(), LIMITS).unwrap(), None);
         fs::create_dir_all(folder.path().join(OUT).join("tables/x.csv")).unwrap();
         fs::write(folder.path().join(OUT).join("tables/x.csv/part"), [0; 5000]).unwrap();
         assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), None);
@@ -133,15 +118,8 @@ mod tests {
     #[test]
     fn a_sparse_giant_counts_by_its_apparent_size() {
         let folder = data_folder();
-        fs::File::create(folder.path().join(OUT).join("giant"))
-            .unwrap()
-            .set_len(1 << 30)
-            .unwrap();
-        let expected = BadExit::SizeLimit {
-            what: "data folder",
-            limit: 1 << 20,
-            found: 1 << 30,
-        };
+        fs::File::create(folder.path().join(OUT).join("giant")).unwrap().set_len(1 << 30).unwrap();
+        let expected = BadExit::SizeLimit { what: "data folder", limit: 1 << 20, found: 1 << 30 };
         assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), Some(expected));
     }
 
@@ -151,11 +129,7 @@ mod tests {
         for number in 0..20 {
             fs::write(folder.path().join(OUT).join(number.to_string()), "").unwrap();
         }
-        let expected = BadExit::SizeLimit {
-            what: "file count",
-            limit: 10,
-            found: 11,
-        };
+        let expected = BadExit::SizeLimit { what: "file count", limit: 10, found: 11 };
         assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), Some(expected));
     }
 
@@ -184,15 +158,8 @@ mod tests {
         let folder = data_folder();
         let deep = folder.path().join(OUT).join(["d"; 80].join("/"));
         fs::create_dir_all(deep).unwrap();
-        let limits = OutputLimits {
-            files_max: 1000,
-            ..LIMITS
-        };
-        let expected = BadExit::SizeLimit {
-            what: "folder depth",
-            limit: 64,
-            found: 65,
-        };
+        let limits = OutputLimits { files_max: 1000, ..LIMITS };
+        let expected = BadExit::SizeLimit { what: "folder depth", limit: 64, found: 65 };
         assert_eq!(exceeded(folder.path(), limits).unwrap(), Some(expected));
     }
 }

@@ -96,18 +96,13 @@ impl ContainerPlan {
     }
 
     fn mounts(&self) -> Vec<BindMount> {
-        let data = BindMount {
-            source: self.data_folder.clone(),
-            target: DATA_TARGET.into(),
-            read_only: false,
-        };
+        let data =
+            BindMount { source: self.data_folder.clone(), target: DATA_TARGET.into(), read_only: false };
         let inputs = ["in/tables", "in/files"].map(|folder| BindMount {
             source: self.data_folder.join(folder),
             target: format!("{DATA_TARGET}/{folder}"),
             read_only: true,
         });
-        std::iter::once(data)
-            .chain(inputs.into_iter().filter(|_| self.read_only_inputs))
-            .collect()
+        std::iter::once(data).chain(inputs.into_iter().filter(|_| self.read_only_inputs)).collect()
     }
 }

@@ -23,11 +23,7 @@ pub(crate) enum SpoolError {
     #[error("no room left on the disk of the log spool {path}", path = path.display())]
     DiskFull { path: PathBuf },
     #[error("cannot {action} the log spool {path}", path = path.display())]
-    Io {
-        action: &'static str,
-        path: PathBuf,
-        source: io::Error,
-    },
+    Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error("the log spool {path} is damaged at byte {position}", path = path.display())]
     Damaged { path: PathBuf, position: u64 },
 }
@@ -71,22 +67,14 @@ pub(crate) struct SpoolWriter {
 impl SpoolWriter {
     /// Begins a new spool; an older one of the same path is emptied.
     pub(crate) async fn create(path: &Path) -> Result<Self, SpoolError> {
-        let file = File::create(path)
-            .await
-            .map_err(|error| SpoolError::from_io("create", path, error))?;
-        Ok(Self {
-            file,
-            path: path.to_owned(),
-            buffer: Vec::new(),
-            written: watch::Sender::new(0),
-        })
+        let file = File::create(path).await.map_err(|error| SpoolError::from_io("create", path, error))?;
+        Ok(Self { file, path: path.to_owned(), buffer: Vec::new(), written: watch::Sender::new(0) })
     }
 
     /// A reader from the beginning. May outlive the writer.
     pub(crate) async fn reader(&self) -> Result<SpoolReader, SpoolError> {
-        let file = File::open(&self.path)
-            .await
-            .map_err(|error| SpoolError::from_io("open", &self.path, error))?;
+        let file =
+            File::open(&self.path).await.map_err(|error| SpoolError::from_io("open", &self.path, error))?;
         Ok(SpoolReader {
             file: BufReader::with_capacity(READ_BUFFER_BYTES, file),
             path: self.path.clone(),
@@ -105,9 +93,7 @@ impl SpoolWriter {
             self.file.write_all(&self.buffer).await?;
             self.file.flush().await
         };
-        written
-            .await
-            .map_err(|error| SpoolError::from_io("write", &self.path, error))?;
+        written.await.map_err(|error| SpoolError::from_io("write", &self.path, error))?;
         let length = self.buffer.len() as u64;
         self.written.send_modify(|total| *total += length);
         Ok(())
@@ -152,10 +138,7 @@ impl SpoolReader {
     }
 
     fn damaged(&self) -> SpoolError {
-        SpoolError::Damaged {
-            path: self.path.clone(),
-            position: self.position,
-        }
+        SpoolError::Damaged { path: self.path.clone(), position: self.position }
     }
 }
 
@@ -200,11 +183,7 @@ mod tests {
     use super::*;
 
     fn record(stream: Stream, bytes: &[u8]) -> SpoolRecord {
-        SpoolRecord {
-            stream,
-            time: "2026-11-22T20:19:39.123456789Z".parse().unwrap(),
-            bytes: bytes.to_vec(),
-        }
+        SpoolRecord { stream, time: "2026-11-22T20:19:39.123456789Z".parse().unwrap(), bytes: bytes.to_vec() }
     }
 
     async fn read_all(mut reader: SpoolReader) -> Vec<SpoolRecord> {
@@ -245,10 +224,7 @@ mod tests {
         writer.append(&[record(Stream::Stdout, b"four")]).await.unwrap();
         tokio::fs::write(&path, [9; 17]).await.unwrap();
         let error = reader.next().await.unwrap_err();
-        assert!(
-            matches!(error, SpoolError::Damaged { position: 0, .. }),
-            "{error:?}"
-        );
+        assert!(matches!(error, SpoolError::Damaged { position: 0, .. }), "{error:?}");
     }
 
     proptest! {

@@ -112,29 +112,14 @@ impl<'a> Supervisor<'a> {
         let mut tasks = JoinSet::new();
         let follower_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Log(follower.run(follower_ended).await) });
-        let limits = OutputLimits {
-            bytes_max: plan.output_bytes_max,
-            files_max: plan.output_files_max,
-        };
+        let limits = OutputLimits { bytes_max: plan.output_bytes_max, files_max: plan.output_files_max };
         let data_folder = plan.data_folder.clone();
         let watchdog_ended = ended.clone();
         tasks.spawn(
             async move { TaskEnd::Output(watchdog::watch(data_folder, limits, watchdog_ended).await) },
         );
-        let state = State::Running {
-            time_up: plan.timeout.map(|timeout| started + timeout),
-        };
-        Self {
-            engine,
-            id,
-            plan,
-            state,
-            stop: None,
-            log: None,
-            tasks,
-            ended,
-            started,
-        }
+        let state = State::Running { time_up: plan.timeout.map(|timeout| started + timeout) };
+        Self { engine, id, plan, state, stop: None, log: None, tasks, ended, started }
     }
 
     /// Watches to the end, whoever brings it about. The container is stopped when it comes back, unless the error is
@@ -201,16 +186,11 @@ impl<'a> Supervisor<'a> {
                 Ok(())
             }
             State::Asked { .. } => {
-                self.state = State::Killed {
-                    give_up_at: Instant::now() + KILL_LIMIT,
-                };
+                self.state = State::Killed { give_up_at: Instant::now() + KILL_LIMIT };
                 self.signal("SIGKILL").await;
                 Ok(())
             }
-            State::Killed { .. } => Err(RuntimeError::WillNotDie {
-                id: self.id.into(),
-                after: KILL_LIMIT,
-            }),
+            State::Killed { .. } => Err(RuntimeError::WillNotDie { id: self.id.into(), after: KILL_LIMIT }),
             State::Ending => Ok(()),
         }
     }
@@ -223,9 +203,7 @@ impl<'a> Supervisor<'a> {
         }
         info!(container.id = self.id, ?reason, "the container is asked to end");
         self.stop = Some(reason);
-        self.state = State::Asked {
-            kill_at: Instant::now() + self.plan.grace,
-        };
+        self.state = State::Asked { kill_at: Instant::now() + self.plan.grace };
         if self.signal("SIGTERM").await == Some(SignalOutcome::NotRunning) {
             self.state = State::Ending;
             self.stop = self.stop.take().filter(Stop::outlives_the_end);
@@ -256,27 +234,20 @@ impl<'a> Supervisor<'a> {
         match task {
             Ok(TaskEnd::Log(Ok(log))) => {
                 let limit = self.plan.log_bytes_max;
-                let excess = log.excess.map(|found| BadExit::SizeLimit {
-                    what: "log",
-                    limit,
-                    found,
-                });
+                let excess = log.excess.map(|found| BadExit::SizeLimit { what: "log", limit, found });
                 self.log = Some(log);
                 excess.map(Stop::Exit)
             }
             Ok(TaskEnd::Output(Ok(excess))) => excess.map(Stop::Exit),
-            Ok(TaskEnd::Log(Err(source))) => Some(Stop::Trouble(RuntimeError::Spool {
-                id: self.id.into(),
-                source,
-            })),
-            Ok(TaskEnd::Output(Err(source))) => Some(Stop::Trouble(RuntimeError::Measure {
-                path: self.plan.data_folder.clone(),
-                source,
-            })),
-            Err(source) => Some(Stop::Trouble(RuntimeError::TaskLost {
-                task: "watches the container",
-                source,
-            })),
+            Ok(TaskEnd::Log(Err(source))) => {
+                Some(Stop::Trouble(RuntimeError::Spool { id: self.id.into(), source }))
+            }
+            Ok(TaskEnd::Output(Err(source))) => {
+                Some(Stop::Trouble(RuntimeError::Measure { path: self.plan.data_folder.clone(), source }))
+            }
+            Err(source) => {
+                Some(Stop::Trouble(RuntimeError::TaskLost { task: "watches the container", source }))
+            }
         }
     }
 
@@ -303,10 +274,7 @@ impl<'a> Supervisor<'a> {
             match found {
                 Ok(exit) => return Ok(Some(exit)),
                 Err(source) if source.status() == Some(404) || Instant::now() >= give_up_at => {
-                    return Err(RuntimeError::Watch {
-                        id: self.id.into(),
-                        source,
-                    });
+                    return Err(RuntimeError::Watch { id: self.id.into(), source });
                 }
                 Err(_away) => sleep(ENGINE_AWAY_PAUSE).await,
             }
@@ -328,16 +296,7 @@ impl<'a> Supervisor<'a> {
             Some(Stop::Exit(reason)) => Some(reason),
             None => None,
         };
-        let log = self.log.unwrap_or(LogEnd {
-            complete: false,
-            only_line: None,
-            excess: None,
-        });
-        Ok(Watched {
-            stopped_for,
-            log,
-            ran,
-            drain: ended_at.elapsed(),
-        })
+        let log = self.log.unwrap_or(LogEnd { complete: false, only_line: None, excess: None });
+        Ok(Watched { stopped_for, log, ran, drain: ended_at.elapsed() })
     }
 }

@@ -15,10 +15,7 @@ pub(crate) async fn find_containers(
 
 /// Removes a container and its cgroup. One that is gone already, or on its way out, counts as removed.
 pub(crate) async fn remove_by_id(engine: &Engine, id: &str) -> Result<(), RuntimeError> {
-    let failed = |source| RuntimeError::Remove {
-        id: id.into(),
-        source,
-    };
+    let failed = |source| RuntimeError::Remove { id: id.into(), source };
     // Only a live document knows the parent cgroup; without it a few empty folders stay until the next boot.
     let parent = match engine.inspect_container(id).await {
         Ok(inspected) => inspected.cgroup_parent,

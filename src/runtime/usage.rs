@@ -36,11 +36,7 @@ impl UsageWatch {
                 }
             });
         }
-        Self {
-            parent,
-            samples,
-            _task: task,
-        }
+        Self { parent, samples, _task: task }
     }
 
     /// The sum, after the container has ended and before it is removed.

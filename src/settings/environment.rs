@@ -23,10 +23,7 @@ const PRESET_TYPED_KEYS: [&str; 2] = ["cpus", "pids"];
 
 /// A variable of this process.
 pub(crate) fn process_environment(name: &str) -> Option<String> {
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "this is the one reader of the environment"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader of the environment")]
     let value = std::env::var_os(name);
     // What is not UTF-8 becomes a visibly wrong value instead of an unset one.
     value.map(|value| value.to_string_lossy().into_owned())
@@ -72,10 +69,7 @@ fn typed(text: String) -> Value {
 /// Sets the value at a path. Where something other than a mapping is in the way the file is wrong and says so.
 fn put(node: &mut Node, path: &[&str], value: Value) {
     let Some((key, rest)) = path.split_first() else {
-        *node = Node {
-            place: Place::default(),
-            value,
-        };
+        *node = Node { place: Place::default(), value };
         return;
     };
     if node.value == Value::Null {
@@ -87,14 +81,7 @@ fn put(node: &mut Node, path: &[&str], value: Value) {
     if let Some(entry) = entries.iter_mut().find(|entry| entry.key == *key) {
         return put(&mut entry.node, rest, value);
     }
-    let mut node = Node {
-        place: Place::default(),
-        value: Value::Null,
-    };
+    let mut node = Node { place: Place::default(), value: Value::Null };
     put(&mut node, rest, value);
-    entries.push(Entry {
-        place: Place::default(),
-        key: (*key).to_owned(),
-        node,
-    });
+    entries.push(Entry { place: Place::default(), key: (*key).to_owned(), node });
 }

@@ -74,33 +74,23 @@ impl Settings {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingsError> {
         let environment = |name: &str| environment(name).filter(|value| !value.is_empty());
-        let project = project
-            .map(Path::to_owned)
-            .or_else(|| environment("LONGSHORE_PROJECT_DIR").map(PathBuf::from));
+        let project =
+            project.map(Path::to_owned).or_else(|| environment("LONGSHORE_PROJECT_DIR").map(PathBuf::from));
         let file = match &project {
             Some(project) if !project.is_dir() => {
-                return Err(SettingsError::NoProject {
-                    path: project.clone(),
-                });
+                return Err(SettingsError::NoProject { path: project.clone() });
             }
             Some(project) => Some(project.join(FILE_NAME)).filter(|file| file.is_file()),
-            None => start
-                .ancestors()
-                .map(|folder| folder.join(FILE_NAME))
-                .find(|file| file.is_file()),
+            None => start.ancestors().map(|folder| folder.join(FILE_NAME)).find(|file| file.is_file()),
         };
         let folder = file.as_deref().and_then(Path::parent).map(Path::to_owned);
         let project_dir = folder.or(project).unwrap_or_else(|| start.to_owned());
         let text = match &file {
-            Some(path) => fs::read_to_string(path).map_err(|source| SettingsError::Unreadable {
-                path: path.clone(),
-                source,
-            })?,
+            Some(path) => fs::read_to_string(path)
+                .map_err(|source| SettingsError::Unreadable { path: path.clone(), source })?,
             None => String::new(),
         };
-        let name = file
-            .as_ref()
-            .map_or_else(|| FILE_NAME.to_owned(), |file| file.display().to_string());
+        let name = file.as_ref().map_or_else(|| FILE_NAME.to_owned(), |file| file.display().to_string());
         let mut settings = read(&text, &name, project_dir, &environment).map_err(SettingsError::Invalid)?;
         settings.file = file;
         settings.engine_host = settings.engine_host.or_else(|| environment("DOCKER_HOST"));
@@ -117,23 +107,15 @@ fn read(
 ) -> Result<Settings, Complaints> {
     let mut node = document::parse(text, file)?;
     if node.value == Value::Null {
-        node = Node {
-            place: Place::default(),
-            value: Value::Map(Vec::new()),
-        };
+        node = Node { place: Place::default(), value: Value::Map(Vec::new()) };
     }
     let overrides = environment::lay_over(&mut node, environment);
     let report = Report::new(file);
-    let settings = Item::root(&node, "", &report)
-        .fields()
-        .map(|fields| read_settings(fields, project_dir));
+    let settings = Item::root(&node, "", &report).fields().map(|fields| read_settings(fields, project_dir));
     let complaints = report.into_complaints().into_iter().map(|complaint| {
         // A mistake in the environment is not one of the file.
         match overrides.iter().find(|(path, _variable)| *path == complaint.path) {
-            Some((_path, variable)) => Complaint {
-                file: variable.clone(),
-                ..complaint
-            },
+            Some((_path, variable)) => Complaint { file: variable.clone(), ..complaint },
             None => complaint,
         }
     });
@@ -141,12 +123,7 @@ fn read(
 }
 
 fn read_settings(mut fields: Fields<'_>, project_dir: PathBuf) -> Settings {
-    let mut folder = |key| {
-        fields
-            .filled(key)
-            .and_then(|item| item.text())
-            .map(|text| project_dir.join(text))
-    };
+    let mut folder = |key| fields.filled(key).and_then(|item| item.text()).map(|text| project_dir.join(text));
     let state_dir = folder("state_dir").unwrap_or_else(|| project_dir.join(".longshore"));
     let component_specs_dir =
         folder("component_specs_dir").unwrap_or_else(|| project_dir.join("component-specs"));
@@ -158,12 +135,7 @@ fn read_settings(mut fields: Fields<'_>, project_dir: PathBuf) -> Settings {
     };
     let quarantine_retention = duration("quarantine_retention", 7 * 86_400);
     let stop_grace = duration("stop_grace", 10);
-    let mut count = |key, default| {
-        fields
-            .get(key)
-            .and_then(|item| read_positive(&item))
-            .unwrap_or(default)
-    };
+    let mut count = |key, default| fields.get(key).and_then(|item| read_positive(&item)).unwrap_or(default);
     let events_max = count("events_max", 10_000);
     let output_files_max = count("output_files_max", 100_000);
     let settings = Settings {
@@ -171,10 +143,7 @@ fn read_settings(mut fields: Fields<'_>, project_dir: PathBuf) -> Settings {
         state_dir,
         component_specs_dir,
         work_dir,
-        engine_host: fields
-            .filled("engine_host")
-            .and_then(|item| item.text())
-            .map(str::to_owned),
+        engine_host: fields.filled("engine_host").and_then(|item| item.text()).map(str::to_owned),
         sync: fields.get("sync").and_then(|item| item.flag()).unwrap_or(true),
         column_names: fields
             .get("column_names")
@@ -188,10 +157,7 @@ fn read_settings(mut fields: Fields<'_>, project_dir: PathBuf) -> Settings {
             .get("log_bytes_max")
             .and_then(|item| item.amount(parse_bytes))
             .unwrap_or(1 << 30),
-        presets: fields
-            .get("presets")
-            .map(|item| read_presets(&item))
-            .unwrap_or_default(),
+        presets: fields.get("presets").map(|item| read_presets(&item)).unwrap_or_default(),
         is_colour_wanted: true,
         project_dir,
     };

@@ -4,10 +4,7 @@ fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsEr
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(FILE_NAME), text).unwrap();
     let environment = |name: &str| {
-        environment
-            .iter()
-            .find(|(known, _value)| *known == name)
-            .map(|(_, value)| (*value).to_owned())
+        environment.iter().find(|(known, _value)| *known == name).map(|(_, value)| (*value).to_owned())
     };
     Settings::load(folder.path(), None, environment)
 }
@@ -18,11 +15,7 @@ fn said(text: &str, environment: &[(&str, &str)]) -> String {
     };
     let lines = complaints.0.iter().map(|complaint| {
         let file = complaint.file.rsplit('/').next().unwrap().to_owned();
-        Complaint {
-            file,
-            ..complaint.clone()
-        }
-        .to_string()
+        Complaint { file, ..complaint.clone() }.to_string()
     });
     lines.collect::<Vec<_>>().join("\n")
 }
@@ -58,19 +51,13 @@ fn the_file_is_found_in_a_parent_and_its_folders_are_relative_to_it() {
     let folder = tempfile::tempdir().unwrap();
     let below = folder.path().join("a/b");
     fs::create_dir_all(&below).unwrap();
-    fs::write(
-        folder.path().join(FILE_NAME),
-        "state_dir: state\nwork_dir: /fast/work\nsync: false\n",
-    )
-    .unwrap();
+    fs::write(folder.path().join(FILE_NAME), "state_dir: state\nwork_dir: /fast/work\nsync: false\n")
+        .unwrap();
     let settings = Settings::load(&below, None, |_name| None).unwrap();
     assert_eq!(settings.project_dir, folder.path());
     assert_eq!(settings.file, Some(folder.path().join(FILE_NAME)));
     assert_eq!(settings.state_dir, folder.path().join("state"));
-    assert_eq!(
-        (settings.work_dir.as_path(), settings.sync),
-        (Path::new("/fast/work"), false)
-    );
+    assert_eq!((settings.work_dir.as_path(), settings.sync), (Path::new("/fast/work"), false));
     let asked = Settings::load(folder.path(), Some(&below), |_name| None).unwrap();
     assert_eq!((asked.project_dir, asked.file), (below, None));
 }
@@ -85,16 +72,9 @@ fn a_project_that_is_no_folder_is_named() {
 fn presets_can_be_changed_and_the_rest_of_them_stays() {
     let settings = load("presets: {small: {memory: 3g, cpus: 0.5}}\n", &[]).unwrap();
     let small = Presets::default().of(Preset::Small);
-    let changed = crate::component::Limits {
-        memory_bytes: 3 << 30,
-        nano_cpus: 500_000_000,
-        ..small
-    };
+    let changed = crate::component::Limits { memory_bytes: 3 << 30, nano_cpus: 500_000_000, ..small };
     assert_eq!(settings.presets.of(Preset::Small), changed);
-    assert_eq!(
-        settings.presets.of(Preset::Large),
-        Presets::default().of(Preset::Large)
-    );
+    assert_eq!(settings.presets.of(Preset::Large), Presets::default().of(Preset::Large));
 }
 
 #[test]
@@ -150,10 +130,7 @@ fn every_key_can_be_overridden_by_the_environment() {
         ..settings.clone()
     };
     assert_eq!(settings, expected);
-    assert_eq!(
-        load("", &environment[17..18]).unwrap().engine_host.unwrap(),
-        "unix:///other.sock"
-    );
+    assert_eq!(load("", &environment[17..18]).unwrap().engine_host.unwrap(), "unix:///other.sock");
 }
 
 #[test]

@@ -25,13 +25,8 @@ const ROOMS: [&str; 17] = [
 ];
 
 /// Foreign clients and the one room that may speak to each.
-const CLIENTS: [(&str, &str); 5] = [
-    ("bollard", "engine"),
-    ("sqlx", "catalog"),
-    ("lapin", "queue"),
-    ("aws_sdk_s3", "blob"),
-    ("clap", "cli"),
-];
+const CLIENTS: [(&str, &str); 5] =
+    [("bollard", "engine"), ("sqlx", "catalog"), ("lapin", "queue"), ("aws_sdk_s3", "blob"), ("clap", "cli")];
 
 #[test]
 fn the_rooms_of_the_test_are_the_rooms_of_the_library() {
@@ -115,13 +110,7 @@ fn source_files() -> Vec<(PathBuf, String)> {
 /// The position of the room a file lies in; `lib.rs` and `main.rs` lie in none.
 fn room_of(file: &Path) -> Option<usize> {
     let inside = file.strip_prefix(source()).unwrap();
-    let first = inside
-        .components()
-        .next()
-        .unwrap()
-        .as_os_str()
-        .to_string_lossy()
-        .into_owned();
+    let first = inside.components().next().unwrap().as_os_str().to_string_lossy().into_owned();
     let name = first.trim_end_matches(".rs");
     ROOMS.iter().position(|room| *room == name)
 }
@@ -134,11 +123,7 @@ fn used_rooms(text: &str) -> Vec<String> {
         for rest in code.split("crate::").skip(1) {
             if let Some(group) = rest.strip_prefix('{') {
                 let names = group.trim_end_matches("};").split(',');
-                used.extend(
-                    names
-                        .map(|name| first_word(name.trim()))
-                        .filter(|name| !name.is_empty()),
-                );
+                used.extend(names.map(|name| first_word(name.trim())).filter(|name| !name.is_empty()));
             } else {
                 used.push(first_word(rest));
             }
@@ -148,7 +133,5 @@ fn used_rooms(text: &str) -> Vec<String> {
 }
 
 fn first_word(text: &str) -> String {
-    text.chars()
-        .take_while(|c| c.is_ascii_alphanumeric() || *c == '_')
-        .collect()
+    text.chars().take_while(|c| c.is_ascii_alphanumeric() || *c == '_').collect()
 }

@@ -8,9 +8,7 @@ use crate::house::House;
 fn data_goes_to_stdout_and_words_for_people_to_stderr() {
     let house = House::new();
     let file = house.write("a.csv", "id\n1\n");
-    let ran = house
-        .call(&["table", "import", "in.c-main.t", file.to_str().unwrap()])
-        .succeeded();
+    let ran = house.call(&["table", "import", "in.c-main.t", file.to_str().unwrap()]).succeeded();
     assert_eq!(ran.stdout, "");
     assert!(ran.stderr.contains("imported 1 rows"), "{}", ran.stderr);
     let ran = house.call(&["table", "ls"]).succeeded();
@@ -21,22 +19,10 @@ fn data_goes_to_stdout_and_words_for_people_to_stderr() {
 fn quiet_says_only_what_failed() {
     let house = House::new();
     let file = house.write("a.csv", "id\n1\n");
-    let ran = house
-        .call(&[
-            "--quiet",
-            "table",
-            "import",
-            "in.c-main.t",
-            file.to_str().unwrap(),
-        ])
-        .succeeded();
+    let ran = house.call(&["--quiet", "table", "import", "in.c-main.t", file.to_str().unwrap()]).succeeded();
     assert_eq!((ran.stdout.as_str(), ran.stderr.as_str()), ("", ""));
     assert!(
-        house
-            .call(&["--quiet", "table", "head", "in.c-main.x"])
-            .failed(1)
-            .stderr
-            .contains("does not exist")
+        house.call(&["--quiet", "table", "head", "in.c-main.x"]).failed(1).stderr.contains("does not exist")
     );
 }
 
@@ -45,11 +31,8 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
     let house = House::new();
     let rows: String = (0..200_000).map(|n| format!("{n}\n")).collect();
     house.import("in.c-main.t", &format!("id\n{rows}"));
-    let mut child = house
-        .command(&["table", "export", "in.c-main.t"])
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
+    let mut child =
+        house.command(&["table", "export", "in.c-main.t"]).stdout(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     assert_eq!(child.wait().unwrap().code(), Some(0));
 }
@@ -66,11 +49,7 @@ fn a_wrong_setting_is_named_with_its_place() {
     house.write("longshore.yaml", "sink: true\nevents_max: lots\n");
     let ran = house.call(&["table", "ls"]).failed(1);
     assert!(ran.stderr.contains("longshore.yaml:1:1"), "{}", ran.stderr);
-    assert!(
-        ran.stderr.contains("longshore.yaml:2"),
-        "all mistakes at once: {}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("longshore.yaml:2"), "all mistakes at once: {}", ran.stderr);
 }
 
 #[test]

@@ -32,10 +32,7 @@ fn killed_at(house: &House, phase: &str, script: &str) {
     let mut said = String::new();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     while !said.contains(&format!("holding at {phase}")) {
-        assert!(
-            stderr.read_line(&mut said).unwrap() > 0,
-            "it ended before {phase}:\n{said}"
-        );
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended before {phase}:\n{said}");
     }
     child.kill().unwrap();
     child.wait().unwrap();
@@ -55,16 +52,10 @@ fn a_runner_killed_in_a_phase_leaves_nothing_half_done(
     let next = house.call(&["job", "ls", "--format", "json"]).succeeded();
     assert!(next.stderr.contains("had lost its runner"), "{}", next.stderr);
     let jobs: Value = serde_json::from_str(&next.stdout).unwrap();
-    assert_eq!(
-        (&jobs[0]["status"], &jobs[0]["code"]),
-        (&json!("error"), &json!("runner_lost"))
-    );
+    assert_eq!((&jobs[0]["status"], &jobs[0]["code"]), (&json!("error"), &json!("runner_lost")));
     assert_eq!(house.versions("out.c-main.one"), NO_VERSIONS);
     assert_eq!(house.versions("out.c-main.two"), NO_VERSIONS);
-    assert!(
-        house.call(&["job", "ls"]).stderr.is_empty(),
-        "the second command had still something to clean"
-    );
+    assert!(house.call(&["job", "ls"]).stderr.is_empty(), "the second command had still something to clean");
     house.is_clean();
 
     // The same job again works as if nothing had happened.
@@ -146,8 +137,5 @@ fn what_a_killed_upload_left_in_the_store_is_removed() {
             left.push(name);
         }
     }
-    assert!(
-        left.is_empty(),
-        "uploads of a dead attempt are still there: {left:?}"
-    );
+    assert!(left.is_empty(), "uploads of a dead attempt are still there: {left:?}");
 }

@@ -18,16 +18,9 @@ fn a_clean_end_publishes_and_exits_with_0() {
         "input": { "tables": [{ "source": "in.c-main.numbers", "destination": "numbers.csv" }] },
         "output": { "tables": [{ "source": "copy.csv", "destination": "out.c-main.copy" }] },
     });
-    let ran = house
-        .run_script(
-            "cp in/tables/numbers.csv out/tables/copy.csv; echo done",
-            &storage,
-        )
-        .succeeded();
-    assert_eq!(
-        house.export("out.c-main.copy"),
-        "id,name\n1,one\n2,\"two, or more\"\n"
-    );
+    let ran =
+        house.run_script("cp in/tables/numbers.csv out/tables/copy.csv; echo done", &storage).succeeded();
+    assert_eq!(house.export("out.c-main.copy"), "id,name\n1,one\n2,\"two, or more\"\n");
     let document = ran.document();
     assert_eq!(document["status"], "success");
     assert_eq!(document["input"]["tables"][0]["version"], 1);
@@ -51,34 +44,22 @@ fn the_result_document_says_what_is_needed_to_repeat_the_run() {
         "input": { "tables": [{ "source": "in.c-main.a", "destination": "a.csv" }] },
         "output": { "tables": [{ "source": "b.csv", "destination": "out.c-main.b" }] },
     });
-    let ran = house
-        .run_script("cp in/tables/a.csv out/tables/b.csv", &storage)
-        .succeeded();
+    let ran = house.run_script("cp in/tables/a.csv out/tables/b.csv", &storage).succeeded();
     let document = ran.document();
     let is_sha256 = |value: &serde_json::Value| value.as_str().is_some_and(|text| text.len() == 64);
     assert!(is_sha256(&document["component"]["spec_sha256"]), "{document}");
     assert!(is_sha256(&document["configuration"]["sha256"]), "{document}");
-    assert!(
-        document["image"]["id"].as_str().unwrap().starts_with("sha256:"),
-        "{document}"
-    );
+    assert!(document["image"]["id"].as_str().unwrap().starts_with("sha256:"), "{document}");
     assert_eq!(document["image"]["reference"], "longshore-test/raw-shell:1");
     assert_eq!(document["input"]["tables"][0]["version"], 2);
     assert_eq!(document["output"]["tables"][0]["rows_total"], 2);
-    assert!(
-        document["usage"]["memory_peak_bytes"].as_u64().unwrap() > 0,
-        "{document}"
-    );
+    assert!(document["usage"]["memory_peak_bytes"].as_u64().unwrap() > 0, "{document}");
     assert_eq!(document["usage"]["memory_limit_bytes"], 64 << 20);
-    let phases: Vec<&str> = document["phases"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|part| part["phase"].as_str().unwrap())
-        .collect();
-    for phase in [
-        "resolve", "image", "stage", "create", "start", "run", "drain", "collect", "upload", "commit",
-    ] {
+    let phases: Vec<&str> =
+        document["phases"].as_array().unwrap().iter().map(|part| part["phase"].as_str().unwrap()).collect();
+    for phase in
+        ["resolve", "image", "stage", "create", "start", "run", "drain", "collect", "upload", "commit"]
+    {
         assert!(phases.contains(&phase), "{phase} is missing in {phases:?}");
     }
     // `job show` prints the same document.
@@ -93,9 +74,7 @@ fn exit_code_1_is_the_users_with_stderr_as_the_message() {
         return;
     }
     let house = House::new();
-    let ran = house
-        .run_script("echo working; echo 'wrong password' >&2; exit 1", &json!({}))
-        .failed(1);
+    let ran = house.run_script("echo working; echo 'wrong password' >&2; exit 1", &json!({})).failed(1);
     assert_eq!(
         (ran.error_code().as_str(), ran.message().as_str()),
         ("component_user_error", "wrong password")
@@ -109,9 +88,7 @@ fn without_stderr_the_message_is_what_stdout_said() {
     if !has_engine() {
         return;
     }
-    let ran = House::new()
-        .run_script("echo 'no such account'; exit 1", &json!({}))
-        .failed(1);
+    let ran = House::new().run_script("echo 'no such account'; exit 1", &json!({})).failed(1);
     assert_eq!(ran.message(), "no such account");
 }
 
@@ -122,16 +99,10 @@ fn exit_code_3_is_the_components() {
     }
     let house = House::new();
     let ran = house
-        .run_script(
-            "echo 'stack of things' >&2; echo 'IndexError: 7' >&2; exit 3",
-            &json!({}),
-        )
+        .run_script("echo 'stack of things' >&2; echo 'IndexError: 7' >&2; exit 3", &json!({}))
         .failed(3);
     assert_eq!(ran.error_code(), "component_failed");
-    assert_eq!(
-        ran.message(),
-        "the component ended with exit code 3: IndexError: 7"
-    );
+    assert_eq!(ran.message(), "the component ended with exit code 3: IndexError: 7");
     house.is_clean();
 }
 
@@ -142,16 +113,10 @@ fn memory_over_the_limit_is_told_with_limit_and_peak() {
     }
     let house = House::new();
     // `tail` keeps a line without an end in memory.
-    let ran = house
-        .run_script(
-            "head -c 200m /dev/zero | tail -n 1 >/dev/null; exit 0",
-            &json!({}),
-        )
-        .failed(1);
+    let ran = house.run_script("head -c 200m /dev/zero | tail -n 1 >/dev/null; exit 0", &json!({})).failed(1);
     assert_eq!(ran.error_code(), "out_of_memory");
     assert!(
-        ran.message()
-            .starts_with("out of memory: the component may use 64 MiB, its peak was "),
+        ran.message().starts_with("out of memory: the component may use 64 MiB, its peak was "),
         "{}",
         ran.message()
     );
@@ -168,11 +133,7 @@ fn memory_of_a_child_over_the_limit_fails_a_run_that_exits_with_0() {
     let script = "(head -c 200m /dev/zero | tail -n 1 >/dev/null) || true; printf 'id\\n1\\n' >out/tables/a.csv; exit 0";
     let ran = house.run_script(script, &storage).failed(1);
     assert_eq!(ran.error_code(), "out_of_memory");
-    assert_eq!(
-        house.versions("out.c-main.a"),
-        NO_VERSIONS,
-        "outputs of a failed run were published"
-    );
+    assert_eq!(house.versions("out.c-main.a"), NO_VERSIONS, "outputs of a failed run were published");
     house.is_clean();
 }
 
@@ -203,15 +164,9 @@ fn an_entrypoint_that_is_not_there_is_the_components() {
     }
     let house = House::new();
     let spec = fixture("components/no-entrypoint.yaml");
-    let ran = house
-        .call(&["run", spec.to_str().unwrap(), "--format", "json"])
-        .failed(3);
+    let ran = house.call(&["run", spec.to_str().unwrap(), "--format", "json"]).failed(3);
     assert_eq!(ran.error_code(), "component_not_started");
-    assert!(
-        ran.message().contains("/opt/missing/program"),
-        "{}",
-        ran.message()
-    );
+    assert!(ran.message().contains("/opt/missing/program"), "{}", ran.message());
     house.is_clean();
 }
 
@@ -221,18 +176,9 @@ fn an_image_that_is_nowhere_is_the_platforms() {
         return;
     }
     let house = House::new();
-    let spec = house.write(
-        "nowhere.yaml",
-        "id: nowhere\nimage: {uri: localhost:9/nowhere, tag: '1'}\n",
-    );
-    let ran = house
-        .call(&["run", spec.to_str().unwrap(), "--format", "json"])
-        .failed(4);
-    assert!(
-        ran.message().contains("localhost:9/nowhere:1"),
-        "{}",
-        ran.message()
-    );
+    let spec = house.write("nowhere.yaml", "id: nowhere\nimage: {uri: localhost:9/nowhere, tag: '1'}\n");
+    let ran = house.call(&["run", spec.to_str().unwrap(), "--format", "json"]).failed(4);
+    assert!(ran.message().contains("localhost:9/nowhere:1"), "{}", ran.message());
     house.is_clean();
 }
 
@@ -241,17 +187,10 @@ fn no_engine_is_the_platforms_and_says_what_to_do() {
     let house = House::new();
     let spec = house.write("any.yaml", "id: any\nimage: {uri: any, tag: '1'}\n");
     let mut command = house.command(&["run", spec.to_str().unwrap(), "--format", "json"]);
-    let ran = ran(command
-        .env("LONGSHORE_ENGINE_HOST", "unix:///nowhere/docker.sock")
-        .output()
-        .unwrap())
-    .failed(4);
+    let ran =
+        ran(command.env("LONGSHORE_ENGINE_HOST", "unix:///nowhere/docker.sock").output().unwrap()).failed(4);
     assert_eq!(ran.error_code(), "engine_failed");
-    assert!(
-        ran.message().contains("start the Docker engine"),
-        "{}",
-        ran.message()
-    );
+    assert!(ran.message().contains("start the Docker engine"), "{}", ran.message());
 }
 
 #[test]
@@ -271,24 +210,15 @@ fn an_interrupt_stops_the_component_politely_and_publishes_nothing() {
     let mut said = String::new();
     let mut stderr = BufReader::new(child.stderr.take().unwrap());
     while !said.contains("ready") {
-        assert!(
-            stderr.read_line(&mut said).unwrap() > 0,
-            "it ended early:\n{said}"
-        );
+        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended early:\n{said}");
     }
-    rustix::process::kill_process(
-        rustix::process::Pid::from_child(&child),
-        rustix::process::Signal::INT,
-    )
-    .unwrap();
+    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
+        .unwrap();
     let ran = ran(child.wait_with_output().unwrap()).failed(130);
     std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
     assert_eq!(ran.document()["status"], "terminated");
     assert!(said.contains("nothing will be published"), "{said}");
-    assert!(
-        said.contains("stopping"),
-        "the component did not hear the signal:\n{said}"
-    );
+    assert!(said.contains("stopping"), "the component did not hear the signal:\n{said}");
     assert_eq!(house.versions("out.c-main.a"), NO_VERSIONS);
     house.is_clean();
 }

@@ -35,10 +35,7 @@ impl Ran {
 
     /// The stable code of a failure.
     pub fn error_code(&self) -> String {
-        self.document()["error"]["code"]
-            .as_str()
-            .unwrap_or("none")
-            .to_owned()
+        self.document()["error"]["code"].as_str().unwrap_or("none").to_owned()
     }
 
     pub fn message(&self) -> String {
@@ -51,20 +48,14 @@ impl Ran {
     }
 
     pub fn failed(self, code: i32) -> Self {
-        assert_eq!(
-            self.code, code,
-            "stdout\n{}\nstderr\n{}",
-            self.stdout, self.stderr
-        );
+        assert_eq!(self.code, code, "stdout\n{}\nstderr\n{}", self.stdout, self.stderr);
         self
     }
 }
 
 impl House {
     pub fn new() -> Self {
-        Self {
-            folder: TempDir::new().unwrap(),
-        }
+        Self { folder: TempDir::new().unwrap() }
     }
 
     pub fn path(&self) -> &Path {
@@ -82,18 +73,9 @@ impl House {
     /// The program, ready to be called in this project.
     pub fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
-        command
-            .args(arguments)
-            .arg("--project")
-            .arg(self.path())
-            .current_dir(self.path());
+        command.args(arguments).arg("--project").arg(self.path()).current_dir(self.path());
         // Only what the test says: the person's own settings must not reach it.
-        for name in [
-            "LONGSHORE_SYNC",
-            "LONGSHORE_STATE_DIR",
-            "LONGSHORE_PROJECT_DIR",
-            "LONGSHORE_LOG",
-        ] {
+        for name in ["LONGSHORE_SYNC", "LONGSHORE_STATE_DIR", "LONGSHORE_PROJECT_DIR", "LONGSHORE_LOG"] {
             command.env_remove(name);
         }
         command.stdin(Stdio::null());
@@ -117,14 +99,7 @@ impl House {
         let configuration = serde_json::json!({ "parameters": { "script": script }, "storage": storage });
         self.write("task.json", configuration.to_string());
         let spec = fixture("components/raw-shell.yaml");
-        let mut arguments = vec![
-            "run",
-            spec.to_str().unwrap(),
-            "--config",
-            "task.json",
-            "--format",
-            "json",
-        ];
+        let mut arguments = vec!["run", spec.to_str().unwrap(), "--config", "task.json", "--format", "json"];
         arguments.extend(more);
         self.command(&arguments)
     }
@@ -132,8 +107,7 @@ impl House {
     /// Imports a table from text.
     pub fn import(&self, table: &str, csv: &str) {
         let file = self.write("import.csv", csv);
-        self.call(&["table", "import", table, file.to_str().unwrap()])
-            .succeeded();
+        self.call(&["table", "import", table, file.to_str().unwrap()]).succeeded();
     }
 
     /// The whole table as CSV text.
@@ -149,53 +123,26 @@ impl House {
             return Vec::new();
         }
         let history: Value = serde_json::from_str(&ran.stdout).unwrap();
-        history
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|version| version["version"].as_u64().unwrap())
-            .collect()
+        history.as_array().unwrap().iter().map(|version| version["version"].as_u64().unwrap()).collect()
     }
 
     /// Asserts that nothing of a job is left: no container, no data folder.
     pub fn is_clean(&self) {
         let work = self.path().join(".longshore/work");
-        let left: Vec<_> = fs::read_dir(work)
-            .unwrap()
-            .map(|entry| entry.unwrap().path())
-            .collect();
+        let left: Vec<_> = fs::read_dir(work).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(left.is_empty(), "folders were left behind: {left:?}");
         let containers = self.containers();
-        assert!(
-            containers.is_empty(),
-            "containers were left behind: {containers:?}"
-        );
+        assert!(containers.is_empty(), "containers were left behind: {containers:?}");
     }
 
     /// Names of the containers that belong to jobs of this project.
     pub fn containers(&self) -> Vec<String> {
         let jobs: Value =
             serde_json::from_str(&self.call(&["job", "ls", "--format", "json"]).succeeded().stdout).unwrap();
-        let ids: Vec<&str> = jobs
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|job| job["id"].as_str().unwrap())
-            .collect();
+        let ids: Vec<&str> = jobs.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
         let format = "{{.Names}}";
-        let listed = docker(&[
-            "ps",
-            "--all",
-            "--filter",
-            "label=longshore.job",
-            "--format",
-            format,
-        ]);
-        listed
-            .lines()
-            .filter(|name| ids.iter().any(|id| name.contains(id)))
-            .map(str::to_owned)
-            .collect()
+        let listed = docker(&["ps", "--all", "--filter", "label=longshore.job", "--format", format]);
+        listed.lines().filter(|name| ids.iter().any(|id| name.contains(id))).map(str::to_owned).collect()
     }
 
     /// All bytes below the project's own data, blobs decompressed where they are logs: to search for what must not be there.
@@ -236,11 +183,7 @@ pub fn fixture(name: &str) -> PathBuf {
 
 pub fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).output().unwrap();
-    assert!(
-        output.status.success(),
-        "docker {arguments:?}: {}",
-        String::from_utf8_lossy(&output.stderr)
-    );
+    assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
 }
 
@@ -248,10 +191,7 @@ pub fn docker(arguments: &[&str]) -> String {
 /// a failure.
 pub fn has_engine() -> bool {
     let answers = |arguments: &[&str]| {
-        Command::new("docker")
-            .args(arguments)
-            .output()
-            .is_ok_and(|output| output.status.success())
+        Command::new("docker").args(arguments).output().is_ok_and(|output| output.status.success())
     };
     let is_ready = answers(&["image", "inspect", "longshore/shell-transformation:1.0.0"]);
     if is_ready {
@@ -260,30 +200,15 @@ pub fn has_engine() -> bool {
         }
         return true;
     }
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "CI says by its environment that nothing may be skipped"
-    )]
+    #[expect(clippy::disallowed_methods, reason = "CI says by its environment that nothing may be skipped")]
     let is_ci = std::env::var_os("CI").is_some();
-    assert!(
-        !is_ci,
-        "no container engine with our images answers; `make test` starts one and builds them"
-    );
-    eprintln!(
-        "SKIP (no container engine with our images): {:?}",
-        std::thread::current().name()
-    );
+    assert!(!is_ci, "no container engine with our images answers; `make test` starts one and builds them");
+    eprintln!("SKIP (no container engine with our images): {:?}", std::thread::current().name());
     false
 }
 
 /// Builds an image of the tests. The engine's build cache makes the second time cheap.
 fn ensure_image(name: &str) {
     let folder = fixture("images").join(name);
-    docker(&[
-        "build",
-        "--quiet",
-        "--tag",
-        &format!("longshore-test/{name}:1"),
-        folder.to_str().unwrap(),
-    ]);
+    docker(&["build", "--quiet", "--tag", &format!("longshore-test/{name}:1"), folder.to_str().unwrap()]);
 }

@@ -12,10 +12,7 @@ fn data() -> Option<PathBuf> {
     if folder.is_dir() {
         return Some(folder);
     }
-    eprintln!(
-        "SKIP (no real tables beside the project): {:?}",
-        std::thread::current().name()
-    );
+    eprintln!("SKIP (no real tables beside the project): {:?}", std::thread::current().name());
     None
 }
 
@@ -25,18 +22,12 @@ const TABLES: [(&str, &str); 4] = [
         "id,name,city,country,iata,icao,latitude,longitude,altitude,utc_offset,dst,zone,type,source",
     ),
     ("airlines", "id,name,alias,iata,icao,callsign,country,active"),
-    (
-        "routes",
-        "airline,airline_id,from,from_id,to,to_id,codeshare,stops,equipment",
-    ),
+    ("routes", "airline,airline_id,from,from_id,to,to_id,codeshare,stops,equipment"),
     ("countries", "name,iso,dafif"),
 ];
 
 fn records(path: &Path, has_headers: bool) -> Vec<csv::StringRecord> {
-    let mut reader = csv::ReaderBuilder::new()
-        .has_headers(has_headers)
-        .from_path(path)
-        .unwrap();
+    let mut reader = csv::ReaderBuilder::new().has_headers(has_headers).from_path(path).unwrap();
     reader.records().map(Result::unwrap).collect()
 }
 
@@ -51,23 +42,11 @@ fn real_tables_are_imported_joined_and_exported_with_every_row() {
         let file = data.join(format!("{name}.dat"));
         let table = format!("in.c-flights.{name}");
         let file = file.to_str().unwrap();
-        house
-            .call(&[
-                "table",
-                "import",
-                &table,
-                file,
-                "--no-header",
-                "--columns",
-                columns,
-            ])
-            .succeeded();
+        house.call(&["table", "import", &table, file, "--no-header", "--columns", columns]).succeeded();
     }
     house.write("flights.yaml", CONFIGURATION);
     let spec = Path::new(env!("CARGO_MANIFEST_DIR")).join("component-specs/python-transformation.yaml");
-    house
-        .call(&["run", spec.to_str().unwrap(), "--config", "flights.yaml"])
-        .succeeded();
+    house.call(&["run", spec.to_str().unwrap(), "--config", "flights.yaml"]).succeeded();
 
     let mut countries: HashMap<String, String> = HashMap::new();
     for record in records(&data.join("airports.dat"), false) {
@@ -80,13 +59,7 @@ fn real_tables_are_imported_joined_and_exported_with_every_row() {
         }
     }
     let exported = house.path().join("departures.csv");
-    let arguments = [
-        "table",
-        "export",
-        "out.c-flights.departures",
-        "--output",
-        exported.to_str().unwrap(),
-    ];
+    let arguments = ["table", "export", "out.c-flights.departures", "--output", exported.to_str().unwrap()];
     house.call(&arguments).succeeded();
     let found: HashMap<String, u64> = records(&exported, true)
         .iter()
@@ -103,34 +76,14 @@ fn every_real_table_comes_back_with_the_same_values() {
         let file = data.join(format!("{name}.dat"));
         let table = format!("in.c-flights.{name}");
         let path = file.to_str().unwrap();
-        house
-            .call(&[
-                "table",
-                "import",
-                &table,
-                path,
-                "--no-header",
-                "--columns",
-                columns,
-            ])
-            .succeeded();
+        house.call(&["table", "import", &table, path, "--no-header", "--columns", columns]).succeeded();
         let exported = house.path().join(format!("{name}.csv"));
-        house
-            .call(&["table", "export", &table, "--output", exported.to_str().unwrap()])
-            .succeeded();
-        assert!(
-            records(&exported, true) == records(&file, false),
-            "{name} changed on its way"
-        );
+        house.call(&["table", "export", &table, "--output", exported.to_str().unwrap()]).succeeded();
+        assert!(records(&exported, true) == records(&file, false), "{name} changed on its way");
     }
     let taxis = data.join("taxis.csv");
-    house
-        .call(&["table", "import", "in.c-taxis.trips", taxis.to_str().unwrap()])
-        .succeeded();
-    assert_eq!(
-        house.export("in.c-taxis.trips"),
-        std::fs::read_to_string(&taxis).unwrap()
-    );
+    house.call(&["table", "import", "in.c-taxis.trips", taxis.to_str().unwrap()]).succeeded();
+    assert_eq!(house.export("in.c-taxis.trips"), std::fs::read_to_string(&taxis).unwrap());
 }
 
 const CONFIGURATION: &str = r#"

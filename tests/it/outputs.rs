@@ -27,9 +27,7 @@ fn a_folder_of_slices_becomes_one_table() {
     let house = House::new();
     let script = "mkdir out/tables/t.csv; printf '1,a\\n' >out/tables/t.csv/p1; printf '2,b\\n' >out/tables/t.csv/p2; : >out/tables/t.csv/p3";
     let table = json!({ "source": "t.csv", "destination": "out.c-main.t", "columns": ["id", "v"] });
-    house
-        .run_script(script, &json!({ "output": { "tables": [table] } }))
-        .succeeded();
+    house.run_script(script, &json!({ "output": { "tables": [table] } })).succeeded();
     assert_eq!(house.export("out.c-main.t"), "id,v\n1,a\n2,b\n");
 }
 
@@ -40,23 +38,15 @@ fn unmapped_outputs_go_to_the_default_bucket_and_orphans_are_refused() {
     }
     let house = House::new();
     let storage = json!({ "output": { "default_bucket": "out.c-main" } });
-    house
-        .run_script("printf 'id\\n1\\n' >out/tables/plain.csv", &storage)
-        .succeeded();
+    house.run_script("printf 'id\\n1\\n' >out/tables/plain.csv", &storage).succeeded();
     assert_eq!(house.versions("out.c-main.plain"), [1]);
-    let ran = house
-        .run_script("echo '{}' >out/tables/lost.csv.manifest", &storage)
-        .failed(1);
+    let ran = house.run_script("echo '{}' >out/tables/lost.csv.manifest", &storage).failed(1);
     assert!(ran.message().contains("lost.csv.manifest"), "{}", ran.message());
     let missing = json!({ "output": { "tables": [
         { "source": "a.csv", "destination": "out.c-main.a" }, { "source": "b.csv", "destination": "out.c-main.b" },
     ] } });
     let ran = house.run_script("true", &missing).failed(1);
-    assert!(
-        ran.message().contains("a.csv") && ran.message().contains("b.csv"),
-        "{}",
-        ran.message()
-    );
+    assert!(ran.message().contains("a.csv") && ran.message().contains("b.csv"), "{}", ran.message());
 }
 
 #[test]
@@ -66,13 +56,9 @@ fn an_empty_file_needs_columns_and_with_them_makes_an_empty_table() {
     }
     let house = House::new();
     let table = |columns: serde_json::Value| json!({ "output": { "tables": [{ "source": "t.csv", "destination": "out.c-main.t", "columns": columns }] } });
-    let ran = house
-        .run_script(": >out/tables/t.csv", &table(json!(null)))
-        .failed(1);
+    let ran = house.run_script(": >out/tables/t.csv", &table(json!(null))).failed(1);
     assert!(ran.message().contains("empty"), "{}", ran.message());
-    house
-        .run_script(": >out/tables/t.csv", &table(json!(["id", "v"])))
-        .succeeded();
+    house.run_script(": >out/tables/t.csv", &table(json!(["id", "v"]))).succeeded();
     assert_eq!(house.export("out.c-main.t"), "id,v\n");
 }
 
@@ -94,11 +80,7 @@ fn another_primary_key_than_the_tables_is_refused_unless_the_change_is_asked_for
     };
     run(&["a"], false).succeeded();
     let ran = run(&["b"], false).failed(1);
-    assert!(
-        ran.stderr.contains('a') && ran.stderr.contains("primary_key_change"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains('a') && ran.stderr.contains("primary_key_change"), "{}", ran.stderr);
     run(&["b"], true).succeeded();
 }
 
@@ -113,19 +95,11 @@ fn state_is_kept_for_the_next_run_and_erased_when_not_written() {
         house.call(&["job", "log", &ran.job()]).succeeded().stdout
     };
     let show = "cat in/state.json | tr -d ' \\n'";
-    assert_eq!(
-        step(&format!("{show}; echo '{{\"last\": 7}}' >out/state.json")),
-        "{}"
-    );
-    assert_eq!(
-        step(&format!("{show}; cp in/state.json out/state.json")),
-        "{\"last\":7}"
-    );
+    assert_eq!(step(&format!("{show}; echo '{{\"last\": 7}}' >out/state.json")), "{}");
+    assert_eq!(step(&format!("{show}; cp in/state.json out/state.json")), "{\"last\":7}");
     assert_eq!(step(show), "{\"last\":7}");
     assert_eq!(step(show), "{}", "a component that writes no state erases it");
-    let ran = house
-        .run_script("echo '{\"a\": }' >out/state.json", &json!({}))
-        .failed(1);
+    let ran = house.run_script("echo '{\"a\": }' >out/state.json", &json!({})).failed(1);
     assert!(ran.message().contains("line 1"), "{}", ran.message());
 }
 
@@ -137,15 +111,7 @@ fn a_run_reads_only_what_is_new_when_it_asks_for_changes() {
     let house = House::new();
     let append = |rows: &str| {
         let file = house.write("rows.csv", format!("id\n{rows}"));
-        house
-            .call(&[
-                "table",
-                "import",
-                "in.c-main.t",
-                file.to_str().unwrap(),
-                "--incremental",
-            ])
-            .succeeded();
+        house.call(&["table", "import", "in.c-main.t", file.to_str().unwrap(), "--incremental"]).succeeded();
     };
     let storage = json!({ "input": { "tables": [{ "source": "in.c-main.t", "destination": "t.csv", "changed_since": "adaptive" }] } });
     let read = || {
@@ -166,38 +132,20 @@ fn files_go_in_and_out_with_tags() {
     }
     let house = House::new();
     let file = house.write("photo.bin", "bytes");
-    house
-        .call(&["file", "put", file.to_str().unwrap(), "--tag", "incoming"])
-        .succeeded();
+    house.call(&["file", "put", file.to_str().unwrap(), "--tag", "incoming"]).succeeded();
     let storage = json!({
         "input": { "files": [{ "tags": ["incoming"], "processed_tags": ["seen"] }] },
         "output": { "files": [{ "source": "copy.bin", "tags": ["outgoing"] }] },
     });
-    house
-        .run_script("cat in/files/*_photo.bin >out/files/copy.bin", &storage)
-        .succeeded();
+    house.run_script("cat in/files/*_photo.bin >out/files/copy.bin", &storage).succeeded();
     let ids = |tag: &str| {
-        let listed = house
-            .call(&["file", "ls", "--tag", tag, "--format", "json"])
-            .succeeded()
-            .stdout;
+        let listed = house.call(&["file", "ls", "--tag", tag, "--format", "json"]).succeeded().stdout;
         let files: serde_json::Value = serde_json::from_str(&listed).unwrap();
-        files
-            .as_array()
-            .unwrap()
-            .iter()
-            .map(|file| file["id"].to_string())
-            .collect::<Vec<_>>()
+        files.as_array().unwrap().iter().map(|file| file["id"].to_string()).collect::<Vec<_>>()
     };
     assert_eq!(ids("seen").len(), 1);
     let copies = ids("outgoing");
-    assert_eq!(
-        house
-            .call(&["file", "get", &copies[0], "--output", "-"])
-            .succeeded()
-            .stdout,
-        "bytes"
-    );
+    assert_eq!(house.call(&["file", "get", &copies[0], "--output", "-"]).succeeded().stdout, "bytes");
 }
 
 #[test]
@@ -212,13 +160,7 @@ fn tables_marked_write_always_are_published_though_the_component_fails() {
     ] } });
     let script = "printf 'id\\n1\\n' >out/tables/log.csv; printf 'id\\n1\\n' >out/tables/data.csv; exit 1";
     house.run_script(script, &storage).failed(1);
-    assert_eq!(
-        (
-            house.versions("out.c-main.log"),
-            house.versions("out.c-main.data")
-        ),
-        (vec![1], vec![])
-    );
+    assert_eq!((house.versions("out.c-main.log"), house.versions("out.c-main.data")), (vec![1], vec![]));
 }
 
 #[test]
@@ -239,22 +181,11 @@ fn rows_run_one_after_the_other_and_see_earlier_rows_tables() {
     ] });
     house.write("task.json", configuration.to_string());
     let spec = crate::house::fixture("components/raw-shell.yaml");
-    let ran = house
-        .call(&[
-            "run",
-            spec.to_str().unwrap(),
-            "--config",
-            "task.json",
-            "--format",
-            "json",
-        ])
-        .succeeded();
+    let ran =
+        house.call(&["run", spec.to_str().unwrap(), "--config", "task.json", "--format", "json"]).succeeded();
     assert_eq!(ran.document()["output"]["tables"].as_array().unwrap().len(), 2);
     assert_eq!(house.export("out.c-main.b"), "id\n1\n");
-    assert_eq!(
-        house.call(&["job", "log", &ran.job()]).succeeded().stdout,
-        "second\n"
-    );
+    assert_eq!(house.call(&["job", "log", &ran.job()]).succeeded().stdout, "second\n");
 }
 
 #[test]
@@ -268,14 +199,9 @@ fn input_mode_stages_and_stops() {
         "input": { "tables": [{ "source": "in.c-main.t", "destination": "t.csv", "columns": ["v"] }] },
         "output": { "tables": [{ "source": "o.csv", "destination": "out.c-main.o" }] },
     });
-    let ran = house
-        .run_script_with("exit 1", &storage, &["--mode", "input"])
-        .succeeded();
+    let ran = house.run_script_with("exit 1", &storage, &["--mode", "input"]).succeeded();
     let staged = house.path().join(".longshore/staged").join(ran.job());
-    assert_eq!(
-        std::fs::read_to_string(staged.join("in/tables/t.csv")).unwrap(),
-        "v\na\nb\n"
-    );
+    assert_eq!(std::fs::read_to_string(staged.join("in/tables/t.csv")).unwrap(), "v\na\nb\n");
     assert!(staged.join("config.json").exists());
     assert_eq!(house.versions("out.c-main.o"), NO_VERSIONS);
     house.is_clean();
@@ -288,20 +214,10 @@ fn debug_mode_checks_everything_and_publishes_nothing() {
     }
     let house = House::new();
     let storage = json!({ "output": { "tables": [{ "source": "o.csv", "destination": "out.c-main.o" }] } });
-    house
-        .run_script_with(
-            "printf 'id\\n1\\n' >out/tables/o.csv",
-            &storage,
-            &["--mode", "debug"],
-        )
-        .succeeded();
+    house.run_script_with("printf 'id\\n1\\n' >out/tables/o.csv", &storage, &["--mode", "debug"]).succeeded();
     assert_eq!(house.versions("out.c-main.o"), NO_VERSIONS);
     let ran = house
-        .run_script_with(
-            "printf 'id\\n1,2\\n' >out/tables/o.csv",
-            &storage,
-            &["--mode", "debug"],
-        )
+        .run_script_with("printf 'id\\n1,2\\n' >out/tables/o.csv", &storage, &["--mode", "debug"])
         .failed(1);
     assert_eq!(ran.error_code(), "output_invalid");
     house.is_clean();

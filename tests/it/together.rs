@@ -72,19 +72,8 @@ fn imports_from_several_processes_are_all_kept() {
     let children: Vec<_> = (0..6)
         .map(|n| {
             let file = house.write(&format!("part-{n}.csv"), format!("id\n{n}\n"));
-            let arguments = [
-                "table",
-                "import",
-                "in.c-main.t",
-                file.to_str().unwrap(),
-                "--incremental",
-            ];
-            house
-                .command(&arguments)
-                .stdout(Stdio::piped())
-                .stderr(Stdio::piped())
-                .spawn()
-                .unwrap()
+            let arguments = ["table", "import", "in.c-main.t", file.to_str().unwrap(), "--incremental"];
+            house.command(&arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
         })
         .collect();
     for child in children {
@@ -100,9 +89,8 @@ fn a_reader_during_many_commits_sees_whole_versions() {
     let house = House::new();
     house.import("in.c-main.t", "id,round\n1,0\n2,0\n");
     let writer = {
-        let files: Vec<_> = (1..6)
-            .map(|n| house.write(&format!("r{n}.csv"), format!("id,round\n1,{n}\n2,{n}\n")))
-            .collect();
+        let files: Vec<_> =
+            (1..6).map(|n| house.write(&format!("r{n}.csv"), format!("id,round\n1,{n}\n2,{n}\n"))).collect();
         let commands: Vec<_> = files
             .iter()
             .map(|file| house.command(&["table", "import", "in.c-main.t", file.to_str().unwrap()]))
@@ -114,9 +102,7 @@ fn a_reader_during_many_commits_sees_whole_versions() {
         })
     };
     while !writer.is_finished() {
-        let ran = house
-            .call(&["table", "head", "in.c-main.t", "--format", "json"])
-            .succeeded();
+        let ran = house.call(&["table", "head", "in.c-main.t", "--format", "json"]).succeeded();
         let rows: Value = serde_json::from_str(&ran.stdout).unwrap();
         assert_eq!(rows.as_array().unwrap().len(), 2);
         assert_eq!(rows[0]["round"], rows[1]["round"], "{rows}");

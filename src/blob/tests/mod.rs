@@ -36,22 +36,12 @@ impl House {
 
     fn content(&self, key: &str) -> String {
         let mut text = String::new();
-        self.store
-            .open(&key_of(key))
-            .unwrap()
-            .read_to_string(&mut text)
-            .unwrap();
+        self.store.open(&key_of(key)).unwrap().read_to_string(&mut text).unwrap();
         text
     }
 
     async fn keys(&self, prefix: &str) -> Vec<String> {
-        self.store
-            .list(prefix)
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|info| info.key.to_string())
-            .collect()
+        self.store.list(prefix).await.unwrap().into_iter().map(|info| info.key.to_string()).collect()
     }
 }
 
@@ -87,20 +77,8 @@ proptest! {
 fn a_key_is_neither_absolute_nor_hidden_nor_endless() {
     let long_part = "a".repeat(256);
     let long_key = vec!["a".repeat(200); 6].join("/");
-    for bad in [
-        "",
-        "/",
-        "/a",
-        "a/",
-        "a//b",
-        ".",
-        "..",
-        "a/../b",
-        ".scratch/x",
-        "a b",
-        &long_part,
-        &long_key,
-    ] {
+    for bad in ["", "/", "/a", "a/", "a//b", ".", "..", "a/../b", ".scratch/x", "a b", &long_part, &long_key]
+    {
         assert!(
             matches!(BlobKey::parse(bad), Err(BlobError::Key { text }) if text == bad),
             "{bad:?} was accepted"
@@ -111,29 +89,11 @@ fn a_key_is_neither_absolute_nor_hidden_nor_endless() {
 #[tokio::test]
 async fn a_blob_is_delivered_as_a_link_or_as_its_own_bytes() {
     let house = house();
-    house
-        .store
-        .put_bytes(&key_of("t/1"), b"rows".to_vec())
-        .await
-        .unwrap();
+    house.store.put_bytes(&key_of("t/1"), b"rows".to_vec()).await.unwrap();
     let linked = house.directory.path().join("linked");
     let copied = house.directory.path().join("copied");
-    assert_eq!(
-        house
-            .store
-            .deliver(&key_of("t/1"), &linked, Delivery::Link)
-            .await
-            .unwrap(),
-        4
-    );
-    assert_eq!(
-        house
-            .store
-            .deliver(&key_of("t/1"), &copied, Delivery::Copy)
-            .await
-            .unwrap(),
-        4
-    );
+    assert_eq!(house.store.deliver(&key_of("t/1"), &linked, Delivery::Link).await.unwrap(), 4);
+    assert_eq!(house.store.deliver(&key_of("t/1"), &copied, Delivery::Copy).await.unwrap(), 4);
     assert_eq!(inode(&linked), inode(&house.stored("t/1")));
     assert_ne!(inode(&copied), inode(&house.stored("t/1")));
     assert_eq!(fs::read_to_string(&copied).unwrap(), "rows");
@@ -142,22 +102,11 @@ async fn a_blob_is_delivered_as_a_link_or_as_its_own_bytes() {
 #[tokio::test]
 async fn a_delivery_never_replaces_what_is_there() {
     let house = house();
-    house
-        .store
-        .put_bytes(&key_of("t/1"), b"rows".to_vec())
-        .await
-        .unwrap();
+    house.store.put_bytes(&key_of("t/1"), b"rows".to_vec()).await.unwrap();
     let taken = house.file("taken", "mine");
     for how in [Delivery::Link, Delivery::Copy] {
-        let refused = house
-            .store
-            .deliver(&key_of("t/1"), &taken, how)
-            .await
-            .unwrap_err();
-        assert!(
-            matches!(&refused, BlobError::Io { path, .. } if *path == taken),
-            "{refused}"
-        );
+        let refused = house.store.deliver(&key_of("t/1"), &taken, how).await.unwrap_err();
+        assert!(matches!(&refused, BlobError::Io { path, .. } if *path == taken), "{refused}");
     }
     assert_eq!(fs::read_to_string(taken).unwrap(), "mine");
 }
@@ -195,10 +144,7 @@ async fn a_list_is_in_key_order_and_tells_sizes_of_blobs_alone() {
     assert_eq!(house.keys("b/").await, ["b/x.csv", "b/y"]);
     assert_eq!(house.keys("b/x").await, ["b/x.csv"]);
     assert_eq!(house.keys("nothing/here").await, Vec::<String>::new());
-    assert!(matches!(
-        house.store.list("../").await,
-        Err(BlobError::Key { .. })
-    ));
+    assert!(matches!(house.store.list("../").await, Err(BlobError::Key { .. })));
 }
 
 #[tokio::test]

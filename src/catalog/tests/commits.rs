@@ -59,27 +59,14 @@ async fn everything_of_a_job_appears_in_one_commit_and_its_receipt_can_be_rebuil
     };
     let file = &receipt.files[0];
     let expected = Receipt {
-        tables: vec![
-            table(orders(), LoadKind::Replace, 3),
-            table(customers(), LoadKind::Append, 2),
-        ],
-        files: vec![FileReceipt {
-            id: file.id,
-            name: "report.pdf".into(),
-            bytes: 7,
-        }],
+        tables: vec![table(orders(), LoadKind::Replace, 3), table(customers(), LoadKind::Append, 2)],
+        files: vec![FileReceipt { id: file.id, name: "report.pdf".into(), bytes: 7 }],
     };
     assert_eq!(receipt, expected);
     assert_eq!(house.catalog.outputs_of(job).await.unwrap(), expected);
-    assert_eq!(
-        house.catalog.state(&state_key(None)).await.unwrap().as_deref(),
-        Some("{\"last\": 1}")
-    );
+    assert_eq!(house.catalog.state(&state_key(None)).await.unwrap().as_deref(), Some("{\"last\": 1}"));
     let record = house.catalog.job(job).await.unwrap().unwrap();
-    assert_eq!(
-        (record.status, record.message.as_deref()),
-        (JobStatus::Success, Some("done"))
-    );
+    assert_eq!((record.status, record.message.as_deref()), (JobStatus::Success, Some("done")));
     assert_eq!(house.catalog.open_attempts().await.unwrap(), []);
     let (orders, customers) = (house.head(&orders()).await, house.head(&customers()).await);
     assert_eq!((orders.job, orders.created), (Some(job), customers.created));
@@ -92,14 +79,8 @@ async fn a_receipt_outlives_its_versions() {
     let attempt = Some((job, AttemptNumber::FIRST));
     let mut receipt = Receipt::default();
     for load in [replace(vec![slice("a", 3)]), append(1, vec![slice("b", 1)])] {
-        let commit = Commit {
-            attempt,
-            tables: vec![load],
-            ..Commit::default()
-        };
-        receipt
-            .tables
-            .extend(house.catalog.commit(&commit).await.unwrap().tables);
+        let commit = Commit { attempt, tables: vec![load], ..Commit::default() };
+        receipt.tables.extend(house.catalog.commit(&commit).await.unwrap().tables);
     }
     house.catalog.drop_table(&orders()).await.unwrap();
     assert_eq!(house.catalog.outputs_of(job).await.unwrap(), receipt);
@@ -123,10 +104,7 @@ async fn a_fault_in_the_last_statement_of_a_commit_leaves_nothing() {
             upsert(
                 1,
                 vec![slice("b", 1)],
-                vec![SliceDeletion {
-                    slice: before.slices[0].id,
-                    deleted: rows(&[0]),
-                }],
+                vec![SliceDeletion { slice: before.slices[0].id, deleted: rows(&[0]) }],
             ),
             load(customers(), LoadKind::Replace, None, vec![slice("c", 2)]),
         ],
@@ -136,19 +114,14 @@ async fn a_fault_in_the_last_statement_of_a_commit_leaves_nothing() {
         end: Some(success()),
     };
     let refused = house.catalog.commit(&commit).await.unwrap_err();
-    let CommitError::Catalog(CatalogError::Sql { action, source }) = refused else {
-        panic!("{refused}")
-    };
+    let CommitError::Catalog(CatalogError::Sql { action, source }) = refused else { panic!("{refused}") };
     assert_eq!(action, format!("end job {job}"));
     assert!(source.to_string().contains("no space on the moon"), "{source}");
     assert_eq!(house.head(&orders()).await, before);
     assert_eq!(house.catalog.tables().await.unwrap().len(), 1);
     assert_eq!(house.catalog.outputs_of(job).await.unwrap(), Receipt::default());
     assert_eq!(house.catalog.state(&state_key(None)).await.unwrap(), None);
-    assert_eq!(
-        house.catalog.job(job).await.unwrap().unwrap().status,
-        JobStatus::Processing
-    );
+    assert_eq!(house.catalog.job(job).await.unwrap().unwrap().status, JobStatus::Processing);
     house.sql("DROP TRIGGER fault").await;
     house.catalog.commit(&commit).await.unwrap();
     assert_eq!(house.head(&orders()).await.version, VersionNumber(2));
@@ -159,12 +132,7 @@ async fn a_commit_that_is_dropped_at_any_point_leaves_all_or_nothing() {
     let house = house().await;
     let (mut cut, mut finished) = (0, 0);
     for polls in 1.. {
-        let version = house
-            .catalog
-            .table(&orders(), At::Head)
-            .await
-            .unwrap()
-            .map(|table| table.version);
+        let version = house.catalog.table(&orders(), At::Head).await.unwrap().map(|table| table.version);
         let tables =
             [orders(), customers()].map(|table| load(table, LoadKind::Append, version, vec![slice("a", 1)]));
         let commit = of_tables(tables.into());
@@ -182,16 +150,10 @@ async fn a_commit_that_is_dropped_at_any_point_leaves_all_or_nothing() {
             .await
         };
         let heads = house.catalog.snapshot(&[orders(), customers()]).await.unwrap();
-        let versions: Vec<_> = heads
-            .iter()
-            .map(|head| head.as_ref().map(|table| table.version))
-            .collect();
+        let versions: Vec<_> = heads.iter().map(|head| head.as_ref().map(|table| table.version)).collect();
         assert_eq!(versions[0], versions[1], "half a commit after {polls} polls");
         let next = version.map_or(VersionNumber(1), VersionNumber::next);
-        assert!(
-            versions[0] == version || versions[0] == Some(next),
-            "{versions:?} after {version:?}"
-        );
+        assert!(versions[0] == version || versions[0] == Some(next), "{versions:?} after {version:?}");
         match done {
             None => cut += 1,
             // The commit before was cut after the database had been told, and has become visible only now.
@@ -214,17 +176,11 @@ async fn a_replace_wins_over_whatever_is_there() {
     let house = house().await;
     house.load(replace(vec![slice("a", 1)])).await;
     house.load(append(1, vec![slice("b", 1)])).await;
-    let stale = TableLoad {
-        based_on: Some(VersionNumber(1)),
-        ..replace(vec![slice("c", 5)])
-    };
+    let stale = TableLoad { based_on: Some(VersionNumber(1)), ..replace(vec![slice("c", 5)]) };
     house.load(stale).await;
     let head = house.head(&orders()).await;
     let blobs: Vec<_> = head.slices.iter().map(|slice| slice.blob.as_str()).collect();
-    assert_eq!(
-        (head.version, head.rows, head.bytes, blobs),
-        (VersionNumber(3), 5, 50, vec!["c"])
-    );
+    assert_eq!((head.version, head.rows, head.bytes, blobs), (VersionNumber(3), 5, 50, vec!["c"]));
 }
 
 #[tokio::test]
@@ -232,9 +188,7 @@ async fn import_times_grow_whatever_the_clock_does() {
     let house = house().await;
     house.load(replace(vec![slice("a", 1)])).await;
     let future: jiff::Timestamp = "2100-01-01T00:00:00Z".parse().unwrap();
-    house
-        .sql("UPDATE counters SET value = 4102444800000000 WHERE name = 'commit_time'")
-        .await;
+    house.sql("UPDATE counters SET value = 4102444800000000 WHERE name = 'commit_time'").await;
     let mut last = future;
     for version in 1..=3 {
         house.load(append(version, vec![slice("b", 1)])).await;
@@ -248,16 +202,10 @@ async fn import_times_grow_whatever_the_clock_does() {
 async fn a_state_is_replaced_and_a_row_has_its_own() {
     let house = house().await;
     for (row, document) in [(None, "1"), (Some("a"), "2"), (None, "3")] {
-        let commit = Commit {
-            state: Some((state_key(row), document.into())),
-            ..Commit::default()
-        };
+        let commit = Commit { state: Some((state_key(row), document.into())), ..Commit::default() };
         house.catalog.commit(&commit).await.unwrap();
     }
     for (row, expected) in [(None, Some("3")), (Some("a"), Some("2")), (Some("b"), None)] {
-        assert_eq!(
-            house.catalog.state(&state_key(row)).await.unwrap().as_deref(),
-            expected
-        );
+        assert_eq!(house.catalog.state(&state_key(row)).await.unwrap().as_deref(), expected);
     }
 }

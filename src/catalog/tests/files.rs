@@ -16,37 +16,16 @@ fn file(name: &str, tags: &[&str]) -> NewFile {
 }
 
 async fn store(house: &House, files: Vec<NewFile>) -> Vec<FileId> {
-    let commit = Commit {
-        files,
-        ..Commit::default()
-    };
-    house
-        .catalog
-        .commit(&commit)
-        .await
-        .unwrap()
-        .files
-        .into_iter()
-        .map(|file| file.id)
-        .collect()
+    let commit = Commit { files, ..Commit::default() };
+    house.catalog.commit(&commit).await.unwrap().files.into_iter().map(|file| file.id).collect()
 }
 
 fn tagged(include: &[&str], exclude: &[&str]) -> FileQuery {
-    FileQuery::Tags {
-        include: texts(include),
-        exclude: texts(exclude),
-    }
+    FileQuery::Tags { include: texts(include), exclude: texts(exclude) }
 }
 
 async fn found(house: &House, query: &FileQuery) -> Vec<String> {
-    house
-        .catalog
-        .files(query, None, None, 100)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|file| file.name)
-        .collect()
+    house.catalog.files(query, None, None, 100).await.unwrap().into_iter().map(|file| file.name).collect()
 }
 
 #[tokio::test]
@@ -77,12 +56,8 @@ async fn a_file_reads_back_whole_with_its_tags_in_order() {
 #[tokio::test]
 async fn files_are_found_by_all_their_tags_newest_first() {
     let house = house().await;
-    let files = vec![
-        file("a", &["x"]),
-        file("b", &["x", "y"]),
-        file("c", &["y"]),
-        file("d", &["x", "y", "z"]),
-    ];
+    let files =
+        vec![file("a", &["x"]), file("b", &["x", "y"]), file("c", &["y"]), file("d", &["x", "y", "z"])];
     store(&house, files).await;
     assert_eq!(found(&house, &tagged(&["x"], &[])).await, ["d", "b", "a"]);
     assert_eq!(found(&house, &tagged(&["x", "y"], &[])).await, ["d", "b"]);
@@ -97,18 +72,11 @@ async fn files_are_found_by_id_by_age_and_up_to_a_number() {
     let house = house().await;
     let old = store(&house, vec![file("a", &["x"]), file("b", &["x"])]).await;
     let new = store(&house, vec![file("c", &["x"])]).await;
-    assert_eq!(
-        found(&house, &FileQuery::Ids(vec![old[0], new[0], FileId(999)])).await,
-        ["c", "a"]
-    );
+    assert_eq!(found(&house, &FileQuery::Ids(vec![old[0], new[0], FileId(999)])).await, ["c", "a"]);
     assert_eq!(found(&house, &FileQuery::Ids(vec![])).await, Vec::<String>::new());
     let query = tagged(&["x"], &[]);
     let names = async |newer_than, since, files_max| -> Vec<String> {
-        let files = house
-            .catalog
-            .files(&query, newer_than, since, files_max)
-            .await
-            .unwrap();
+        let files = house.catalog.files(&query, newer_than, since, files_max).await.unwrap();
         files.into_iter().map(|file| file.name).collect()
     };
     assert_eq!(names(None, None, 2).await, ["c", "b"]);
@@ -125,15 +93,9 @@ async fn processed_tags_follow_the_tags_that_are_there_and_pass_over_a_removed_f
     let ids = store(&house, vec![file("a", &["x"]), file("b", &["x"])]).await;
     assert!(house.catalog.remove_file(ids[1]).await.unwrap());
     let done = texts(&["done", "x"]);
-    let commit = Commit {
-        processed_tags: vec![(ids[0], done.clone()), (ids[1], done)],
-        ..Commit::default()
-    };
+    let commit = Commit { processed_tags: vec![(ids[0], done.clone()), (ids[1], done)], ..Commit::default() };
     house.catalog.commit(&commit).await.unwrap();
-    assert_eq!(
-        house.catalog.file(ids[0]).await.unwrap().unwrap().tags,
-        ["x", "done"]
-    );
+    assert_eq!(house.catalog.file(ids[0]).await.unwrap().unwrap().tags, ["x", "done"]);
     assert_eq!(house.catalog.file(ids[1]).await.unwrap(), None);
     assert_eq!(found(&house, &tagged(&["done"], &[])).await, ["a"]);
 }

@@ -11,11 +11,7 @@ async fn record(house: &House, id: JobId) -> JobRecord {
 }
 
 fn failure() -> JobEnd {
-    JobEnd {
-        status: JobStatus::Error,
-        code: Some("time_limit".into()),
-        message: "it took too long".into(),
-    }
+    JobEnd { status: JobStatus::Error, code: Some("time_limit".into()), message: "it took too long".into() }
 }
 
 #[tokio::test]
@@ -23,11 +19,7 @@ async fn a_job_waits_until_it_is_claimed() {
     let house = house().await;
     let id = JobId::fresh();
     let configuration = ConfigurationId::parse("main").unwrap();
-    house
-        .catalog
-        .create_job(id, &component(), Some(&configuration), "{\"ask\": 1}")
-        .await
-        .unwrap();
+    house.catalog.create_job(id, &component(), Some(&configuration), "{\"ask\": 1}").await.unwrap();
     let waiting = record(&house, id).await;
     let expected = JobRecord {
         id,
@@ -43,22 +35,11 @@ async fn a_job_waits_until_it_is_claimed() {
         log: None,
     };
     assert_eq!(waiting, expected);
-    assert_eq!(
-        house.catalog.claim(id, &worker()).await.unwrap(),
-        Some(AttemptNumber(1))
-    );
-    assert_eq!(
-        house.catalog.claim(id, &worker()).await.unwrap(),
-        None,
-        "a running job was claimed"
-    );
+    assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), Some(AttemptNumber(1)));
+    assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), None, "a running job was claimed");
     let processing = record(&house, id).await;
     assert!(processing.started >= Some(waiting.created));
-    let expected = JobRecord {
-        status: JobStatus::Processing,
-        started: processing.started,
-        ..waiting
-    };
+    let expected = JobRecord { status: JobStatus::Processing, started: processing.started, ..waiting };
     assert_eq!(processing, expected);
 }
 
@@ -69,20 +50,11 @@ async fn the_progress_of_an_attempt_is_what_was_said_last() {
     let before = record(&house, id).await;
     let attempt = AttemptNumber::FIRST;
     let progress = async |phase, data_folder, result| {
-        assert!(
-            house
-                .catalog
-                .progress(id, attempt, phase, data_folder, result)
-                .await
-                .unwrap()
-        );
+        assert!(house.catalog.progress(id, attempt, phase, data_folder, result).await.unwrap());
     };
     progress(Phase::Stage, Some("/tmp/data"), Some("{\"inputs\": 1}")).await;
     progress(Phase::Run, None, None).await;
-    let expected = JobRecord {
-        result: Some("{\"inputs\": 1}".into()),
-        ..before.clone()
-    };
+    let expected = JobRecord { result: Some("{\"inputs\": 1}".into()), ..before.clone() };
     assert_eq!(record(&house, id).await, expected);
     let open = OpenAttempt {
         job: id,
@@ -101,33 +73,10 @@ async fn a_job_ends_once() {
     let id = house.processing_job().await;
     let before = record(&house, id).await;
     let attempt = AttemptNumber::FIRST;
-    assert!(
-        house
-            .catalog
-            .end_job(id, attempt, &failure(), Some("{\"final\": 1}"))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !house
-            .catalog
-            .end_job(id, attempt, &success(), None)
-            .await
-            .unwrap(),
-        "a job ended twice"
-    );
-    assert!(
-        !house
-            .catalog
-            .progress(id, attempt, Phase::Cleanup, None, Some("{}"))
-            .await
-            .unwrap()
-    );
-    assert_eq!(
-        house.catalog.claim(id, &worker()).await.unwrap(),
-        None,
-        "a job that is done was claimed"
-    );
+    assert!(house.catalog.end_job(id, attempt, &failure(), Some("{\"final\": 1}")).await.unwrap());
+    assert!(!house.catalog.end_job(id, attempt, &success(), None).await.unwrap(), "a job ended twice");
+    assert!(!house.catalog.progress(id, attempt, Phase::Cleanup, None, Some("{}")).await.unwrap());
+    assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), None, "a job that is done was claimed");
     let ended = record(&house, id).await;
     assert!(ended.ended >= before.started);
     let expected = JobRecord {
@@ -146,23 +95,11 @@ async fn a_job_ends_once() {
 async fn what_becomes_known_after_the_end_is_added() {
     let house = house().await;
     let id = house.processing_job().await;
-    house
-        .catalog
-        .end_job(id, AttemptNumber::FIRST, &failure(), Some("1"))
-        .await
-        .unwrap();
+    house.catalog.end_job(id, AttemptNumber::FIRST, &failure(), Some("1")).await.unwrap();
     let ended = record(&house, id).await;
-    house
-        .catalog
-        .annotate(id, "2", Some(&key("logs/1.zst")))
-        .await
-        .unwrap();
+    house.catalog.annotate(id, "2", Some(&key("logs/1.zst"))).await.unwrap();
     house.catalog.annotate(id, "3", None).await.unwrap();
-    let expected = JobRecord {
-        result: Some("3".into()),
-        log: Some(key("logs/1.zst")),
-        ..ended
-    };
+    let expected = JobRecord { result: Some("3".into()), log: Some(key("logs/1.zst")), ..ended };
     assert_eq!(record(&house, id).await, expected);
 }
 
@@ -170,11 +107,7 @@ async fn what_becomes_known_after_the_end_is_added() {
 async fn one_claim_of_many_wins() {
     let house = house().await;
     let id = JobId::fresh();
-    house
-        .catalog
-        .create_job(id, &component(), None, "{}")
-        .await
-        .unwrap();
+    house.catalog.create_job(id, &component(), None, "{}").await.unwrap();
     let mut claims = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let catalog = house.beside().await;
@@ -193,49 +126,24 @@ async fn a_wrong_attempt_changes_nothing() {
     let job = house.processing_job().await;
     let before = house.catalog.job(job).await.unwrap();
     let wrong = AttemptNumber(2);
-    assert!(
-        !house
-            .catalog
-            .progress(job, wrong, Phase::Run, Some("/x"), Some("{}"))
-            .await
-            .unwrap()
-    );
-    assert!(
-        !house
-            .catalog
-            .end_job(job, wrong, &success(), Some("{}"))
-            .await
-            .unwrap()
-    );
+    assert!(!house.catalog.progress(job, wrong, Phase::Run, Some("/x"), Some("{}")).await.unwrap());
+    assert!(!house.catalog.end_job(job, wrong, &success(), Some("{}")).await.unwrap());
     assert_eq!(house.catalog.job(job).await.unwrap(), before);
-    assert_eq!(
-        house.catalog.open_attempts().await.unwrap()[0].phase,
-        Phase::Resolve
-    );
+    assert_eq!(house.catalog.open_attempts().await.unwrap()[0].phase, Phase::Resolve);
 }
 
 #[tokio::test]
 async fn unknown_jobs_and_known_ids_are_named() {
     let house = house().await;
     let job = house.processing_job().await;
-    let known = house
-        .catalog
-        .create_job(job, &component(), None, "{}")
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(known, CatalogError::JobExists { job: named } if named == job),
-        "{known}"
-    );
+    let known = house.catalog.create_job(job, &component(), None, "{}").await.unwrap_err();
+    assert!(matches!(known, CatalogError::JobExists { job: named } if named == job), "{known}");
     let nobody = JobId::fresh();
     for refused in [
         house.catalog.claim(nobody, &worker()).await.unwrap_err(),
         house.catalog.annotate(nobody, "{}", None).await.unwrap_err(),
     ] {
-        assert!(
-            matches!(refused, CatalogError::NoSuchJob { job } if job == nobody),
-            "{refused}"
-        );
+        assert!(matches!(refused, CatalogError::NoSuchJob { job } if job == nobody), "{refused}");
     }
     assert_eq!(house.catalog.job(nobody).await.unwrap(), None);
 }
@@ -246,21 +154,10 @@ async fn jobs_are_listed_newest_first() {
     let mut ids = Vec::new();
     for _ in 0..5 {
         let id = JobId::fresh();
-        house
-            .catalog
-            .create_job(id, &component(), None, "{}")
-            .await
-            .unwrap();
+        house.catalog.create_job(id, &component(), None, "{}").await.unwrap();
         ids.insert(0, id);
     }
-    let listed: Vec<_> = house
-        .catalog
-        .jobs(3)
-        .await
-        .unwrap()
-        .into_iter()
-        .map(|job| job.id)
-        .collect();
+    let listed: Vec<_> = house.catalog.jobs(3).await.unwrap().into_iter().map(|job| job.id).collect();
     assert_eq!(listed, ids[..3]);
     assert_eq!(house.catalog.jobs(u64::MAX).await.unwrap().len(), 5);
 }

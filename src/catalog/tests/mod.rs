@@ -26,18 +26,14 @@ pub(super) struct House {
 
 pub(super) async fn house() -> House {
     let directory = TempDir::new().unwrap();
-    let catalog = Catalog::open_sqlite(&directory.path().join("catalog.db"))
-        .await
-        .unwrap();
+    let catalog = Catalog::open_sqlite(&directory.path().join("catalog.db")).await.unwrap();
     House { directory, catalog }
 }
 
 impl House {
     /// Another handle on the same file, as another process would have it.
     pub(super) async fn beside(&self) -> Catalog {
-        Catalog::open_sqlite(&self.directory.path().join("catalog.db"))
-            .await
-            .unwrap()
+        Catalog::open_sqlite(&self.directory.path().join("catalog.db")).await.unwrap()
     }
 
     pub(super) async fn load(&self, load: TableLoad) -> Receipt {
@@ -51,33 +47,19 @@ impl House {
     /// A job that is processing, at its first attempt.
     pub(super) async fn processing_job(&self) -> JobId {
         let job = JobId::fresh();
-        self.catalog
-            .create_job(job, &component(), None, "{}")
-            .await
-            .unwrap();
-        assert_eq!(
-            self.catalog.claim(job, &worker()).await.unwrap(),
-            Some(AttemptNumber::FIRST)
-        );
+        self.catalog.create_job(job, &component(), None, "{}").await.unwrap();
+        assert_eq!(self.catalog.claim(job, &worker()).await.unwrap(), Some(AttemptNumber::FIRST));
         job
     }
 
     /// Changes the database behind the catalog's back.
     pub(super) async fn sql(&self, statement: &'static str) {
-        sqlx::raw_sql(statement)
-            .execute(&self.catalog.notes)
-            .await
-            .unwrap();
+        sqlx::raw_sql(statement).execute(&self.catalog.notes).await.unwrap();
     }
 
     /// Lines of a table of the database.
     pub(super) async fn lines(&self, count_query: &'static str) -> i64 {
-        sqlx::query(count_query)
-            .fetch_one(&self.catalog.notes)
-            .await
-            .unwrap()
-            .try_get(0)
-            .unwrap()
+        sqlx::query(count_query).fetch_one(&self.catalog.notes).await.unwrap().try_get(0).unwrap()
     }
 }
 
@@ -150,23 +132,13 @@ pub(super) fn append(based_on: u64, slices: Vec<NewSlice>) -> TableLoad {
 }
 
 pub(super) fn upsert(based_on: u64, slices: Vec<NewSlice>, deletions: Vec<SliceDeletion>) -> TableLoad {
-    TableLoad {
-        deletions,
-        ..load(orders(), LoadKind::Upsert, Some(VersionNumber(based_on)), slices)
-    }
+    TableLoad { deletions, ..load(orders(), LoadKind::Upsert, Some(VersionNumber(based_on)), slices) }
 }
 
 pub(super) fn of_tables(tables: Vec<TableLoad>) -> Commit {
-    Commit {
-        tables,
-        ..Commit::default()
-    }
+    Commit { tables, ..Commit::default() }
 }
 
 pub(super) fn success() -> JobEnd {
-    JobEnd {
-        status: crate::job::JobStatus::Success,
-        code: None,
-        message: "done".into(),
-    }
+    JobEnd { status: crate::job::JobStatus::Success, code: None, message: "done".into() }
 }

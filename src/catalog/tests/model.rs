@@ -47,9 +47,7 @@ struct Model {
 
 impl Model {
     fn head_rows(&self) -> Rows {
-        self.head
-            .map(|head| self.versions[&head].clone())
-            .unwrap_or_default()
+        self.head.map(|head| self.versions[&head].clone()).unwrap_or_default()
     }
 
     fn set_head(&mut self, rows: Rows) {
@@ -100,29 +98,18 @@ async fn take(step: &Step, model: &mut Model, catalog: &Catalog) {
         }
         Step::Upsert(every, counts) => {
             let (slices, rows) = model.fresh(counts);
-            let (gone, kept): (Vec<_>, Vec<_>) = model
-                .head_rows()
-                .into_iter()
-                .enumerate()
-                .partition(|(place, _)| place % every == 0);
+            let (gone, kept): (Vec<_>, Vec<_>) =
+                model.head_rows().into_iter().enumerate().partition(|(place, _)| place % every == 0);
             let mut deletions = Vec::new();
             for old in head.iter().flat_map(|head| &head.slices) {
-                let ordinals = gone
-                    .iter()
-                    .filter(|(_, row)| row.0 == old.blob.as_str())
-                    .map(|(_, row)| row.1);
+                let ordinals =
+                    gone.iter().filter(|(_, row)| row.0 == old.blob.as_str()).map(|(_, row)| row.1);
                 let deleted = &old.deleted | ordinals.collect::<RoaringBitmap>();
                 if deleted != old.deleted {
-                    deletions.push(SliceDeletion {
-                        slice: old.id,
-                        deleted,
-                    });
+                    deletions.push(SliceDeletion { slice: old.id, deleted });
                 }
             }
-            let made = crate::catalog::TableLoad {
-                based_on,
-                ..upsert(0, slices, deletions)
-            };
+            let made = crate::catalog::TableLoad { based_on, ..upsert(0, slices, deletions) };
             let receipt = catalog.commit(&of_tables(vec![made])).await.unwrap();
             let told = &receipt.tables[0];
             let expected = (rows.len(), gone.len(), kept.len() + rows.len());
@@ -156,11 +143,7 @@ async fn check(model: &Model, catalog: &Catalog) {
     assert_eq!(known, model.versions.keys().copied().collect::<Vec<_>>());
     let mut needed = std::collections::BTreeSet::new();
     for (number, rows) in &model.versions {
-        let version = catalog
-            .table(&orders(), At::Version(VersionNumber(*number)))
-            .await
-            .unwrap()
-            .unwrap();
+        let version = catalog.table(&orders(), At::Version(VersionNumber(*number))).await.unwrap().unwrap();
         assert_eq!(rows_of(&version), *rows, "version {number}");
         assert_eq!(version.rows, rows.len() as u64, "version {number}");
         assert_eq!(

@@ -11,10 +11,7 @@ async fn a_catalog_is_made_with_its_directory_and_found_again() {
     let directory = TempDir::new().unwrap();
     let path = directory.path().join("odd name?#%41/é/catalog.db");
     let first = Catalog::open_sqlite(&path).await.unwrap();
-    first
-        .commit(&super::of_tables(vec![replace(vec![slice("a", 3)])]))
-        .await
-        .unwrap();
+    first.commit(&super::of_tables(vec![replace(vec![slice("a", 3)])])).await.unwrap();
     assert!(path.exists());
     let second = Catalog::open_sqlite(&path).await.unwrap();
     let seen = second.table(&orders(), At::Head).await.unwrap();
@@ -39,16 +36,9 @@ async fn a_fresh_catalog_is_opened_by_many_at_once() {
 #[tokio::test]
 async fn a_catalog_of_a_newer_program_is_refused_with_both_versions() {
     let house = house().await;
-    house
-        .sql("INSERT INTO schema_versions (version, applied) VALUES (7, 0)")
-        .await;
-    let refused = Catalog::open_sqlite(&house.directory.path().join("catalog.db"))
-        .await
-        .unwrap_err();
-    assert!(
-        matches!(refused, CatalogError::TooNew { found: 7, known: 1 }),
-        "{refused}"
-    );
+    house.sql("INSERT INTO schema_versions (version, applied) VALUES (7, 0)").await;
+    let refused = Catalog::open_sqlite(&house.directory.path().join("catalog.db")).await.unwrap_err();
+    assert!(matches!(refused, CatalogError::TooNew { found: 7, known: 1 }), "{refused}");
 }
 
 #[tokio::test]
@@ -60,10 +50,7 @@ async fn a_file_that_is_no_database_is_refused_with_its_path_and_left_alone() {
     let refused = Catalog::open_sqlite(&path).await.unwrap_err();
     assert_eq!(
         refused.to_string(),
-        format!(
-            "{} is not a catalog of Longshore: it is no SQLite database",
-            path.display()
-        )
+        format!("{} is not a catalog of Longshore: it is no SQLite database", path.display())
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), content);
 }
@@ -71,20 +58,10 @@ async fn a_file_that_is_no_database_is_refused_with_its_path_and_left_alone() {
 #[tokio::test]
 async fn the_database_of_another_program_is_refused_and_left_alone() {
     let house = house().await;
-    house
-        .sql("ALTER TABLE schema_versions RENAME TO something_else")
-        .await;
-    let refused = Catalog::open_sqlite(&house.directory.path().join("catalog.db"))
-        .await
-        .unwrap_err();
+    house.sql("ALTER TABLE schema_versions RENAME TO something_else").await;
+    let refused = Catalog::open_sqlite(&house.directory.path().join("catalog.db")).await.unwrap_err();
     assert!(
-        matches!(
-            &refused,
-            CatalogError::NotACatalog {
-                what: "it is another program's database",
-                ..
-            }
-        ),
+        matches!(&refused, CatalogError::NotACatalog { what: "it is another program's database", .. }),
         "{refused}"
     );
 }
@@ -95,10 +72,7 @@ async fn a_directory_in_the_place_of_the_catalog_is_an_error_that_names_it() {
     let path = directory.path().join("catalog.db");
     fs::create_dir(&path).unwrap();
     let refused = Catalog::open_sqlite(&path).await.unwrap_err();
-    assert!(
-        matches!(&refused, CatalogError::Open { path: named, .. } if *named == path),
-        "{refused}"
-    );
+    assert!(matches!(&refused, CatalogError::Open { path: named, .. } if *named == path), "{refused}");
 }
 
 #[tokio::test]
@@ -109,11 +83,7 @@ async fn a_full_disk_is_recognised() {
     for _ in 0..200 {
         let filler = "x".repeat(10_000);
         let job = crate::job::JobId::fresh();
-        if let Err(error) = house
-            .catalog
-            .create_job(job, &super::component(), None, &filler)
-            .await
-        {
+        if let Err(error) = house.catalog.create_job(job, &super::component(), None, &filler).await {
             refused = Some(error);
             break;
         }
@@ -129,8 +99,5 @@ async fn a_value_that_was_changed_by_other_means_is_named_and_not_guessed() {
     house.load(replace(vec![slice("a", 3)])).await;
     house.sql("UPDATE slices SET blob = '../../etc/passwd'").await;
     let refused = house.catalog.table(&orders(), At::Head).await.unwrap_err();
-    assert_eq!(
-        refused.to_string(),
-        "the catalog is damaged: blob holds \"../../etc/passwd\""
-    );
+    assert_eq!(refused.to_string(), "the catalog is damaged: blob holds \"../../etc/passwd\"");
 }

@@ -8,25 +8,11 @@ use crate::job::VersionNumber;
 use super::{House, append, house, key, orders, replace, rows, slice, upsert};
 
 async fn versions(house: &House) -> Vec<u64> {
-    house
-        .catalog
-        .history(&orders())
-        .await
-        .unwrap()
-        .iter()
-        .map(|line| line.version.0)
-        .collect()
+    house.catalog.history(&orders()).await.unwrap().iter().map(|line| line.version.0).collect()
 }
 
 async fn blobs(house: &House) -> BTreeSet<String> {
-    house
-        .catalog
-        .referenced_blobs()
-        .await
-        .unwrap()
-        .iter()
-        .map(ToString::to_string)
-        .collect()
+    house.catalog.referenced_blobs().await.unwrap().iter().map(ToString::to_string).collect()
 }
 
 fn named(names: &[&str]) -> BTreeSet<String> {
@@ -43,12 +29,7 @@ async fn a_dropped_table_is_gone_with_all_versions_and_goes_on_counting() {
     assert!(!house.catalog.drop_table(&orders()).await.unwrap());
     assert_eq!(house.catalog.tables().await.unwrap(), []);
     assert_eq!(versions(&house).await, Vec::<u64>::new());
-    for at in [
-        At::Head,
-        At::Version(VersionNumber(2)),
-        At::Time(before),
-        At::Time(Timestamp::MAX),
-    ] {
+    for at in [At::Head, At::Version(VersionNumber(2)), At::Time(before), At::Time(Timestamp::MAX)] {
         assert_eq!(house.catalog.table(&orders(), at).await.unwrap(), None);
     }
     assert_eq!(blobs(&house).await, named(&[]));
@@ -57,14 +38,8 @@ async fn a_dropped_table_is_gone_with_all_versions_and_goes_on_counting() {
     house.load(again).await;
     let head = house.head(&orders()).await;
     assert_eq!((head.version, head.rows), (VersionNumber(3), 1));
-    assert_eq!(
-        house.catalog.history(&orders()).await.unwrap()[0].first_created,
-        head.created
-    );
-    assert_eq!(
-        house.catalog.table(&orders(), At::Time(before)).await.unwrap(),
-        None
-    );
+    assert_eq!(house.catalog.history(&orders()).await.unwrap()[0].first_created, head.created);
+    assert_eq!(house.catalog.table(&orders(), At::Time(before)).await.unwrap(), None);
 }
 
 #[tokio::test]
@@ -72,12 +47,7 @@ async fn old_versions_are_forgotten_and_those_that_stay_read_the_same() {
     let house = house().await;
     house.load(replace(vec![slice("a", 3), slice("b", 3)])).await;
     let first = house.head(&orders()).await;
-    let delete = |deleted: &[u32]| {
-        vec![SliceDeletion {
-            slice: first.slices[0].id,
-            deleted: rows(deleted),
-        }]
-    };
+    let delete = |deleted: &[u32]| vec![SliceDeletion { slice: first.slices[0].id, deleted: rows(deleted) }];
     house.load(upsert(1, vec![slice("c", 1)], delete(&[0]))).await;
     house.load(upsert(2, vec![slice("d", 1)], delete(&[0, 1]))).await;
     let third = house.head(&orders()).await;
@@ -119,22 +89,8 @@ async fn every_blob_that_is_needed_is_named() {
         is_public: false,
         is_sliced: false,
     };
-    house
-        .catalog
-        .commit(&Commit {
-            files: vec![file],
-            ..Commit::default()
-        })
-        .await
-        .unwrap();
+    house.catalog.commit(&Commit { files: vec![file], ..Commit::default() }).await.unwrap();
     let job = house.processing_job().await;
-    house
-        .catalog
-        .annotate(job, "{}", Some(&key("logs/1")))
-        .await
-        .unwrap();
-    assert_eq!(
-        blobs(&house).await,
-        named(&["t/1", "k/1", "t/2", "f/1", "logs/1"])
-    );
+    house.catalog.annotate(job, "{}", Some(&key("logs/1"))).await.unwrap();
+    assert_eq!(blobs(&house).await, named(&["t/1", "k/1", "t/2", "f/1", "logs/1"]));
 }

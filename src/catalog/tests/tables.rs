@@ -35,11 +35,7 @@ async fn a_table_reads_back_whole() {
         load: LoadKind::Replace,
         job: None,
         slices: vec![
-            Slice {
-                key_index: Some(key("k/a")),
-                deleted: rows(&[1]),
-                ..plain(1, "t/a", 3)
-            },
+            Slice { key_index: Some(key("k/a")), deleted: rows(&[1]), ..plain(1, "t/a", 3) },
             plain(2, "t/b", 2),
         ],
     };
@@ -50,11 +46,7 @@ async fn a_table_reads_back_whole() {
 async fn odd_column_names_come_back_as_they_were() {
     let house = house().await;
     let columns = texts(&["a \"quoted\", one", "ž\n", "", "[]", "\u{1F6A2}"]);
-    let made = TableLoad {
-        columns: columns.clone(),
-        primary_key: columns.clone(),
-        ..replace(vec![])
-    };
+    let made = TableLoad { columns: columns.clone(), primary_key: columns.clone(), ..replace(vec![]) };
     house.load(made).await;
     let head = house.head(&orders()).await;
     assert_eq!((head.columns, head.primary_key), (columns.clone(), columns));
@@ -65,40 +57,19 @@ async fn an_upsert_changes_bitmaps_and_never_an_old_version() {
     let house = house().await;
     house.load(replace(vec![slice("a", 3), slice("b", 2)])).await;
     let first = house.head(&orders()).await;
-    let deletion = SliceDeletion {
-        slice: first.slices[0].id,
-        deleted: rows(&[0, 2]),
-    };
+    let deletion = SliceDeletion { slice: first.slices[0].id, deleted: rows(&[0, 2]) };
     let receipt = house.load(upsert(1, vec![slice("c", 4)], vec![deletion])).await;
     let loaded = &receipt.tables[0];
     assert_eq!(
-        (
-            loaded.rows_loaded,
-            loaded.rows_deleted,
-            loaded.rows_total,
-            loaded.bytes_loaded
-        ),
+        (loaded.rows_loaded, loaded.rows_deleted, loaded.rows_total, loaded.bytes_loaded),
         (4, 2, 7, 40)
     );
     let second = house.head(&orders()).await;
     assert_eq!((second.rows, second.bytes), (7, 90));
-    assert_eq!(
-        second.slices[0],
-        Slice {
-            deleted: rows(&[0, 2]),
-            ..first.slices[0].clone()
-        }
-    );
+    assert_eq!(second.slices[0], Slice { deleted: rows(&[0, 2]), ..first.slices[0].clone() });
     assert_eq!(second.slices[1], first.slices[1]);
-    assert_eq!(
-        (second.slices[2].blob.as_str(), second.slices[2].imported),
-        ("c", second.created)
-    );
-    let old = house
-        .catalog
-        .table(&orders(), At::Version(VersionNumber(1)))
-        .await
-        .unwrap();
+    assert_eq!((second.slices[2].blob.as_str(), second.slices[2].imported), ("c", second.created));
+    let old = house.catalog.table(&orders(), At::Version(VersionNumber(1))).await.unwrap();
     assert_eq!(old, Some(first));
 }
 
@@ -107,24 +78,16 @@ async fn a_slice_whose_rows_are_all_deleted_leaves_the_next_version() {
     let house = house().await;
     house.load(replace(vec![slice("a", 2), slice("b", 2)])).await;
     let first = house.head(&orders()).await;
-    let deletion = SliceDeletion {
-        slice: first.slices[0].id,
-        deleted: rows(&[0, 1]),
-    };
+    let deletion = SliceDeletion { slice: first.slices[0].id, deleted: rows(&[0, 1]) };
     house.load(upsert(1, vec![], vec![deletion])).await;
     let second = house.head(&orders()).await;
-    assert_eq!(
-        (second.rows, second.bytes, second.slices),
-        (2, 20, first.slices[1..].to_vec())
-    );
+    assert_eq!((second.rows, second.bytes, second.slices), (2, 20, first.slices[1..].to_vec()));
 }
 
 #[tokio::test]
 async fn an_append_to_a_table_of_ten_thousand_slices_writes_a_few_lines() {
     let house = house().await;
-    let many = (0..10_000)
-        .map(|number| slice(&format!("t/{number}"), 1))
-        .collect();
+    let many = (0..10_000).map(|number| slice(&format!("t/{number}"), 1)).collect();
     house.load(replace(many)).await;
     let everything = "SELECT (SELECT COUNT(*) FROM tables) + (SELECT COUNT(*) FROM versions)
         + (SELECT COUNT(*) FROM slices) + (SELECT COUNT(*) FROM deletions)";
@@ -132,10 +95,7 @@ async fn an_append_to_a_table_of_ten_thousand_slices_writes_a_few_lines() {
     house.load(append(1, vec![slice("t/new", 1)])).await;
     assert_eq!(house.lines(everything).await, before + 2);
     let head = house.head(&orders()).await;
-    assert_eq!(
-        (head.slices.len(), head.rows, head.version),
-        (10_001, 10_001, VersionNumber(2))
-    );
+    assert_eq!((head.slices.len(), head.rows, head.version), (10_001, 10_001, VersionNumber(2)));
     assert_eq!(head.slices[10_000].blob, key("t/new"));
 }
 
@@ -168,11 +128,9 @@ async fn a_moment_means_the_version_that_was_head() {
 async fn what_is_not_there_is_nothing() {
     let house = house().await;
     house.load(replace(vec![])).await;
-    for at in [
-        At::Version(VersionNumber(0)),
-        At::Version(VersionNumber(2)),
-        At::Version(VersionNumber(u64::MAX)),
-    ] {
+    for at in
+        [At::Version(VersionNumber(0)), At::Version(VersionNumber(2)), At::Version(VersionNumber(u64::MAX))]
+    {
         assert_eq!(house.catalog.table(&orders(), at).await.unwrap(), None);
     }
     assert_eq!(house.catalog.table(&customers(), At::Head).await.unwrap(), None);
@@ -188,9 +146,7 @@ async fn the_list_tells_heads_and_the_history_tells_versions() {
     let first = house.head(&orders()).await;
     house.load(append(1, vec![slice("b", 3)])).await;
     let second = house.head(&orders()).await;
-    house
-        .load(load(customers(), LoadKind::Replace, None, vec![]))
-        .await;
+    house.load(load(customers(), LoadKind::Replace, None, vec![])).await;
     let line = |version: &TableVersion| TableSummary {
         table: version.table.clone(),
         version: version.version,
@@ -203,49 +159,22 @@ async fn the_list_tells_heads_and_the_history_tells_versions() {
         load: version.load,
         job: None,
     };
-    assert_eq!(
-        house.catalog.history(&orders()).await.unwrap(),
-        [line(&first), line(&second)]
-    );
+    assert_eq!(house.catalog.history(&orders()).await.unwrap(), [line(&first), line(&second)]);
     let customers = house.head(&customers()).await;
-    let expected = [
-        TableSummary {
-            first_created: customers.created,
-            ..line(&customers)
-        },
-        line(&second),
-    ];
+    let expected = [TableSummary { first_created: customers.created, ..line(&customers) }, line(&second)];
     assert_eq!(house.catalog.tables().await.unwrap(), expected);
 }
 
 #[tokio::test]
 async fn key_indexes_are_added_later_and_are_always_of_the_heads_key() {
     let house = house().await;
-    let keyless = TableLoad {
-        primary_key: vec![],
-        ..replace(vec![slice("a", 1), slice("b", 1)])
-    };
+    let keyless = TableLoad { primary_key: vec![], ..replace(vec![slice("a", 1), slice("b", 1)]) };
     house.load(keyless).await;
-    let ids: Vec<_> = house
-        .head(&orders())
-        .await
-        .slices
-        .iter()
-        .map(|slice| slice.id)
-        .collect();
-    let keyed = TableLoad {
-        rekeyed: vec![(ids[0], key("k/a")), (ids[1], key("k/b"))],
-        ..append(1, vec![])
-    };
+    let ids: Vec<_> = house.head(&orders()).await.slices.iter().map(|slice| slice.id).collect();
+    let keyed = TableLoad { rekeyed: vec![(ids[0], key("k/a")), (ids[1], key("k/b"))], ..append(1, vec![]) };
     house.load(keyed).await;
     let indexes = async || -> Vec<_> {
-        house
-            .head(&orders())
-            .await
-            .slices
-            .into_iter()
-            .map(|slice| slice.key_index)
-            .collect()
+        house.head(&orders()).await.slices.into_iter().map(|slice| slice.key_index).collect()
     };
     assert_eq!(indexes().await, [Some(key("k/a")), Some(key("k/b"))]);
     house.load(append(2, vec![])).await;

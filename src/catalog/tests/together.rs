@@ -45,22 +45,13 @@ async fn appends_from_everywhere_are_all_there_and_none_twice() {
         done.unwrap();
     }
     let head = house.head(&orders()).await;
-    assert_eq!(
-        (head.rows, head.version),
-        (WRITERS * ROUNDS, VersionNumber(1 + WRITERS * ROUNDS))
-    );
+    assert_eq!((head.rows, head.version), (WRITERS * ROUNDS, VersionNumber(1 + WRITERS * ROUNDS)));
     let mut blobs: Vec<_> = head.slices.iter().map(|slice| slice.blob.to_string()).collect();
     blobs.sort_unstable();
     blobs.dedup();
     assert_eq!(blobs.len(), head.slices.len());
-    let mut created: Vec<_> = house
-        .catalog
-        .history(&orders())
-        .await
-        .unwrap()
-        .iter()
-        .map(|line| line.created)
-        .collect();
+    let mut created: Vec<_> =
+        house.catalog.history(&orders()).await.unwrap().iter().map(|line| line.created).collect();
     assert!(created.is_sorted());
     created.dedup();
     assert_eq!(created.len() as u64, head.version.0);
@@ -80,15 +71,10 @@ async fn upserts_from_everywhere_leave_one_row_of_each_key() {
                 let blob = format!("{prefix}{round}");
                 rebase(&catalog, |version, slices| {
                     // Two rows each: the key's own, and one that its next upsert leaves.
-                    let of_mine = slices
-                        .iter()
-                        .filter(|slice| slice.blob.as_str().starts_with(&prefix));
+                    let of_mine = slices.iter().filter(|slice| slice.blob.as_str().starts_with(&prefix));
                     let deletions = of_mine
                         .filter(|slice| slice.deleted.is_empty())
-                        .map(|slice| SliceDeletion {
-                            slice: slice.id,
-                            deleted: RoaringBitmap::from([0]),
-                        })
+                        .map(|slice| SliceDeletion { slice: slice.id, deleted: RoaringBitmap::from([0]) })
                         .collect();
                     upsert(version, vec![slice(&blob, 2)], deletions)
                 })
@@ -100,11 +86,7 @@ async fn upserts_from_everywhere_leave_one_row_of_each_key() {
         done.unwrap();
     }
     let head = house.head(&orders()).await;
-    let untouched = head
-        .slices
-        .iter()
-        .filter(|slice| slice.deleted.is_empty())
-        .count();
+    let untouched = head.slices.iter().filter(|slice| slice.deleted.is_empty()).count();
     assert_eq!((untouched as u64, head.rows), (WRITERS, WRITERS * (ROUNDS + 1)));
 }
 
@@ -118,9 +100,8 @@ async fn a_reader_sees_all_of_a_commit_or_nothing() {
         let both = both.clone();
         async move {
             for round in 1..=40_u64 {
-                let loads = both
-                    .clone()
-                    .map(|table| load(table, LoadKind::Replace, None, vec![slice("a", round)]));
+                let loads =
+                    both.clone().map(|table| load(table, LoadKind::Replace, None, vec![slice("a", round)]));
                 writer.commit(&of_tables(loads.into())).await.unwrap();
             }
         }
@@ -130,11 +111,7 @@ async fn a_reader_sees_all_of_a_commit_or_nothing() {
         let seen = house.catalog.snapshot(&both).await.unwrap();
         let seen: Vec<_> = seen
             .iter()
-            .map(|table| {
-                table
-                    .as_ref()
-                    .map(|table| (table.version.0, table.rows, table.slices[0].rows))
-            })
+            .map(|table| table.as_ref().map(|table| (table.version.0, table.rows, table.slices[0].rows)))
             .collect();
         assert_eq!(seen[0], seen[1]);
         if let Some((version, rows, rows_in_slice)) = seen[0] {

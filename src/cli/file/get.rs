@@ -15,11 +15,7 @@ pub(in crate::cli) struct Arguments {
 
 pub(super) async fn act(arguments: Arguments, home: &Home) -> Result<(), Trouble> {
     let file = super::stored(arguments.id, home).await?;
-    if arguments
-        .output
-        .as_deref()
-        .is_some_and(|path| path.as_os_str() == "-")
-    {
+    if arguments.output.as_deref().is_some_and(|path| path.as_os_str() == "-") {
         let mut blob = home.blobs.open(&file.blob)?;
         let copied = tokio::task::spawn_blocking(move || io::copy(&mut blob, &mut io::stdout().lock())).await;
         return match copied {
@@ -30,11 +26,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home) -> Result<(), Trouble
         };
     }
     // A stored name came from a component: only its last part may name a file here.
-    let safe_name = file
-        .name
-        .rsplit(['/', '\\'])
-        .next()
-        .filter(|name| !matches!(*name, "" | "." | ".."));
+    let safe_name = file.name.rsplit(['/', '\\']).next().filter(|name| !matches!(*name, "" | "." | ".."));
     let path = match (arguments.output, safe_name) {
         (Some(path), _) => path,
         (None, Some(name)) => PathBuf::from(name),

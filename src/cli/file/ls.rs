@@ -15,28 +15,15 @@ pub(in crate::cli) struct Arguments {
 }
 
 pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
-    let query = FileQuery::Tags {
-        include: arguments.tags,
-        exclude: Vec::new(),
-    };
+    let query = FileQuery::Tags { include: arguments.tags, exclude: Vec::new() };
     let files = home.catalog.files(&query, None, None, arguments.limit).await?;
     let views: Vec<FileView> = files.iter().map(FileView::of).collect();
     printer.report(&views, || {
         let row = |view: &FileView| {
             let name = printable(&view.name);
-            vec![
-                view.id.to_string(),
-                name,
-                bytes_text(view.bytes),
-                view.tags.join(","),
-                view.created.clone(),
-            ]
+            vec![view.id.to_string(), name, bytes_text(view.bytes), view.tags.join(","), view.created.clone()]
         };
         let rows: Vec<_> = views.iter().map(row).collect();
-        grid(
-            &["ID", "NAME", "SIZE", "TAGS", "CREATED"],
-            &[true, false, true],
-            &rows,
-        )
+        grid(&["ID", "NAME", "SIZE", "TAGS", "CREATED"], &[true, false, true], &rows)
     })
 }

@@ -35,15 +35,8 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         is_public: false,
         is_sliced: false,
     };
-    let commit = Commit {
-        files: vec![file],
-        ..Commit::default()
-    };
-    let receipt = home
-        .catalog
-        .commit(&commit)
-        .await
-        .map_err(|error| Trouble::platform(&error))?;
+    let commit = Commit { files: vec![file], ..Commit::default() };
+    let receipt = home.catalog.commit(&commit).await.map_err(|error| Trouble::platform(&error))?;
     for file in receipt.files {
         printer.report(
             &serde_json::json!({ "id": file.id.0, "name": file.name, "bytes": file.bytes }),

@@ -12,9 +12,6 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     if !home.catalog.remove_file(FileId(arguments.id)).await? {
         return Err(super::no_such_file(arguments.id));
     }
-    printer.note(&format!(
-        "removed file {}; longshore gc frees its space",
-        arguments.id
-    ));
+    printer.note(&format!("removed file {}; longshore gc frees its space", arguments.id));
     Ok(())
 }

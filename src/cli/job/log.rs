@@ -33,13 +33,9 @@ fn print_log(blob: Box<dyn Read + Send>, format: Format) -> Result<(), Trouble> 
     let mut out = BufWriter::new(io::stdout().lock());
     while let Some(entry) = reader.next_entry().map_err(|error| Trouble::platform(&error))? {
         let written = match format {
-            Format::Text => out.write_all(&entry.text).and_then(|()| {
-                if entry.has_newline {
-                    out.write_all(b"\n")
-                } else {
-                    Ok(())
-                }
-            }),
+            Format::Text => out
+                .write_all(&entry.text)
+                .and_then(|()| if entry.has_newline { out.write_all(b"\n") } else { Ok(()) }),
             Format::Json => {
                 let text = String::from_utf8_lossy(&entry.text);
                 let line =
@@ -54,13 +50,7 @@ fn print_log(blob: Box<dyn Read + Send>, format: Format) -> Result<(), Trouble> 
         }
     }
     out.flush()
-        .or_else(|error| {
-            if error.kind() == io::ErrorKind::BrokenPipe {
-                Ok(())
-            } else {
-                Err(error)
-            }
-        })
+        .or_else(|error| if error.kind() == io::ErrorKind::BrokenPipe { Ok(()) } else { Err(error) })
         .map_err(|error| Trouble::platform(&error))
 }
 

@@ -45,11 +45,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let jobs = home.catalog.jobs(arguments.limit).await?;
     let views: Vec<JobView> = jobs.iter().map(JobView::of).collect();
     printer.report(&views, || {
-        let rows: Vec<_> = jobs
-            .iter()
-            .zip(&views)
-            .map(|(job, view)| row(job, view))
-            .collect();
+        let rows: Vec<_> = jobs.iter().zip(&views).map(|(job, view)| row(job, view)).collect();
         grid(
             &["JOB", "COMPONENT", "STATUS", "CREATED", "TOOK", "MESSAGE"],
             &[false, false, false, false, true],
@@ -63,18 +59,7 @@ fn row(job: &JobRecord, view: &JobView) -> Vec<String> {
         (Some(started), Some(ended)) => duration_text(ended.duration_since(started).unsigned_abs()),
         (None, _) | (_, None) => String::new(),
     };
-    let first_line = view
-        .message
-        .as_deref()
-        .and_then(|message| message.lines().next())
-        .unwrap_or_default();
+    let first_line = view.message.as_deref().and_then(|message| message.lines().next()).unwrap_or_default();
     let message: String = printable(first_line).chars().take(60).collect();
-    vec![
-        view.id.clone(),
-        view.component.clone(),
-        view.status.to_owned(),
-        view.created.clone(),
-        took,
-        message,
-    ]
+    vec![view.id.clone(), view.component.clone(), view.status.to_owned(), view.created.clone(), took, message]
 }

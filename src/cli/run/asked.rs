@@ -30,36 +30,21 @@ impl FromStr for TableFile {
         let Some((table, file)) = text.split_once('=').filter(|(_, file)| !file.is_empty()) else {
             return Err("expected ID=FILE, e.g. in.c-main.orders=orders.csv".to_owned());
         };
-        let table = table
-            .parse()
-            .map_err(|error: crate::job::TableIdError| error.to_string())?;
-        Ok(Self {
-            table,
-            file: file.into(),
-        })
+        let table = table.parse().map_err(|error: crate::job::TableIdError| error.to_string())?;
+        Ok(Self { table, file: file.into() })
     }
 }
 
 /// The order, or all that is wrong with it.
 pub(super) async fn order(arguments: &Arguments, home: &Home) -> Result<Order, Trouble> {
     let settings = &home.settings;
-    let loaded = component::load(
-        &arguments.component,
-        &settings.component_specs_dir,
-        &settings.presets,
-    );
+    let loaded = component::load(&arguments.component, &settings.component_specs_dir, &settings.presets);
     let component = loaded.map_err(|error| load_trouble(&error))?;
     let (parsed, id) = configuration(arguments.config.as_deref())?;
     let (pretended, mut messages) = pretended(&arguments.tables);
     messages.extend(parsed.complaints.iter().map(ToString::to_string));
-    let found = runner::complaints(
-        &home.catalog,
-        &component,
-        &parsed.configuration,
-        id.as_ref(),
-        &pretended,
-    )
-    .await?;
+    let found =
+        runner::complaints(&home.catalog, &component, &parsed.configuration, id.as_ref(), &pretended).await?;
     messages.extend(found.iter().map(ToString::to_string));
     if !messages.is_empty() {
         return Err(Trouble {
@@ -94,15 +79,9 @@ fn configuration(path: Option<&Path>) -> Result<(Parsed, Option<ConfigurationId>
         return Ok((configuration::parse("{}", "(no configuration)"), None));
     };
     let text = std::fs::read_to_string(path).map_err(|error| {
-        Trouble::user(format!(
-            "cannot read the configuration {}: {error}",
-            path.display()
-        ))
+        Trouble::user(format!("cannot read the configuration {}: {error}", path.display()))
     })?;
-    let stem = path
-        .file_stem()
-        .map(|stem| stem.to_string_lossy().into_owned())
-        .unwrap_or_default();
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
     let id = ConfigurationId::parse(stem).map_err(|error| {
         Trouble::user(error.to_string())
             .hint("the configuration's id is its file name without the ending: rename it")
@@ -120,10 +99,9 @@ fn pretended(tables: &[TableFile]) -> (Pretended, Vec<String>) {
                     messages.push(format!("--table: {table} is given twice"));
                 }
             }
-            Err(problem) => messages.push(format!(
-                "--table {table}: cannot read {}: {problem}",
-                file.display()
-            )),
+            Err(problem) => {
+                messages.push(format!("--table {table}: cannot read {}: {problem}", file.display()))
+            }
         }
     }
     (pretended, messages)
@@ -131,11 +109,7 @@ fn pretended(tables: &[TableFile]) -> (Pretended, Vec<String>) {
 
 fn columns_of(path: &Path) -> Result<Vec<String>, csv::Error> {
     let mut reader = csv::Reader::from_reader(File::open(path)?);
-    Ok(reader
-        .headers()?
-        .iter()
-        .map(|name| name.trim_start_matches('\u{feff}').to_owned())
-        .collect())
+    Ok(reader.headers()?.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect())
 }
 
 fn head(table: &TableId, columns: Vec<String>) -> TableVersion {

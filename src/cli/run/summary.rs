@@ -15,12 +15,7 @@ pub(super) fn print(document: &ResultDocument, home: &Home, printer: Printer) {
         }
     }
     for file in &document.output.files {
-        printer.note(&format!(
-            "file {} {} ({})",
-            file.id,
-            file.name,
-            bytes_text(file.bytes)
-        ));
+        printer.note(&format!("file {} {} ({})", file.id, file.name, bytes_text(file.bytes)));
     }
     if !document.phases.is_empty() {
         printer.note(&times(document));
@@ -83,12 +78,7 @@ fn times(document: &ResultDocument) -> String {
     }
     let words: Vec<String> = sums
         .iter()
-        .map(|(phase, millis)| {
-            format!(
-                "{phase} {}",
-                duration_text(Duration::from_secs_f64(millis / 1000.0))
-            )
-        })
+        .map(|(phase, millis)| format!("{phase} {}", duration_text(Duration::from_secs_f64(millis / 1000.0))))
         .collect();
     format!("time    {}", words.join(", "))
 }
@@ -96,14 +86,6 @@ fn times(document: &ResultDocument) -> String {
 fn memory(document: &ResultDocument) -> Option<String> {
     let peak = document.usage.memory_peak_bytes?;
     let limit = document.usage.memory_limit_bytes;
-    let cpu = document
-        .usage
-        .cpu_seconds
-        .map(|seconds| format!(", cpu {seconds:.2} s"))
-        .unwrap_or_default();
-    Some(format!(
-        "memory  peak {} of {}{cpu}",
-        bytes_text(peak),
-        bytes_text(limit)
-    ))
+    let cpu = document.usage.cpu_seconds.map(|seconds| format!(", cpu {seconds:.2} s")).unwrap_or_default();
+    Some(format!("memory  peak {} of {}{cpu}", bytes_text(peak), bytes_text(limit)))
 }

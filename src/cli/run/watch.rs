@@ -129,10 +129,7 @@ async fn next_interrupt() -> bool {
     heard.is_some()
 }
 
-#[expect(
-    clippy::exit,
-    reason = "the person asked twice; every lock we hold dies with the process"
-)]
+#[expect(clippy::exit, reason = "the person asked twice; every lock we hold dies with the process")]
 fn leave() -> ! {
     std::process::exit(i32::from(crate::cli::exit::ExitStatus::Interrupted.code()))
 }

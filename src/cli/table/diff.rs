@@ -61,34 +61,19 @@ async fn compare(
         columns_removed: missing(&old.columns, &new.columns),
         ..Difference::default()
     };
-    let columns: Vec<String> = old
-        .columns
-        .iter()
-        .filter(|name| new.columns.contains(name))
-        .cloned()
-        .collect();
+    let columns: Vec<String> =
+        old.columns.iter().filter(|name| new.columns.contains(name)).cloned().collect();
     let key: Vec<usize> = if old.primary_key == new.primary_key {
-        old.primary_key
-            .iter()
-            .filter_map(|name| columns.iter().position(|column| column == name))
-            .collect()
+        old.primary_key.iter().filter_map(|name| columns.iter().position(|column| column == name)).collect()
     } else {
         Vec::new()
     };
     let shared = |slice: &crate::catalog::Slice, other: &TableVersion| {
         difference.columns_added.is_empty()
-            && other
-                .slices
-                .iter()
-                .any(|theirs| theirs.id == slice.id && theirs.deleted == slice.deleted)
+            && other.slices.iter().any(|theirs| theirs.id == slice.id && theirs.deleted == slice.deleted)
     };
     let only = |version: &TableVersion, other: &TableVersion| TableVersion {
-        slices: version
-            .slices
-            .iter()
-            .filter(|slice| !shared(slice, other))
-            .cloned()
-            .collect(),
+        slices: version.slices.iter().filter(|slice| !shared(slice, other)).cloned().collect(),
         ..version.clone()
     };
     let (only_old, only_new) = (only(&old, &new), only(&new, &old));
@@ -105,10 +90,8 @@ async fn compare(
         }
     }
     for row in come {
-        let is_change = !key.is_empty()
-            && gone_by_key
-                .remove(&hash(key.iter().map(|&at| row[at].as_str())))
-                .is_some();
+        let is_change =
+            !key.is_empty() && gone_by_key.remove(&hash(key.iter().map(|&at| row[at].as_str()))).is_some();
         let (count, rows) = if is_change {
             (&mut difference.rows_changed, &mut difference.changed)
         } else {
@@ -128,51 +111,27 @@ async fn compare(
 }
 
 fn missing(from: &[String], other: &[String]) -> Vec<String> {
-    from.iter()
-        .filter(|name| !other.contains(name))
-        .cloned()
-        .collect()
+    from.iter().filter(|name| !other.contains(name)).cloned().collect()
 }
 
 async fn read(version: &TableVersion, columns: &[String], home: &Home) -> Result<Vec<Vec<String>>, Trouble> {
-    let selection = Selection {
-        columns: columns.to_vec(),
-        filters: Vec::new(),
-    };
-    let write = WriteDialect {
-        dialect: Dialect::CANONICAL,
-        crlf: false,
-    };
-    let options = ExportOptions {
-        selection,
-        write,
-        header: true,
-        rows_max: None,
-    };
+    let selection = Selection { columns: columns.to_vec(), filters: Vec::new() };
+    let write = WriteDialect { dialect: Dialect::CANONICAL, crlf: false };
+    let options = ExportOptions { selection, write, header: true, rows_max: None };
     let file = tempfile::tempfile().map_err(|error| Trouble::platform(&error))?;
     let writer = file.try_clone().map_err(|error| Trouble::platform(&error))?;
-    mapping::export_table(
-        version.clone(),
-        options,
-        &home.blobs,
-        writer,
-        &ProgressSink::silent(),
-    )
-    .await
-    .map_err(|error| Trouble::platform(&error))?;
+    mapping::export_table(version.clone(), options, &home.blobs, writer, &ProgressSink::silent())
+        .await
+        .map_err(|error| Trouble::platform(&error))?;
     let rows = move || {
         use std::io::Seek as _;
         let mut file = file;
         file.rewind()?;
         let mut reader = csv::Reader::from_reader(file);
-        reader
-            .records()
-            .map(|record| Ok(record?.iter().map(str::to_owned).collect()))
-            .collect()
+        reader.records().map(|record| Ok(record?.iter().map(str::to_owned).collect())).collect()
     };
     let read: Result<Result<Vec<_>, csv::Error>, _> = tokio::task::spawn_blocking(rows).await;
-    read.map_err(|panicked| Trouble::platform(&panicked))?
-        .map_err(|error| Trouble::platform(&error))
+    read.map_err(|panicked| Trouble::platform(&panicked))?.map_err(|error| Trouble::platform(&error))
 }
 
 /// Takes out what is in both, row for row, whatever its place.
@@ -222,19 +181,12 @@ fn text(difference: &Difference) -> String {
         difference.rows_removed,
         difference.rows_changed
     );
-    for (sign, names) in [
-        ("+", &difference.columns_added),
-        ("-", &difference.columns_removed),
-    ] {
+    for (sign, names) in [("+", &difference.columns_added), ("-", &difference.columns_removed)] {
         for name in names {
             text.push_str(&format!("{sign} column {}\n", printable(name)));
         }
     }
-    for (sign, rows) in [
-        ("+", &difference.added),
-        ("-", &difference.removed),
-        ("~", &difference.changed),
-    ] {
+    for (sign, rows) in [("+", &difference.added), ("-", &difference.removed), ("~", &difference.changed)] {
         for row in rows {
             text.push_str(&format!("{sign} {}\n", printable(&row.join(" | "))));
         }

@@ -14,9 +14,6 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     if !home.catalog.drop_table(&arguments.table).await? {
         return Err(no_such_table(&arguments.table));
     }
-    printer.note(&format!(
-        "dropped {}; longshore gc frees its space",
-        arguments.table
-    ));
+    printer.note(&format!("dropped {}; longshore gc frees its space", arguments.table));
     Ok(())
 }

@@ -41,10 +41,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let options = ExportOptions {
         selection: arguments.rows.selection(&version)?,
         write: WriteDialect {
-            dialect: Dialect {
-                delimiter: arguments.delimiter,
-                ..Dialect::CANONICAL
-            },
+            dialect: Dialect { delimiter: arguments.delimiter, ..Dialect::CANONICAL },
             crlf: arguments.crlf,
         },
         header: !arguments.no_header,

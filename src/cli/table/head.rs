@@ -33,21 +33,12 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     if printer.format == Format::Json {
         let objects: Vec<HashMap<&str, &str>> = rows
             .iter()
-            .map(|row| {
-                columns
-                    .iter()
-                    .map(String::as_str)
-                    .zip(row.iter().map(String::as_str))
-                    .collect()
-            })
+            .map(|row| columns.iter().map(String::as_str).zip(row.iter().map(String::as_str)).collect())
             .collect();
         return printer.report(&objects, String::new);
     }
     let head: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let cells: Vec<Vec<String>> = rows
-        .iter()
-        .map(|row| row.iter().map(|cell| cut(cell)).collect())
-        .collect();
+    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| cut(cell)).collect()).collect();
     printer.data(grid(&head, &[], &cells).as_bytes())
 }
 
@@ -58,33 +49,16 @@ async fn read_rows(
     rows_max: u64,
     home: &Home,
 ) -> Result<Vec<Vec<String>>, Trouble> {
-    let write = WriteDialect {
-        dialect: Dialect::CANONICAL,
-        crlf: false,
-    };
-    let options = ExportOptions {
-        selection,
-        write,
-        header: true,
-        rows_max: Some(rows_max),
-    };
+    let write = WriteDialect { dialect: Dialect::CANONICAL, crlf: false };
+    let options = ExportOptions { selection, write, header: true, rows_max: Some(rows_max) };
     let buffer = Buffer::default();
-    mapping::export_table(
-        version.clone(),
-        options,
-        &home.blobs,
-        buffer.clone(),
-        &ProgressSink::silent(),
-    )
-    .await
-    .map_err(|error| Trouble::platform(&error))?;
+    mapping::export_table(version.clone(), options, &home.blobs, buffer.clone(), &ProgressSink::silent())
+        .await
+        .map_err(|error| Trouble::platform(&error))?;
     let bytes = buffer.take();
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
-    let rows = reader
-        .records()
-        .map(|record| record.map(|record| record.iter().map(str::to_owned).collect()));
-    rows.collect::<Result<_, csv::Error>>()
-        .map_err(|error| Trouble::platform(&error))
+    let rows = reader.records().map(|record| record.map(|record| record.iter().map(str::to_owned).collect()));
+    rows.collect::<Result<_, csv::Error>>().map_err(|error| Trouble::platform(&error))
 }
 
 fn cut(cell: &str) -> String {
@@ -110,10 +84,7 @@ impl Buffer {
 
 impl std::io::Write for Buffer {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0
-            .lock()
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .extend_from_slice(bytes);
+        self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner).extend_from_slice(bytes);
         Ok(bytes.len())
     }
 

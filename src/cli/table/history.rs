@@ -30,10 +30,6 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
             ]
         };
         let rows: Vec<_> = views.iter().map(row).collect();
-        grid(
-            &["VERSION", "CREATED", "LOAD", "ROWS", "SIZE", "BY"],
-            &[true, false, false, true, true],
-            &rows,
-        )
+        grid(&["VERSION", "CREATED", "LOAD", "ROWS", "SIZE", "BY"], &[true, false, false, true, true], &rows)
     })
 }

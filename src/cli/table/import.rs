@@ -60,9 +60,7 @@ pub(in crate::cli) async fn import_file(
     home: &Home,
     printer: Printer,
 ) -> Result<(), Trouble> {
-    load(table, file, TableOptions::default(), home, printer)
-        .await
-        .map(drop)
+    load(table, file, TableOptions::default(), home, printer).await.map(drop)
 }
 
 async fn load(
@@ -75,25 +73,14 @@ async fn load(
     let length = std::fs::metadata(file)
         .map_err(|error| Trouble::user(format!("cannot read {}: {error}", file.display())))?
         .len();
-    let bar = std::sync::Arc::new(Progress::bytes(
-        printer,
-        &format!("importing {table}"),
-        Some(length),
-    ));
+    let bar = std::sync::Arc::new(Progress::bytes(printer, &format!("importing {table}"), Some(length)));
     let seen = std::sync::Arc::clone(&bar);
     let moved = std::sync::atomic::AtomicU64::new(0);
     let progress = ProgressSink::new(move |step| {
         seen.set(moved.fetch_add(step.bytes, std::sync::atomic::Ordering::Relaxed) + step.bytes);
     });
-    let imported = mapping::import_table(
-        file,
-        table.clone(),
-        options,
-        &home.catalog,
-        &home.blobs,
-        &progress,
-    )
-    .await;
+    let imported =
+        mapping::import_table(file, table.clone(), options, &home.catalog, &home.blobs, &progress).await;
     drop(bar);
     let receipt = imported.map_err(|error| import_trouble(&error))?;
     for table in &receipt.tables {
@@ -115,16 +102,8 @@ fn import_trouble(error: &ImportError) -> Trouble {
             PublishError::FenceLost { .. } | PublishError::Contended { .. } | PublishError::Catalog(_),
         ) => false,
     };
-    let status = if is_users {
-        ExitStatus::User
-    } else {
-        ExitStatus::Platform
-    };
-    Trouble {
-        status,
-        messages: vec![chain(error)],
-        hint: None,
-    }
+    let status = if is_users { ExitStatus::User } else { ExitStatus::Platform };
+    Trouble { status, messages: vec![chain(error)], hint: None }
 }
 
 /// One byte: a printable character, `\t`, or the word `tab`.
@@ -133,9 +112,7 @@ pub(super) fn delimiter(text: &str) -> Result<u8, String> {
         "\\t" | "tab" | "\t" => Ok(b'\t'),
         _ => match text.as_bytes() {
             [byte] if !matches!(byte, b'"' | b'\n' | b'\r') => Ok(*byte),
-            _ => Err(format!(
-                "{text:?} is no delimiter: give one ASCII character, or \\t"
-            )),
+            _ => Err(format!("{text:?} is no delimiter: give one ASCII character, or \\t")),
         },
     }
 }

@@ -52,17 +52,11 @@ impl std::str::FromStr for Condition {
             .filter_map(|&(sign, operator)| text.find(sign).map(|at| (at, sign, operator)))
             .min_by_key(|&(at, sign, _)| (at, std::cmp::Reverse(sign.len())));
         let Some((at, sign, operator)) = first.filter(|&(at, ..)| at > 0) else {
-            return Err(format!(
-                "{text:?} is no condition; write e.g. country=CZ or amount>=10"
-            ));
+            return Err(format!("{text:?} is no condition; write e.g. country=CZ or amount>=10"));
         };
         let (column, value) = text.split_at(at);
         let value = value.trim_start_matches(sign).to_owned();
-        Ok(Self(Filter {
-            column: column.to_owned(),
-            operator,
-            values: vec![value],
-        }))
+        Ok(Self(Filter { column: column.to_owned(), operator, values: vec![value] }))
     }
 }
 
@@ -98,15 +92,8 @@ pub(super) async fn load_at(table: &TableId, at: At, home: &Home) -> Result<Tabl
 impl RowChoice {
     /// The selection, checked against the version's columns; all unknown names at once.
     pub(super) fn selection(&self, version: &TableVersion) -> Result<Selection, Trouble> {
-        let filters: Vec<Filter> = self
-            .conditions
-            .iter()
-            .map(|condition| condition.0.clone())
-            .collect();
-        let named = self
-            .columns
-            .iter()
-            .chain(filters.iter().map(|filter| &filter.column));
+        let filters: Vec<Filter> = self.conditions.iter().map(|condition| condition.0.clone()).collect();
+        let named = self.columns.iter().chain(filters.iter().map(|filter| &filter.column));
         let unknown: Vec<String> = named
             .filter(|name| !version.columns.contains(name))
             .map(|name| format!("table {} has no column {name:?}", version.table))
@@ -117,11 +104,7 @@ impl RowChoice {
             trouble.messages = unknown;
             return Err(trouble);
         }
-        let columns = if self.columns.is_empty() {
-            version.columns.clone()
-        } else {
-            self.columns.clone()
-        };
+        let columns = if self.columns.is_empty() { version.columns.clone() } else { self.columns.clone() };
         Ok(Selection { columns, filters })
     }
 }

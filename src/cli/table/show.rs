@@ -22,11 +22,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
 }
 
 fn text(view: &VersionView) -> String {
-    let key = if view.primary_key.is_empty() {
-        "none".to_owned()
-    } else {
-        view.primary_key.join(", ")
-    };
+    let key = if view.primary_key.is_empty() { "none".to_owned() } else { view.primary_key.join(", ") };
     let by = view.job.clone().unwrap_or_else(|| "import by hand".to_owned());
     let mut text = format!(
         "table        {}\nversion      {}\ncreated      {}\nload         {}\nby           {by}\nrows         {}\nsize         {}\nprimary key  {key}\ncolumns      {}\n\n",
@@ -48,11 +44,7 @@ fn text(view: &VersionView) -> String {
         ]
     };
     let rows: Vec<_> = view.slices.iter().map(row).collect();
-    let slices = grid(
-        &["SLICE", "ROWS", "DELETED", "SIZE", "IMPORTED"],
-        &[false, true, true, true],
-        &rows,
-    );
+    let slices = grid(&["SLICE", "ROWS", "DELETED", "SIZE", "IMPORTED"], &[false, true, true, true], &rows);
     // Writing to a String cannot fail.
     drop(text.write_str(&slices));
     text

@@ -18,10 +18,7 @@ pub(crate) struct Report {
 
 impl Report {
     pub(crate) fn new(file: &str) -> Self {
-        Self {
-            file: file.to_owned(),
-            complaints: RefCell::default(),
-        }
+        Self { file: file.to_owned(), complaints: RefCell::default() }
     }
 
     /// All that was found, in the order of the places; one mistake met twice is told once.
@@ -60,11 +57,7 @@ pub(crate) struct Item<'a> {
 impl<'a> Item<'a> {
     /// The document itself; `path` prefixes the path of everything below.
     pub(crate) fn root(node: &'a Node, path: &str, report: &'a Report) -> Self {
-        Self {
-            node,
-            path: path.to_owned(),
-            report,
-        }
+        Self { node, path: path.to_owned(), report }
     }
 
     pub(crate) fn complain(&self, message: impl Into<String>) {
@@ -72,8 +65,7 @@ impl<'a> Item<'a> {
     }
 
     pub(crate) fn complain_with(&self, message: impl Into<String>, hint: impl Into<String>) {
-        self.report
-            .add(self.node.place, &self.path, message, Some(hint.into()));
+        self.report.add(self.node.place, &self.path, message, Some(hint.into()));
     }
 
     fn expected<T>(&self, what: &str) -> Option<T> {
@@ -90,11 +82,7 @@ impl<'a> Item<'a> {
                 return self.expected("a mapping");
             }
         };
-        Some(Fields {
-            item: self.clone(),
-            entries,
-            known: Vec::new(),
-        })
+        Some(Fields { item: self.clone(), entries, known: Vec::new() })
     }
 
     /// The list's items; an empty mapping counts as an empty list.
@@ -120,11 +108,7 @@ impl<'a> Item<'a> {
         let Some(fields) = self.fields() else {
             return Vec::new();
         };
-        fields
-            .entries
-            .iter()
-            .map(|entry| (entry.key.as_str(), fields.below(entry)))
-            .collect()
+        fields.entries.iter().map(|entry| (entry.key.as_str(), fields.below(entry))).collect()
     }
 
     pub(crate) fn text(&self) -> Option<&'a str> {
@@ -178,16 +162,12 @@ impl<'a> Item<'a> {
 
     /// A text with a meaning; the parser's error becomes the complaint.
     pub(crate) fn parsed<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        parse(self.text()?)
-            .map_err(|error| self.complain(error.to_string()))
-            .ok()
+        parse(self.text()?).map_err(|error| self.complain(error.to_string())).ok()
     }
 
     /// An amount with its unit; a bare number is refused by the parser's own words.
     pub(crate) fn amount<T, E: Display>(&self, parse: impl FnOnce(&str) -> Result<T, E>) -> Option<T> {
-        parse(&self.text_or_number()?)
-            .map_err(|error| self.complain(error.to_string()))
-            .ok()
+        parse(&self.text_or_number()?).map_err(|error| self.complain(error.to_string())).ok()
     }
 
     /// One of a closed list of words.
@@ -253,11 +233,7 @@ impl<'a> Fields<'a> {
 
     /// Complains about every key that nobody asked for.
     pub(crate) fn finish(self) {
-        for entry in self
-            .entries
-            .iter()
-            .filter(|entry| !self.known.contains(&entry.key.as_str()))
-        {
+        for entry in self.entries.iter().filter(|entry| !self.known.contains(&entry.key.as_str())) {
             let hint = most_like(&entry.key, &self.known).map(|key| format!("did you mean {key}?"));
             let path = join_path(&self.item.path, &entry.key);
             self.item.report.add(entry.place, &path, "unknown key", hint);
@@ -266,19 +242,13 @@ impl<'a> Fields<'a> {
 
     fn below(&self, entry: &'a Entry) -> Item<'a> {
         let path = join_path(&self.item.path, &entry.key);
-        Item {
-            node: &entry.node,
-            path,
-            report: self.item.report,
-        }
+        Item { node: &entry.node, path, report: self.item.report }
     }
 }
 
 /// The word a person most likely meant.
 pub(crate) fn most_like<'w>(text: &str, words: &[&'w str]) -> Option<&'w str> {
-    let scored = words
-        .iter()
-        .map(|word| (strsim::jaro_winkler(&text.to_lowercase(), word), *word));
+    let scored = words.iter().map(|word| (strsim::jaro_winkler(&text.to_lowercase(), word), *word));
     let best = scored.max_by(|a, b| a.0.total_cmp(&b.0))?;
     (best.0 >= LIKENESS_MIN).then_some(best.1)
 }

@@ -20,26 +20,14 @@ impl Wrapper for Json {
 
 pub(super) fn parse(text: &str) -> Result<Node, Fault> {
     let tree: Tree<Json> = serde_json::from_str(text).map_err(|error| {
-        let place = Place {
-            line: error.line(),
-            column: error.column().max(1),
-        };
+        let place = Place { line: error.line(), column: error.column().max(1) };
         let said = error.to_string();
         // The reader repeats the place at the end of its message.
-        let message = said
-            .rsplit_once(" at line ")
-            .map_or(said.as_str(), |(message, _place)| message);
-        Fault {
-            place: Some(place),
-            message: format!("this is not JSON: {message}"),
-        }
+        let message = said.rsplit_once(" at line ").map_or(said.as_str(), |(message, _place)| message);
+        Fault { place: Some(place), message: format!("this is not JSON: {message}") }
     })?;
     let mut node = into_node::<Json>(tree);
-    Walk {
-        rest: text.chars().peekable(),
-        place: Place { line: 1, column: 1 },
-    }
-    .mark(&mut node);
+    Walk { rest: text.chars().peekable(), place: Place { line: 1, column: 1 } }.mark(&mut node);
     Ok(node)
 }
 
@@ -55,11 +43,7 @@ impl Walk<'_> {
         node.place = self.place;
         match &mut node.value {
             Value::Null | Value::Bool(_) | Value::Number(_) => {
-                while self
-                    .rest
-                    .peek()
-                    .is_some_and(|c| !matches!(c, ',' | ']' | '}') && !is_blank(*c))
-                {
+                while self.rest.peek().is_some_and(|c| !matches!(c, ',' | ']' | '}') && !is_blank(*c)) {
                     self.step();
                 }
             }
@@ -90,10 +74,7 @@ impl Walk<'_> {
     fn step(&mut self) -> Option<char> {
         let c = self.rest.next()?;
         if c == '\n' {
-            self.place = Place {
-                line: self.place.line + 1,
-                column: 1,
-            };
+            self.place = Place { line: self.place.line + 1, column: 1 };
         } else {
             self.place.column += 1;
         }

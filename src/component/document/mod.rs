@@ -48,11 +48,7 @@ pub(crate) fn parse(text: &str, file: &str) -> Result<Node, Complaints> {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     // A JSON text is nearly YAML; the differences (tabs, `\u` pairs, long keys) are why it has its own reader.
     let is_yaml = has_extension(file, &["yaml", "yml"]) || !text.trim_start().starts_with(['{', '[']);
-    let parsed = if is_yaml {
-        yaml::parse(text)
-    } else {
-        json::parse(text)
-    };
+    let parsed = if is_yaml { yaml::parse(text) } else { json::parse(text) };
     parsed.map_err(|fault| {
         Complaints(vec![Complaint {
             file: file.to_owned(),
@@ -68,9 +64,7 @@ pub(crate) fn parse(text: &str, file: &str) -> Result<Node, Complaints> {
 /// Whether a file's name ends in one of these extensions, in any case.
 pub(crate) fn has_extension(file: &str, extensions: &[&str]) -> bool {
     let found = std::path::Path::new(file).extension();
-    extensions
-        .iter()
-        .any(|extension| found.is_some_and(|found| found.eq_ignore_ascii_case(extension)))
+    extensions.iter().any(|extension| found.is_some_and(|found| found.eq_ignore_ascii_case(extension)))
 }
 
 /// Why a text is not a document.
@@ -90,10 +84,7 @@ impl Node {
             Value::Text(text) => serde_json::Value::String(text.clone()),
             Value::List(nodes) => serde_json::Value::Array(nodes.iter().map(Self::to_json).collect()),
             Value::Map(entries) => serde_json::Value::Object(
-                entries
-                    .iter()
-                    .map(|entry| (entry.key.clone(), entry.node.to_json()))
-                    .collect(),
+                entries.iter().map(|entry| (entry.key.clone(), entry.node.to_json())).collect(),
             ),
         }
     }
@@ -101,10 +92,7 @@ impl Node {
     /// The value of a key; `None` also when this is no mapping.
     pub(crate) fn get(&self, key: &str) -> Option<&Self> {
         match &self.value {
-            Value::Map(entries) => entries
-                .iter()
-                .find(|entry| entry.key == key)
-                .map(|entry| &entry.node),
+            Value::Map(entries) => entries.iter().find(|entry| entry.key == key).map(|entry| &entry.node),
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => None,
         }
     }
@@ -121,23 +109,20 @@ impl Node {
         };
         match &self.value {
             Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) => None,
-            Value::List(nodes) => nodes
-                .iter()
-                .enumerate()
-                .find_map(|(index, node)| step(&format!("[{index}]"), node)),
-            Value::Map(entries) => entries
-                .iter()
-                .find_map(|entry| step(&join_path("", &entry.key), &entry.node)),
+            Value::List(nodes) => {
+                nodes.iter().enumerate().find_map(|(index, node)| step(&format!("[{index}]"), node))
+            }
+            Value::Map(entries) => {
+                entries.iter().find_map(|entry| step(&join_path("", &entry.key), &entry.node))
+            }
         }
     }
 }
 
 /// The path of a key below another path. Keys that would be misread as a path are bracketed and quoted.
 pub(crate) fn join_path(path: &str, key: &str) -> String {
-    let plain = !key.is_empty()
-        && key
-            .chars()
-            .all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '#' | ' '));
+    let plain =
+        !key.is_empty() && key.chars().all(|c| c.is_alphanumeric() || matches!(c, '_' | '-' | '#' | ' '));
     match (plain, path.is_empty()) {
         (true, true) => key.to_owned(),
         (true, false) => format!("{path}.{key}"),

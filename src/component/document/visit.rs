@@ -26,9 +26,7 @@ pub(super) fn into_node<W: Wrapper>(wrapped: W::Wrapped<'_, Tree<W>>) -> Node {
 
 impl<'de, W: Wrapper> Deserialize<'de> for Tree<W> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer
-            .deserialize_any(TreeVisitor::<W>(PhantomData))
-            .map(|value| Self(value, PhantomData))
+        deserializer.deserialize_any(TreeVisitor::<W>(PhantomData)).map(|value| Self(value, PhantomData))
     }
 }
 

@@ -35,10 +35,7 @@ pub(super) fn parse(text: &str) -> Result<Node, Fault> {
         Ok(spanned) => Ok(into_node::<Yaml>(spanned)),
         Err(error) => {
             let message = UserMessageFormatter.format_message(&error).into_owned();
-            Err(Fault {
-                place: error.location().and_then(to_place),
-                message,
-            })
+            Err(Fault { place: error.location().and_then(to_place), message })
         }
     }
 }
@@ -46,8 +43,6 @@ pub(super) fn parse(text: &str) -> Result<Node, Fault> {
 /// `None` for the library's "unknown", which counts from 0.
 fn to_place(location: serde_saphyr::Location) -> Option<Place> {
     let line = usize::try_from(location.line()).ok().filter(|line| *line > 0)?;
-    let column = usize::try_from(location.column())
-        .ok()
-        .filter(|column| *column > 0)?;
+    let column = usize::try_from(location.column()).ok().filter(|column| *column > 0)?;
     Some(Place { line, column })
 }

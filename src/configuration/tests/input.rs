@@ -55,18 +55,9 @@ fn a_table_mapping_says_what_is_staged_and_where() {
             rows_max: Some(10),
             ..plain("in.c-main.orders")
         },
-        InputTable {
-            changed_since: at("2024-05-30T10:30:00Z"),
-            ..plain("in.c-main.a")
-        },
-        InputTable {
-            changed_since: Some(ChangedSince::LastRun),
-            ..plain("in.c-main.b")
-        },
-        InputTable {
-            columns: vec!["x".into(), "y".into()],
-            ..plain("in.c-main.c")
-        },
+        InputTable { changed_since: at("2024-05-30T10:30:00Z"), ..plain("in.c-main.a") },
+        InputTable { changed_since: Some(ChangedSince::LastRun), ..plain("in.c-main.b") },
+        InputTable { columns: vec!["x".into(), "y".into()], ..plain("in.c-main.c") },
     ];
     assert_eq!(unit.input.tables, expected);
 }
@@ -120,19 +111,13 @@ fn a_file_mapping_selects_by_tags_or_by_ids() {
     ));
     let expected = [
         InputFile {
-            query: FileQuery::Tags {
-                include: vec!["a".into(), "b".into()],
-                exclude: Vec::new(),
-            },
+            query: FileQuery::Tags { include: vec!["a".into(), "b".into()], exclude: Vec::new() },
             changed_since: None,
             files_max: 100,
             processed_tags: vec!["done".into()],
         },
         InputFile {
-            query: FileQuery::Tags {
-                include: vec!["a".into()],
-                exclude: vec!["b".into()],
-            },
+            query: FileQuery::Tags { include: vec!["a".into()], exclude: vec!["b".into()] },
             changed_since: Some(ChangedSince::LastRun),
             files_max: 5,
             processed_tags: Vec::new(),

@@ -21,12 +21,7 @@ fn read_for(component: &Component, text: &str) -> (Vec<Unit>, String) {
     let parsed = parse(text, "config.yaml");
     let id = ConfigurationId::parse("main").unwrap();
     let (units, more) = parsed.configuration.units(component, Some(&id), now());
-    let said: Vec<String> = parsed
-        .complaints
-        .iter()
-        .chain(&more)
-        .map(ToString::to_string)
-        .collect();
+    let said: Vec<String> = parsed.complaints.iter().chain(&more).map(ToString::to_string).collect();
     (units, said.join("\n"))
 }
 
@@ -47,17 +42,9 @@ fn said(text: &str) -> String {
 
 #[test]
 fn an_empty_configuration_runs_the_component_once_with_nothing() {
-    for text in [
-        "",
-        "{}",
-        "null",
-        "storage: []\nparameters: []\nauthorization: []\n",
-    ] {
+    for text in ["", "{}", "null", "storage: []\nparameters: []\nauthorization: []\n"] {
         let unit = unit(text);
-        assert_eq!(
-            (&unit.input, &unit.output),
-            (&InputMapping::default(), &OutputMapping::default())
-        );
+        assert_eq!((&unit.input, &unit.output), (&InputMapping::default(), &OutputMapping::default()));
         assert_eq!(
             unit.config_document,
             json!({"parameters": {}, "storage": {}, "image_parameters": {}, "authorization": {}, "action": "run",
@@ -77,9 +64,7 @@ fn the_component_reads_what_was_written_but_for_what_is_the_runners() {
         "processors": {"before": [], "after": []}, "variables_id": null, "shared_code_row_ids": [], "action": "run"}"##;
     let (units, said) = read_for(&component("image_parameters: {'#key': platform, url: u}"), text);
     assert_eq!(said, "");
-    let [unit] = &units[..] else {
-        panic!("{} units", units.len())
-    };
+    let [unit] = &units[..] else { panic!("{} units", units.len()) };
     assert_eq!(
         unit.config_document,
         json!({"parameters": {"a": {}, "b": [], "n": null, "#token": "s3cret", "list": [1.5, "x"]},
@@ -91,17 +76,9 @@ fn the_component_reads_what_was_written_but_for_what_is_the_runners() {
     );
     assert_eq!(
         unit.secrets,
-        [
-            "s3cret",
-            "platform",
-            "inner-token",
-            "{\"access_token\":\"inner-token\",\"token_type\":\"bearer\"}"
-        ]
+        ["s3cret", "platform", "inner-token", "{\"access_token\":\"inner-token\",\"token_type\":\"bearer\"}"]
     );
-    assert_eq!(
-        (unit.timeout, unit.image_tag.as_deref()),
-        (Some(Duration::from_secs(90)), Some("1.2"))
-    );
+    assert_eq!((unit.timeout, unit.image_tag.as_deref()), (Some(Duration::from_secs(90)), Some("1.2")));
 }
 
 #[test]
@@ -119,10 +96,7 @@ fn secrets_stay_out_of_debug_output() {
     let configuration = parse(text, "c.yaml").configuration;
     let (units, _complaints) = configuration.units(&component, None, now());
     let shown = format!("{component:?} {configuration:?} {units:?}");
-    assert!(
-        units[0].secrets == ["s3cret"] && !shown.contains("s3cret"),
-        "{shown}"
-    );
+    assert!(units[0].secrets == ["s3cret"] && !shown.contains("s3cret"), "{shown}");
 }
 
 #[test]
@@ -165,10 +139,7 @@ storage:
     "#);
     // What is right is kept, so that the catalog can be asked about it.
     assert_eq!(units[0].input.tables.len(), 2);
-    assert_eq!(
-        units[0].output.tables[0].destination.as_ref().unwrap().as_str(),
-        "out.c-main.sums"
-    );
+    assert_eq!(units[0].output.tables[0].destination.as_ref().unwrap().as_str(), "out.c-main.sums");
 }
 
 #[test]
@@ -203,10 +174,7 @@ storage: {inputs: {}}
 fn a_broken_document_is_one_complaint_and_an_empty_run() {
     let parsed = parse("{\"parameters\": {\n  \"a\": 1,\n}}", "config.json");
     assert_eq!(parsed.complaints.len(), 1);
-    assert_eq!(
-        parsed.complaints[0].to_string(),
-        "config.json:3:1: this is not JSON: trailing comma"
-    );
+    assert_eq!(parsed.complaints[0].to_string(), "config.json:3:1: this is not JSON: trailing comma");
     assert_eq!(said("- 1\n"), "config.yaml:1:1: expected a mapping, found a list");
 }
 
@@ -234,10 +202,7 @@ fn a_value_that_only_keboola_can_decrypt_is_refused_without_repeating_it() {
 fn the_hash_is_of_the_meaning_and_not_of_the_writing() {
     let hash = |text: &str, file: &str| parse(text, file).configuration.hash;
     let yaml = hash("b: 2\na: {y: [1], x: ü}\n", "a.yaml");
-    assert_eq!(
-        yaml,
-        hash("{\"a\": {\"x\": \"\\u00fc\", \"y\": [1]}, \"b\": 2}", "a.json")
-    );
+    assert_eq!(yaml, hash("{\"a\": {\"x\": \"\\u00fc\", \"y\": [1]}, \"b\": 2}", "a.json"));
     assert_ne!(yaml, hash("b: 2\na: {y: [2], x: ü}\n", "a.yaml"));
 }
 
@@ -246,10 +211,7 @@ fn the_default_bucket_is_named_after_component_and_configuration() {
     let wanting = component("default_bucket: true\ndefault_bucket_stage: out\n");
     let bucket = |text: &str| read_for(&wanting, text).0[0].output.default_bucket.clone();
     assert_eq!(bucket("{}").as_deref(), Some("out.c-acme-echo-main"));
-    assert_eq!(
-        bucket("storage: {output: {default_bucket: in.c-x}}").as_deref(),
-        Some("in.c-x")
-    );
+    assert_eq!(bucket("storage: {output: {default_bucket: in.c-x}}").as_deref(), Some("in.c-x"));
     let (_units, complaints) = parse("{}", "c.yaml").configuration.units(&wanting, None, now());
     assert_eq!(
         complaints[0].to_string(),

@@ -43,10 +43,7 @@ fn only_what_a_table_mapping_says_is_said() {
         OutputTable {
             source: "c".into(),
             destination: None,
-            options: TableOptions {
-                primary_key: Some(Vec::new()),
-                ..TableOptions::default()
-            },
+            options: TableOptions { primary_key: Some(Vec::new()), ..TableOptions::default() },
         },
     ];
     assert_eq!(unit.output.tables, expected);
@@ -65,24 +62,13 @@ fn rows_to_delete_are_named_in_the_old_form_or_in_the_new() {
         operator,
         values: words(values),
     };
-    let deletion = |filters| DeleteWhere {
-        changed_since: None,
-        changed_until: None,
-        filters,
-    };
-    let found: Vec<_> = unit
-        .output
-        .tables
-        .iter()
-        .map(|table| table.options.delete_where.clone().unwrap())
-        .collect();
+    let deletion = |filters| DeleteWhere { changed_since: None, changed_until: None, filters };
+    let found: Vec<_> =
+        unit.output.tables.iter().map(|table| table.options.delete_where.clone().unwrap()).collect();
     let expected = [
         vec![deletion(vec![filter("c", FilterOperator::Ne, &["x", "1"])])],
         vec![
-            deletion(vec![
-                filter("c", FilterOperator::Eq, &["x"]),
-                filter("d", FilterOperator::Lt, &["5"]),
-            ]),
+            deletion(vec![filter("c", FilterOperator::Eq, &["x"]), filter("d", FilterOperator::Lt, &["5"])]),
             DeleteWhere {
                 changed_since: Some("2024-05-30T10:30:00Z".parse().unwrap()),
                 changed_until: Some(now()),
@@ -131,19 +117,9 @@ fn files_are_kept_with_their_tags() {
         "storage: {output: {files: [{source: a.bin, tags: [x, 2], is_permanent: true, notify: false}, {source: b},
            {source: b}, {source: sub/c}, {source: d, is_public: 1}]}}",
     );
-    let file = |source: &str, options| OutputFile {
-        source: source.into(),
-        options,
-    };
-    let options = FileOptions {
-        tags: words(&["x", "2"]),
-        is_permanent: true,
-        is_public: false,
-    };
-    assert_eq!(
-        units[0].output.files[..2],
-        [file("a.bin", options), file("b", FileOptions::default())]
-    );
+    let file = |source: &str, options| OutputFile { source: source.into(), options };
+    let options = FileOptions { tags: words(&["x", "2"]), is_permanent: true, is_public: false };
+    assert_eq!(units[0].output.files[..2], [file("a.bin", options), file("b", FileOptions::default())]);
     insta::assert_snapshot!(said, @r"
     config.yaml:2:12: storage.output.files[2]: b is mapped twice
     config.yaml:2:34: storage.output.files[3].source: a name of a file directly in the folder is expected, without `/`
@@ -200,9 +176,7 @@ fn a_wrong_manifest_tells_all_its_mistakes() {
     let table = "{\n \"incremental\": \"yes\",\n \"primary_keys\": [],\n \"schema\": [{\"nam\": \"a\"}]\n}";
     let file = "{\"tags\": \"a\", \"is_publik\": true}";
     let said = [
-        manifest_table_options(table, "a.manifest")
-            .unwrap_err()
-            .to_string(),
+        manifest_table_options(table, "a.manifest").unwrap_err().to_string(),
         manifest_file_options(file, "b.manifest").unwrap_err().to_string(),
         manifest_file_options("{", "c.manifest").unwrap_err().to_string(),
         manifest_table_options("", "d.manifest").unwrap_err().to_string(),
@@ -219,9 +193,6 @@ fn a_wrong_manifest_tells_all_its_mistakes() {
     ");
     assert_eq!(
         manifest_file_options("{\"tags\": [\"a\"], \"is_encrypted\": true}", "b.manifest").unwrap(),
-        FileOptions {
-            tags: words(&["a"]),
-            ..FileOptions::default()
-        }
+        FileOptions { tags: words(&["a"]), ..FileOptions::default() }
     );
 }

@@ -23,10 +23,8 @@ rows:
 #[test]
 fn a_row_is_merged_over_the_root_and_a_disabled_one_is_left_out() {
     let (units, _said) = read(ROWS);
-    let rows: Vec<_> = units
-        .iter()
-        .map(|unit| (unit.row.clone().unwrap().to_string(), unit.row_index))
-        .collect();
+    let rows: Vec<_> =
+        units.iter().map(|unit| (unit.row.clone().unwrap().to_string(), unit.row_index)).collect();
     assert_eq!(rows, [("first".to_owned(), 0), ("third".to_owned(), 2)]);
     assert_eq!(
         units[0].config_document["parameters"],
@@ -74,10 +72,5 @@ fn rows_have_ids_of_their_own() {
 #[test]
 fn a_failing_row_stops_the_others_unless_the_configuration_says_otherwise() {
     assert_eq!(parse("{}", "c.yaml").configuration.on_error, OnError::Stop);
-    assert_eq!(
-        parse("runtime: {on_error: continue}", "c.yaml")
-            .configuration
-            .on_error,
-        OnError::Continue
-    );
+    assert_eq!(parse("runtime: {on_error: continue}", "c.yaml").configuration.on_error, OnError::Continue);
 }

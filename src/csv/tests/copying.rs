@@ -12,37 +12,18 @@ fn copied(text: &str, selection: &Selection, deleted: &[u32], rows_max: u64, wri
     let deleted: RoaringBitmap = deleted.iter().collect();
     let mut out = Vec::new();
     let mut input = Drops(text.as_bytes(), 11);
-    let copied = copy_rows(
-        &mut input,
-        "s",
-        selection,
-        Some(&deleted),
-        rows_max,
-        write,
-        &mut out,
-    )
-    .unwrap();
+    let copied = copy_rows(&mut input, "s", selection, Some(&deleted), rows_max, write, &mut out).unwrap();
     assert_eq!(copied.bytes, out.len() as u64);
     String::from_utf8(out).unwrap()
 }
 
 fn select(columns: &[&str], filters: &[Filter]) -> Selection {
-    Selection {
-        columns: strings(columns),
-        filters: filters.to_vec(),
-    }
+    Selection { columns: strings(columns), filters: filters.to_vec() }
 }
 
 /// The ids of the rows for which one condition holds.
 fn ids(condition: Filter) -> String {
-    copied(
-        ORDERS,
-        &select(&["id"], &[condition]),
-        &[],
-        u64::MAX,
-        WriteDialect::CANONICAL,
-    )
-    .replace('\n', "")
+    copied(ORDERS, &select(&["id"], &[condition]), &[], u64::MAX, WriteDialect::CANONICAL).replace('\n', "")
 }
 
 #[rstest]
@@ -53,16 +34,7 @@ fn ids(condition: Filter) -> String {
 #[case::one(&["category"], "x\n\"y\"\n\"\"\nz\n")]
 #[case::one_lacking(&["new"], "\"\"\n\"\"\n\"\"\n\"\"\n")]
 fn columns_come_as_asked_for_with_their_bytes_unchanged(#[case] columns: &[&str], #[case] expected: &str) {
-    assert_eq!(
-        copied(
-            ORDERS,
-            &select(columns, &[]),
-            &[],
-            u64::MAX,
-            WriteDialect::CANONICAL
-        ),
-        expected
-    );
+    assert_eq!(copied(ORDERS, &select(columns, &[]), &[], u64::MAX, WriteDialect::CANONICAL), expected);
 }
 
 #[rstest]
@@ -91,10 +63,7 @@ fn a_condition_keeps_the_rows_for_which_it_holds(
 ) {
     assert_eq!(ids(filter(column, operator, values)), expected);
     let rows = matching_rows(&mut ORDERS.as_bytes(), "s", &[filter(column, operator, values)]).unwrap();
-    assert_eq!(
-        rows.iter().map(|row| (row + 1).to_string()).collect::<String>(),
-        expected
-    );
+    assert_eq!(rows.iter().map(|row| (row + 1).to_string()).collect::<String>(), expected);
 }
 
 #[test]
@@ -117,39 +86,21 @@ fn deleted_rows_are_skipped_and_the_limit_counts_what_is_left() {
         copied(ORDERS, &all, &[0, 3], u64::MAX, WriteDialect::CANONICAL),
         "2,\"say \"\"hi\"\"\",9.50,\"y\"\n3,,-1,\n"
     );
-    assert_eq!(
-        copied(ORDERS, &all, &[0], 1, WriteDialect::CANONICAL),
-        "2,\"say \"\"hi\"\"\",9.50,\"y\"\n"
-    );
-    assert_eq!(
-        copied(ORDERS, &select(&["id"], &[]), &[1, 2], 2, WriteDialect::CANONICAL),
-        "1\n4\n"
-    );
+    assert_eq!(copied(ORDERS, &all, &[0], 1, WriteDialect::CANONICAL), "2,\"say \"\"hi\"\"\",9.50,\"y\"\n");
+    assert_eq!(copied(ORDERS, &select(&["id"], &[]), &[1, 2], 2, WriteDialect::CANONICAL), "1\n4\n");
     assert_eq!(copied(ORDERS, &all, &[], 0, WriteDialect::CANONICAL), "");
 }
 
 #[test]
 fn other_dialects_get_fields_written_again() {
-    let write = WriteDialect {
-        dialect: Dialect {
-            delimiter: b';',
-            enclosure: b'\'',
-        },
-        crlf: true,
-    };
+    let write = WriteDialect { dialect: Dialect { delimiter: b';', enclosure: b'\'' }, crlf: true };
     assert_eq!(
         copied(ORDERS, &select(&["name", "id"], &[]), &[], u64::MAX, write),
         "'a, b';1\r\n'say \"hi\"';2\r\n;3\r\n'two\nlines';4\r\n"
     );
-    assert_eq!(
-        copied(ORDERS, &select(&["category"], &[]), &[0, 1, 3], 9, write),
-        "''\r\n"
-    );
+    assert_eq!(copied(ORDERS, &select(&["category"], &[]), &[0, 1, 3], 9, write), "''\r\n");
     let mut header = Vec::new();
-    assert_eq!(
-        write_header(&strings(&["a;b", "it's"]), write, &mut header).unwrap(),
-        15
-    );
+    assert_eq!(write_header(&strings(&["a;b", "it's"]), write, &mut header).unwrap(), 15);
     assert_eq!(header, b"'a;b';'it''s'\r\n");
 }
 
@@ -157,10 +108,7 @@ fn other_dialects_get_fields_written_again() {
 fn a_whole_slice_is_copied_without_its_header() {
     let text = "a\n".to_owned() + &"1234567\n".repeat(100_000);
     let mut out = Vec::new();
-    assert_eq!(
-        copy_all(&mut Drops(text.as_bytes(), 70_000), "s", &mut out).unwrap(),
-        800_000
-    );
+    assert_eq!(copy_all(&mut Drops(text.as_bytes(), 70_000), "s", &mut out).unwrap(), 800_000);
     assert_eq!(out, &text.as_bytes()[2..]);
 }
 
@@ -196,10 +144,7 @@ fn value() -> impl Strategy<Value = String> {
 fn condition() -> impl Strategy<Value = Filter> {
     let column = prop::sample::select(vec!["a", "b", "c", "lacking"]);
     let operator = prop::sample::select(FilterOperator::ALL.to_vec());
-    let values = prop_oneof![
-        prop::collection::vec(value(), 0..4),
-        prop::collection::vec(value(), 13..20)
-    ];
+    let values = prop_oneof![prop::collection::vec(value(), 0..4), prop::collection::vec(value(), 13..20)];
     (column, operator, values).prop_map(|(column, operator, values)| Filter {
         column: column.into(),
         operator,

@@ -70,11 +70,7 @@ fn text_after_a_closing_quote_is_found() {
 
 #[test]
 fn a_carriage_return_is_text_after_a_closing_quote_when_no_line_ends_there() {
-    let fault = |text: &str| {
-        ingested(text.as_bytes(), &options(), u64::MAX)
-            .unwrap_err()
-            .to_string()
-    };
+    let fault = |text: &str| ingested(text.as_bytes(), &options(), u64::MAX).unwrap_err().to_string();
     assert!(
         fault("a,b\n1,\"2\"\r,\n")
             .starts_with("t.csv: record 1 (line 2, byte 9): text after the closing quote")
@@ -116,10 +112,7 @@ fn bytes_that_are_not_utf_8_are_named() {
         refused(b"n\xE9,b\n")
             .starts_with("t.csv: header (line 1, byte 1): expected UTF-8, found the byte 0xE9")
     );
-    assert_eq!(
-        refused(b"\xFF\xFEa\0"),
-        "t.csv: expected UTF-8, found UTF-16; convert the file to UTF-8"
-    );
+    assert_eq!(refused(b"\xFF\xFEa\0"), "t.csv: expected UTF-8, found UTF-16; convert the file to UTF-8");
 }
 
 #[test]
@@ -128,10 +121,7 @@ fn an_empty_file_says_what_to_do() {
         refused(""),
         "t.csv: the file is empty; write a header record, or name the columns in the manifest"
     );
-    assert!(matches!(
-        ingested(b"\xEF\xBB\xBF", &options(), 9),
-        Err(CsvError::Empty { .. })
-    ));
+    assert!(matches!(ingested(b"\xEF\xBB\xBF", &options(), 9), Err(CsvError::Empty { .. })));
 }
 
 #[test]
@@ -169,28 +159,16 @@ fn lines_that_end_like_an_old_macintosh_s_are_refused() {
 
 #[test]
 fn a_missing_key_column_is_named() {
-    let options = ReadOptions {
-        key: strings(&["id", "day"]),
-        ..options()
-    };
+    let options = ReadOptions { key: strings(&["id", "day"]), ..options() };
     let error = check(&mut "id,name\n".as_bytes(), &options, None).unwrap_err();
-    assert_eq!(
-        error.to_string(),
-        "t.csv: the key column \"day\" is not among the columns (id, name)"
-    );
+    assert_eq!(error.to_string(), "t.csv: the key column \"day\" is not among the columns (id, name)");
 }
 
 #[test]
 fn an_impossible_dialect_is_refused() {
     for (delimiter, enclosure) in [(b',', b','), (b'\n', b'"'), (0xA7, b'"'), (b',', 0)] {
-        let options = ReadOptions {
-            dialect: Dialect { delimiter, enclosure },
-            ..options()
-        };
-        assert!(matches!(
-            ingested(b"a\n", &options, 9),
-            Err(CsvError::Dialect { .. })
-        ));
+        let options = ReadOptions { dialect: Dialect { delimiter, enclosure }, ..options() };
+        assert!(matches!(ingested(b"a\n", &options, 9), Err(CsvError::Dialect { .. })));
     }
 }
 

@@ -47,33 +47,17 @@ fn other_dialects_are_foreign_and_become_canonical() {
 
 #[test]
 fn a_headless_file_gets_its_header() {
-    let options = ReadOptions {
-        header: Header::Absent {
-            columns: strings(&["a", "b,c"]),
-        },
-        ..options()
-    };
-    assert_eq!(
-        check(&mut "1,2\n".as_bytes(), &options, None).unwrap(),
-        Checked::Foreign
-    );
+    let options = ReadOptions { header: Header::Absent { columns: strings(&["a", "b,c"]) }, ..options() };
+    assert_eq!(check(&mut "1,2\n".as_bytes(), &options, None).unwrap(), Checked::Foreign);
     assert_eq!(slice(b"1,2\n3,4", &options), "a,\"b,c\"\n1,2\n3,4\n");
     assert_eq!(slice(b"", &options), "a,\"b,c\"\n");
     let error = ingested(b"1,2\n3\n", &options, 9).unwrap_err().to_string();
-    assert!(
-        error.starts_with("t.csv: record 2 (line 2, byte 4): expected 2 fields, found 1"),
-        "{error}"
-    );
+    assert!(error.starts_with("t.csv: record 2 (line 2, byte 4): expected 2 fields, found 1"), "{error}");
 }
 
 #[test]
 fn a_replaced_header_is_skipped_whatever_it_holds() {
-    let options = ReadOptions {
-        header: Header::Replaced {
-            columns: strings(&["a", "b"]),
-        },
-        ..options()
-    };
+    let options = ReadOptions { header: Header::Replaced { columns: strings(&["a", "b"]) }, ..options() };
     assert_eq!(slice(b"x\n1,2\n", &options), "a,b\n1,2\n");
     assert_eq!(slice(b"", &options), "a,b\n");
 }
@@ -81,28 +65,16 @@ fn a_replaced_header_is_skipped_whatever_it_holds() {
 #[test]
 fn only_fields_that_must_be_are_written_again() {
     let read = |delimiter, enclosure, text: &str| {
-        slice(
-            text.as_bytes(),
-            &ReadOptions {
-                dialect: Dialect { delimiter, enclosure },
-                ..options()
-            },
-        )
+        slice(text.as_bytes(), &ReadOptions { dialect: Dialect { delimiter, enclosure }, ..options() })
     };
     assert_eq!(read(b'\t', b'"', "a\tb\n1,5\t\"x\"\n"), "a,b\n\"1,5\",\"x\"\n");
-    assert_eq!(
-        read(b';', b'\'', "a;b\n'it''s';say \"hi\"\n"),
-        "a,b\n\"it's\",\"say \"\"hi\"\"\"\n"
-    );
+    assert_eq!(read(b';', b'\'', "a;b\n'it''s';say \"hi\"\n"), "a,b\n\"it's\",\"say \"\"hi\"\"\"\n");
     assert_eq!(read(b';', b'\'', "a;b\n'\"';''\n"), "a,b\n\"\"\"\",\"\"\n");
 }
 
 #[test]
 fn slices_are_cut_at_record_borders() {
-    for text in [
-        "a,b\n1,2\n3,\"4\n5\"\n6,7\n8,9\n",
-        "a,b\r\n1,2\r\n3,\"4\n5\"\r\n6,7\r\n8,9\r\n",
-    ] {
+    for text in ["a,b\n1,2\n3,\"4\n5\"\n6,7\n8,9\n", "a,b\r\n1,2\r\n3,\"4\n5\"\r\n6,7\r\n8,9\r\n"] {
         let slices = ingested(text.as_bytes(), &options(), 12).unwrap();
         let texts: Vec<&str> = slices.iter().map(|(text, _)| text.as_str()).collect();
         assert_eq!(texts, ["a,b\n1,2\n3,\"4\n5\"\n", "a,b\n6,7\n8,9\n"]);
@@ -143,16 +115,8 @@ fn written(columns: &[String], rows: &[Vec<String>], dialect: Dialect, crlf: boo
     let mut writer = ::csv::WriterBuilder::new()
         .delimiter(dialect.delimiter)
         .quote(dialect.enclosure)
-        .quote_style(if always {
-            ::csv::QuoteStyle::Always
-        } else {
-            ::csv::QuoteStyle::Necessary
-        })
-        .terminator(if crlf {
-            ::csv::Terminator::CRLF
-        } else {
-            ::csv::Terminator::Any(b'\n')
-        })
+        .quote_style(if always { ::csv::QuoteStyle::Always } else { ::csv::QuoteStyle::Necessary })
+        .terminator(if crlf { ::csv::Terminator::CRLF } else { ::csv::Terminator::Any(b'\n') })
         .from_writer(Vec::new());
     writer.write_record(columns).unwrap();
     for row in rows {

@@ -39,11 +39,7 @@ fn strings(texts: &[&str]) -> Vec<String> {
 }
 
 fn filter(column: &str, operator: FilterOperator, values: &[&str]) -> Filter {
-    Filter {
-        column: column.into(),
-        operator,
-        values: strings(values),
-    }
+    Filter { column: column.into(), operator, values: strings(values) }
 }
 
 /// The slices made of a text, with their facts.
@@ -70,9 +66,7 @@ fn ingested(
 /// The one slice made of a text.
 fn slice(text: &[u8], options: &ReadOptions) -> String {
     let slices = ingested(text, options, u64::MAX).unwrap();
-    let [(text, facts)] = &slices[..] else {
-        panic!("expected one slice, got {slices:?}")
-    };
+    let [(text, facts)] = &slices[..] else { panic!("expected one slice, got {slices:?}") };
     assert_eq!(*facts, facts_of(text));
     text.clone()
 }
@@ -95,9 +89,7 @@ fn parsed(text: &str, dialect: Dialect) -> (Vec<String>, Vec<Vec<String>>) {
         .delimiter(dialect.delimiter)
         .quote(dialect.enclosure)
         .from_reader(text.as_bytes());
-    let mut rows = reader
-        .records()
-        .map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>());
+    let mut rows = reader.records().map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>());
     let header = rows.next().unwrap_or_default();
     (header, rows.collect())
 }

@@ -117,24 +117,13 @@ fn no_border_of_a_read_or_a_buffer_hides_a_fault() {
     let sound = "a,b\n".to_owned() + &"1,\"x\n\"\n".repeat(40);
     for (broken, expected) in [
         ("1,2\"\n", "t.csv: record 41 (line 82, byte 287): a quote inside"),
-        (
-            "1,\"2\" \n",
-            "t.csv: record 41 (line 82, byte 289): text after the closing quote",
-        ),
-        (
-            "1\n",
-            "t.csv: record 41 (line 82, byte 284): expected 2 fields, found 1",
-        ),
-        (
-            "1,\"2",
-            "t.csv: record 41 (line 82, byte 286): the quote opened here",
-        ),
+        ("1,\"2\" \n", "t.csv: record 41 (line 82, byte 289): text after the closing quote"),
+        ("1\n", "t.csv: record 41 (line 82, byte 284): expected 2 fields, found 1"),
+        ("1,\"2", "t.csv: record 41 (line 82, byte 286): the quote opened here"),
     ] {
         for size in [1, 5, 63, 64, 65, 128, 300] {
             for buffer in [3, 64, 100, 1000] {
-                let message = read(&(sound.clone() + broken), buffer, size)
-                    .unwrap_err()
-                    .to_string();
+                let message = read(&(sound.clone() + broken), buffer, size).unwrap_err().to_string();
                 assert!(
                     message.starts_with(expected),
                     "{message}; {size} bytes at a time, buffer of {buffer}"

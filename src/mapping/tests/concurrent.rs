@@ -37,38 +37,23 @@ async fn race(world: &World, options: TableOptions, row: fn(usize, usize) -> Str
 async fn concurrent_appends_lose_and_double_nothing() {
     let world = World::new().await;
     world.import("in.c-x.a", "id\n", full()).await;
-    race(&world, incremental(), |writer, load| {
-        format!("id\n{writer}-{load}\n")
-    })
-    .await;
+    race(&world, incremental(), |writer, load| format!("id\n{writer}-{load}\n")).await;
     let text = world.text("in.c-x.a").await;
     let rows: BTreeSet<&str> = text.lines().skip(1).collect();
-    assert_eq!(
-        (text.lines().count() - 1, rows.len()),
-        (WRITERS * LOADS, WRITERS * LOADS)
-    );
-    assert_eq!(
-        world.catalog.history(&id("in.c-x.a")).await.unwrap().len(),
-        1 + WRITERS * LOADS
-    );
+    assert_eq!((text.lines().count() - 1, rows.len()), (WRITERS * LOADS, WRITERS * LOADS));
+    assert_eq!(world.catalog.history(&id("in.c-x.a")).await.unwrap().len(), 1 + WRITERS * LOADS);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn concurrent_upserts_keep_every_key_once() {
     let world = World::new().await;
-    world
-        .import("in.c-x.a", "id,v\nshared,start\n", keyed(&["id"]))
-        .await;
+    world.import("in.c-x.a", "id,v\nshared,start\n", keyed(&["id"])).await;
     race(&world, incremental(), |writer, load| {
         format!("id,v\nshared,{writer}-{load}\nown-{writer},{load}\nonly-{writer}-{load},x\n")
     })
     .await;
     let text = world.text("in.c-x.a").await;
-    let keys: Vec<&str> = text
-        .lines()
-        .skip(1)
-        .map(|row| row.split(',').next().unwrap())
-        .collect();
+    let keys: Vec<&str> = text.lines().skip(1).map(|row| row.split(',').next().unwrap()).collect();
     let distinct: BTreeSet<&str> = keys.iter().copied().collect();
     assert_eq!(keys.len(), distinct.len(), "a key occurs twice:\n{text}");
     assert_eq!(distinct.len(), 1 + WRITERS + WRITERS * LOADS);
@@ -80,14 +65,8 @@ async fn concurrent_upserts_keep_every_key_once() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
 async fn a_table_made_by_several_at_once_has_the_rows_of_all() {
     let world = World::new().await;
-    race(&world, upsert(&["id"]), |writer, load| {
-        format!("id\n{writer}-{load}\nshared\n")
-    })
-    .await;
+    race(&world, upsert(&["id"]), |writer, load| format!("id\n{writer}-{load}\nshared\n")).await;
     let text = world.text("in.c-x.a").await;
     let rows: BTreeSet<&str> = text.lines().skip(1).collect();
-    assert_eq!(
-        (text.lines().count() - 1, rows.len()),
-        (WRITERS * LOADS + 1, WRITERS * LOADS + 1)
-    );
+    assert_eq!((text.lines().count() - 1, rows.len()), (WRITERS * LOADS + 1, WRITERS * LOADS + 1));
 }

@@ -20,10 +20,7 @@ async fn a_data_folder_has_what_components_expect_and_is_open_only_to_the_contai
         assert_eq!(mode(&at(&folder, inner)), 0o777, "{inner}");
     }
     assert_eq!(mode(folder.root()), 0o700);
-    folder
-        .write_config(&json!({"parameters": {}, "action": "run"}))
-        .await
-        .unwrap();
+    folder.write_config(&json!({"parameters": {}, "action": "run"})).await.unwrap();
     folder.write_state(&json!({})).await.unwrap();
     assert_eq!(
         fs::read_to_string(at(&folder, "config.json")).unwrap(),
@@ -36,13 +33,9 @@ async fn a_data_folder_has_what_components_expect_and_is_open_only_to_the_contai
 async fn a_yaml_component_finds_its_documents_under_yml() {
     let world = World::new().await;
     let (job, work) = (JobId::fresh(), world.home.path().join("work"));
-    let owner = Owner::Of {
-        uid: rustix::process::geteuid().as_raw(),
-        gid: rustix::process::getegid().as_raw(),
-    };
-    let folder = DataFolder::create(&work, job, AttemptNumber(2), owner, DocumentFormat::Yaml)
-        .await
-        .unwrap();
+    let owner =
+        Owner::Of { uid: rustix::process::geteuid().as_raw(), gid: rustix::process::getegid().as_raw() };
+    let folder = DataFolder::create(&work, job, AttemptNumber(2), owner, DocumentFormat::Yaml).await.unwrap();
     assert!(folder.root().ends_with(format!("{job}-2")));
     folder.write_config(&json!({"a": "b"})).await.unwrap();
     assert!(at(&folder, "config.yml").exists());
@@ -64,12 +57,8 @@ async fn a_folder_is_removed_whatever_a_component_made_of_it() {
     write(&folder, "out/files/locked/inner", "x");
     fs::set_permissions(at(&folder, "out/files/locked"), fs::Permissions::from_mode(0o000)).unwrap();
     // Deeper than any path may be long.
-    let mut deep = rustix::fs::open(
-        at(&folder, "out"),
-        rustix::fs::OFlags::PATH,
-        rustix::fs::Mode::empty(),
-    )
-    .unwrap();
+    let mut deep =
+        rustix::fs::open(at(&folder, "out"), rustix::fs::OFlags::PATH, rustix::fs::Mode::empty()).unwrap();
     for _level in 0..1_000 {
         rustix::fs::mkdirat(&deep, "deep", rustix::fs::Mode::RWXU).unwrap();
         deep =

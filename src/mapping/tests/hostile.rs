@@ -13,10 +13,7 @@ use crate::job::OutputMapping;
 use crate::mapping::{DataFolder, collect};
 
 async fn refused(folder: &DataFolder) -> Vec<String> {
-    let mapping = OutputMapping {
-        default_bucket: Some("in.c-x".into()),
-        ..OutputMapping::default()
-    };
+    let mapping = OutputMapping { default_bucket: Some("in.c-x".into()), ..OutputMapping::default() };
     let refused = collect(&mapping, folder, &clean()).await.unwrap_err();
     refused.iter().map(ToString::to_string).collect()
 }
@@ -76,10 +73,7 @@ async fn an_output_folder_that_was_exchanged_for_a_link_is_refused() {
     fs::remove_dir(at(&folder, "out/tables")).unwrap();
     symlink("/etc", at(&folder, "out/tables")).unwrap();
     fs::remove_dir(at(&folder, "out/files")).unwrap();
-    assert_eq!(
-        refused(&folder).await,
-        ["out/tables is a symbolic link: expected a folder"]
-    );
+    assert_eq!(refused(&folder).await, ["out/tables is a symbolic link: expected a folder"]);
 }
 
 #[tokio::test]
@@ -87,15 +81,8 @@ async fn a_sparse_giant_is_refused_without_being_read() {
     let world = World::new().await;
     let folder = world.folder().await;
     let terabyte = 1 << 40;
-    for path in [
-        "out/tables/giant.csv",
-        "out/files/giant.bin",
-        "out/tables/giant.csv.manifest",
-    ] {
-        File::create(at(&folder, path))
-            .unwrap()
-            .set_len(terabyte)
-            .unwrap();
+    for path in ["out/tables/giant.csv", "out/files/giant.bin", "out/tables/giant.csv.manifest"] {
+        File::create(at(&folder, path)).unwrap().set_len(terabyte).unwrap();
     }
     let told = refused(&folder).await;
     assert_eq!(told.len(), 3, "{told:#?}");
@@ -161,9 +148,6 @@ async fn an_output_exchanged_after_it_was_looked_at_is_refused() {
     fs::rename(at(&folder, "out/tables/a.csv"), at(&folder, "out/tables/old.csv")).unwrap();
     write(&folder, "out/tables/a.csv", "id\n2\n");
     let told = world.publish_collected(collected).await.unwrap_err();
-    assert_eq!(
-        told,
-        "out/tables/a.csv is a file that was exchanged: only plain files are taken"
-    );
+    assert_eq!(told, "out/tables/a.csv is a file that was exchanged: only plain files are taken");
     assert_eq!(world.blobs().await, Vec::<String>::new());
 }

@@ -49,18 +49,8 @@ async fn apply(world: &World, load: &Load, model: &mut BTreeMap<u8, u8>) {
                 operator: FilterOperator::Eq,
                 values: words(&[&value.to_string()]),
             }];
-            let deletion = DeleteWhere {
-                changed_since: None,
-                changed_until: None,
-                filters,
-            };
-            (
-                rows,
-                TableOptions {
-                    delete_where: Some(vec![deletion]),
-                    ..incremental()
-                },
-            )
+            let deletion = DeleteWhere { changed_since: None, changed_until: None, filters };
+            (rows, TableOptions { delete_where: Some(vec![deletion]), ..incremental() })
         }
     };
     model.extend(rows.iter().copied());

@@ -24,31 +24,16 @@ fn orders() -> TableVersion {
 }
 
 fn filter(column: &str) -> Filter {
-    Filter {
-        column: column.into(),
-        operator: FilterOperator::Eq,
-        values: words(&["x"]),
-    }
+    Filter { column: column.into(), operator: FilterOperator::Eq, values: words(&["x"]) }
 }
 
 fn complaint(path: &str, message: &str) -> PlanComplaint {
-    PlanComplaint {
-        path: path.into(),
-        message: message.into(),
-    }
+    PlanComplaint { path: path.into(), message: message.into() }
 }
 
 fn plan_of(tables: Vec<InputTable>) -> Vec<PlanComplaint> {
     let heads: Vec<_> = tables.iter().map(|_table| Some(orders())).collect();
-    plan_inputs(
-        &InputMapping {
-            tables,
-            files: Vec::new(),
-        },
-        &heads,
-        &InputsSeen::default(),
-    )
-    .1
+    plan_inputs(&InputMapping { tables, files: Vec::new() }, &heads, &InputsSeen::default()).1
 }
 
 #[test]
@@ -56,27 +41,18 @@ fn every_mistake_of_an_input_mapping_is_told_at_once() {
     let mut second = input("in.c-main.orders", "orders");
     second.columns = words(&["id", "nmae", "id"]);
     second.filters = vec![filter("colour")];
-    let mapping = InputMapping {
-        tables: vec![input("in.c-main.missing", "a"), second],
-        files: Vec::new(),
-    };
+    let mapping = InputMapping { tables: vec![input("in.c-main.missing", "a"), second], files: Vec::new() };
     let (fetches, complaints) = plan_inputs(&mapping, &[None, Some(orders())], &InputsSeen::default());
     assert_eq!(fetches, []);
     assert_eq!(
         complaints,
         [
-            complaint(
-                "storage.input.tables[0].source",
-                "table in.c-main.missing does not exist"
-            ),
+            complaint("storage.input.tables[0].source", "table in.c-main.missing does not exist"),
             complaint(
                 "storage.input.tables[1].columns[1]",
                 r#"there is no column "nmae": table in.c-main.orders has "id", "name""#
             ),
-            complaint(
-                "storage.input.tables[1].columns[2]",
-                r#"column "id" is asked for twice"#
-            ),
+            complaint("storage.input.tables[1].columns[2]", r#"column "id" is asked for twice"#),
             complaint(
                 "storage.input.tables[1]",
                 r#"a filter asks for column "colour", which is not there: table in.c-main.orders has "id", "name""#
@@ -109,10 +85,7 @@ fn destinations_that_clash_are_told() {
 fn an_adaptive_input_asks_for_all_rows_at_first_and_then_for_what_came_after() {
     let mut table = input("in.c-main.orders", "orders");
     table.changed_since = Some(ChangedSince::LastRun);
-    let mapping = InputMapping {
-        tables: vec![table],
-        files: Vec::new(),
-    };
+    let mapping = InputMapping { tables: vec![table], files: Vec::new() };
     let since = |seen: &InputsSeen| plan_inputs(&mapping, &[Some(orders())], seen).0[0].imported_since;
     assert_eq!(since(&InputsSeen::default()), None);
     let mut seen = InputsSeen::default();
@@ -131,27 +104,18 @@ fn every_mistake_of_an_output_mapping_is_told_before_the_run() {
         }]),
         ..TableOptions::default()
     };
-    let named = TableOptions {
-        columns: Some(words(&["a", "", "a"])),
-        ..keyed(&["b"])
-    };
+    let named = TableOptions { columns: Some(words(&["a", "", "a"])), ..keyed(&["b"]) };
     let mapping = OutputMapping {
         default_bucket: Some("c-main".into()),
         ..mapped(vec![
             output("a.csv", "in.c-main.orders", keyed(&["name"])),
             output("b.csv", "in.c-main.orders", deleting),
-            OutputTable {
-                source: "c.csv".into(),
-                destination: None,
-                options: named,
-            },
+            OutputTable { source: "c.csv".into(), destination: None, options: named },
         ])
     };
     let complaints = plan_outputs(&mapping, &[Some(orders()), Some(orders()), None]);
-    let told: Vec<(&str, &str)> = complaints
-        .iter()
-        .map(|found| (found.path.as_str(), found.message.as_str()))
-        .collect();
+    let told: Vec<(&str, &str)> =
+        complaints.iter().map(|found| (found.path.as_str(), found.message.as_str())).collect();
     assert_eq!(
         told,
         [
@@ -175,10 +139,7 @@ fn every_mistake_of_an_output_mapping_is_told_before_the_run() {
                  \"name\""
             ),
             ("storage.output.tables[2].columns[1]", "a column needs a name"),
-            (
-                "storage.output.tables[2].columns[2]",
-                "column \"a\" is named twice"
-            ),
+            ("storage.output.tables[2].columns[2]", "column \"a\" is named twice"),
             (
                 "storage.output.tables[2].primary_key[0]",
                 "primary key column \"b\" is not among the columns \"a\", \"\", \"a\""
@@ -191,16 +152,9 @@ fn every_mistake_of_an_output_mapping_is_told_before_the_run() {
 fn the_same_key_in_another_order_or_with_permission_is_no_complaint() {
     let mut head = orders();
     head.primary_key = words(&["id", "name"]);
-    let same = mapped(vec![output(
-        "a.csv",
-        "in.c-main.orders",
-        keyed(&["name", " id "]),
-    )]);
+    let same = mapped(vec![output("a.csv", "in.c-main.orders", keyed(&["name", " id "]))]);
     assert_eq!(plan_outputs(&same, &[Some(head.clone())]), []);
-    let allowed = TableOptions {
-        primary_key_change: Some(true),
-        ..keyed(&["name"])
-    };
+    let allowed = TableOptions { primary_key_change: Some(true), ..keyed(&["name"]) };
     let change = mapped(vec![output("a.csv", "in.c-main.orders", allowed)]);
     assert_eq!(plan_outputs(&change, &[Some(head)]), []);
 }

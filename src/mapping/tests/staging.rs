@@ -23,27 +23,15 @@ async fn stage(
 ) -> (StagedTable, String) {
     let fetch = world.plan(table).await;
     let path = at(folder, "in/tables").join(&fetch.destination);
-    let staged = stage_tables(
-        vec![fetch],
-        &world.blob,
-        folder,
-        delivery,
-        &ProgressSink::silent(),
-    )
-    .await
-    .unwrap();
-    (
-        staged.into_iter().next().unwrap(),
-        fs::read_to_string(path).unwrap(),
-    )
+    let staged =
+        stage_tables(vec![fetch], &world.blob, folder, delivery, &ProgressSink::silent()).await.unwrap();
+    (staged.into_iter().next().unwrap(), fs::read_to_string(path).unwrap())
 }
 
 #[tokio::test]
 async fn a_whole_table_is_linked_where_the_component_cannot_write_it_and_copied_elsewhere() {
     let world = World::new().await;
-    world
-        .import("in.c-main.a", "id,name\n1,\"x,y\"\n2,\n", full())
-        .await;
+    world.import("in.c-main.a", "id,name\n1,\"x,y\"\n2,\n", full()).await;
     let folder = world.folder().await;
     let (staged, text) = stage(&world, &folder, input("in.c-main.a", "linked"), Delivery::Link).await;
     assert_eq!(text, "id,name\n1,\"x,y\"\n2,\n");
@@ -64,20 +52,13 @@ async fn a_whole_table_is_linked_where_the_component_cannot_write_it_and_copied_
 #[tokio::test]
 async fn columns_filters_and_a_limit_select_across_slices_in_order() {
     let world = World::new().await;
-    world
-        .import("in.c-main.a", "id,kind,name\n1,x,a\n2,y,b\n", full())
-        .await;
-    world
-        .import("in.c-main.a", "id,kind,name\n3,x,c\n4,x,d\n", incremental())
-        .await;
+    world.import("in.c-main.a", "id,kind,name\n1,x,a\n2,y,b\n", full()).await;
+    world.import("in.c-main.a", "id,kind,name\n3,x,c\n4,x,d\n", incremental()).await;
     let folder = world.folder().await;
     let mut table = input("in.c-main.a", "sub/selected.csv");
     table.columns = words(&["name", "id"]);
-    table.filters = vec![Filter {
-        column: "kind".into(),
-        operator: FilterOperator::Eq,
-        values: words(&["x"]),
-    }];
+    table.filters =
+        vec![Filter { column: "kind".into(), operator: FilterOperator::Eq, values: words(&["x"]) }];
     table.rows_max = Some(2);
     let (staged, text) = stage(&world, &folder, table, Delivery::Link).await;
     assert_eq!(text, "name,id\na,1\nc,3\n");
@@ -89,29 +70,17 @@ async fn slices_selected_in_parallel_come_out_in_order() {
     let world = World::new().await;
     world.import("in.c-main.a", "id,v\n0,x\n", full()).await;
     for number in 1..9 {
-        world
-            .import(
-                "in.c-main.a",
-                &format!("id,v\n{number},x\n-{number},y\n"),
-                incremental(),
-            )
-            .await;
+        world.import("in.c-main.a", &format!("id,v\n{number},x\n-{number},y\n"), incremental()).await;
     }
     let folder = world.folder().await;
     let mut table = input("in.c-main.a", "sub/selected.csv");
     table.columns = words(&["id"]);
-    table.filters = vec![Filter {
-        column: "v".into(),
-        operator: FilterOperator::Eq,
-        values: words(&["x"]),
-    }];
+    table.filters = vec![Filter { column: "v".into(), operator: FilterOperator::Eq, values: words(&["x"]) }];
     let (staged, text) = stage(&world, &folder, table, Delivery::Copy).await;
     assert_eq!(text, "id\n0\n1\n2\n3\n4\n5\n6\n7\n8\n");
     assert_eq!((staged.rows, staged.bytes), (9, text.len() as u64));
-    let beside: Vec<_> = fs::read_dir(folder.root())
-        .unwrap()
-        .map(|entry| entry.unwrap().file_name())
-        .collect();
+    let beside: Vec<_> =
+        fs::read_dir(folder.root()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
     assert_eq!(beside, ["data"], "parts were left behind");
 }
 
@@ -119,9 +88,7 @@ async fn slices_selected_in_parallel_come_out_in_order() {
 async fn a_later_column_is_empty_in_older_rows() {
     let world = World::new().await;
     world.import("in.c-main.a", "id\n1\n", full()).await;
-    world
-        .import("in.c-main.a", "extra,id\ne,2\n", incremental())
-        .await;
+    world.import("in.c-main.a", "extra,id\ne,2\n", incremental()).await;
     let folder = world.folder().await;
     let (_, text) = stage(&world, &folder, input("in.c-main.a", "a"), Delivery::Copy).await;
     assert_eq!(text, "id,extra\n1,\n2,e\n");
@@ -130,20 +97,13 @@ async fn a_later_column_is_empty_in_older_rows() {
 #[tokio::test]
 async fn only_rows_imported_since_are_staged() {
     let world = World::new().await;
-    world
-        .import("in.c-main.a", "id,v\n1,a\n2,b\n", keyed(&["id"]))
-        .await;
-    world
-        .import("in.c-main.a", "id,v\n2,c\n3,d\n", upsert(&["id"]))
-        .await;
+    world.import("in.c-main.a", "id,v\n1,a\n2,b\n", keyed(&["id"])).await;
+    world.import("in.c-main.a", "id,v\n2,c\n3,d\n", upsert(&["id"])).await;
     let second = world.head("in.c-main.a").await.created;
     let folder = world.folder().await;
     let mut table = input("in.c-main.a", "since");
     table.changed_since = Some(ChangedSince::At(second));
-    assert_eq!(
-        stage(&world, &folder, table, Delivery::Link).await.1,
-        "id,v\n2,c\n3,d\n"
-    );
+    assert_eq!(stage(&world, &folder, table, Delivery::Link).await.1, "id,v\n2,c\n3,d\n");
     let mut table = input("in.c-main.a", "later");
     table.changed_since = Some(ChangedSince::At(Timestamp::MAX));
     assert_eq!(stage(&world, &folder, table, Delivery::Link).await.1, "id,v\n");
@@ -186,28 +146,14 @@ async fn the_manifest_says_what_components_read_in_it() {
 async fn store_file(world: &World, name: &str, text: &str, tags: &[&str]) -> FileId {
     let path = world.home.path().join("to-store");
     fs::write(&path, text).unwrap();
-    let options = FileOptions {
-        tags: words(tags),
-        is_permanent: false,
-        is_public: false,
-    };
-    let receipt = import_file(&path, name, options, &world.catalog, &world.blob)
-        .await
-        .unwrap();
+    let options = FileOptions { tags: words(tags), is_permanent: false, is_public: false };
+    let receipt = import_file(&path, name, options, &world.catalog, &world.blob).await.unwrap();
     receipt.files[0].id
 }
 
 fn files(query: FileQuery) -> InputMapping {
-    let file = InputFile {
-        query,
-        changed_since: None,
-        files_max: 100,
-        processed_tags: words(&["done"]),
-    };
-    InputMapping {
-        tables: Vec::new(),
-        files: vec![file],
-    }
+    let file = InputFile { query, changed_since: None, files_max: 100, processed_tags: words(&["done"]) };
+    InputMapping { tables: Vec::new(), files: vec![file] }
 }
 
 #[tokio::test]
@@ -215,13 +161,9 @@ async fn files_are_staged_under_id_and_name_with_a_manifest() {
     let world = World::new().await;
     let first = store_file(&world, "a/b.txt", "one", &["x"]).await;
     store_file(&world, "c.txt", "two", &["x", "not"]).await;
-    let query = FileQuery::Tags {
-        include: words(&["x"]),
-        exclude: words(&["not"]),
-    };
-    let (found, complaints) = find_files(&files(query), &InputsSeen::default(), &world.catalog)
-        .await
-        .unwrap();
+    let query = FileQuery::Tags { include: words(&["x"]), exclude: words(&["not"]) };
+    let (found, complaints) =
+        find_files(&files(query), &InputsSeen::default(), &world.catalog).await.unwrap();
     assert_eq!(complaints, []);
     let seen = InputsSeen::default().after(&[], &found);
     let mut adaptive = files(found[0].query.clone());
@@ -232,21 +174,11 @@ async fn files_are_staged_under_id_and_name_with_a_manifest() {
     assert_eq!(seen.after(&[], &newer), seen);
     assert_eq!(processed_tags(&found), [(first, words(&["done"]))]);
     let folder = world.folder().await;
-    let staged = stage_files(
-        &found,
-        &world.blob,
-        &folder,
-        Delivery::Copy,
-        &ProgressSink::silent(),
-    )
-    .await
-    .unwrap();
+    let staged =
+        stage_files(&found, &world.blob, &folder, Delivery::Copy, &ProgressSink::silent()).await.unwrap();
     let name = format!("{first}_a_b.txt");
     assert_eq!((staged.len(), &staged[0].name), (1, &name));
-    assert_eq!(
-        fs::read_to_string(at(&folder, "in/files").join(&name)).unwrap(),
-        "one"
-    );
+    assert_eq!(fs::read_to_string(at(&folder, "in/files").join(&name)).unwrap(), "one");
     let manifest = fs::read_to_string(at(&folder, "in/files").join(format!("{name}.manifest"))).unwrap();
     let manifest: Value = serde_json::from_str(&manifest).unwrap();
     assert_eq!(
@@ -260,9 +192,7 @@ async fn files_are_staged_under_id_and_name_with_a_manifest() {
 async fn a_file_asked_for_by_an_unknown_id_is_told() {
     let world = World::new().await;
     let query = FileQuery::Ids(vec![FileId(99)]);
-    let (_, complaints) = find_files(&files(query), &InputsSeen::default(), &world.catalog)
-        .await
-        .unwrap();
+    let (_, complaints) = find_files(&files(query), &InputsSeen::default(), &world.catalog).await.unwrap();
     assert_eq!(complaints.len(), 1);
     assert_eq!(complaints[0].path, "storage.input.files[0].file_ids[0]");
     assert_eq!(complaints[0].message, "file 99 does not exist");

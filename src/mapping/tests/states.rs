@@ -11,10 +11,7 @@ async fn a_state_that_is_not_written_is_erased() {
     let folder = world.folder().await;
     assert_eq!(read_state(&folder).await.unwrap(), json!({}));
     write(&folder, "out/state.json", r#"{"cursor": {"empty": {}}}"#);
-    assert_eq!(
-        read_state(&folder).await.unwrap(),
-        json!({"cursor": {"empty": {}}})
-    );
+    assert_eq!(read_state(&folder).await.unwrap(), json!({"cursor": {"empty": {}}}));
     write(&folder, "out/state.json", "[]");
     assert_eq!(read_state(&folder).await.unwrap(), json!({}));
 }
@@ -25,37 +22,22 @@ async fn a_state_that_is_no_json_object_is_refused_with_its_place() {
     let folder = world.folder().await;
     write(&folder, "out/state.json", "{\n  \"a\": nope\n}");
     let told = read_state(&folder).await.unwrap_err().to_string();
-    assert!(
-        told.starts_with("out/state.json, line 2, column 9: the state is not valid JSON"),
-        "{told}"
-    );
+    assert!(told.starts_with("out/state.json, line 2, column 9: the state is not valid JSON"), "{told}");
     write(&folder, "out/state.json", "3");
     let told = read_state(&folder).await.unwrap_err().to_string();
-    assert_eq!(
-        told,
-        "out/state.json: the state must be a JSON object, this is a number"
-    );
+    assert_eq!(told, "out/state.json: the state must be a JSON object, this is a number");
     std::fs::remove_file(at(&folder, "out/state.json")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", at(&folder, "out/state.json")).unwrap();
     let told = read_state(&folder).await.unwrap_err().to_string();
-    assert_eq!(
-        told,
-        "out/state.json is a symbolic link: only plain files are taken"
-    );
+    assert_eq!(told, "out/state.json is a symbolic link: only plain files are taken");
 }
 
 #[test]
 fn a_stored_state_reads_back_as_it_was() {
-    let mut state = State {
-        component: json!({"a": [1, {}]}),
-        ..State::default()
-    };
+    let mut state = State { component: json!({"a": [1, {}]}), ..State::default() };
     let made: Timestamp = "2024-05-01T10:00:00.123456Z".parse().unwrap();
     state.seen.note_table(&id("in.c-main.orders"), made);
-    let query = FileQuery::Tags {
-        include: words(&["a", "b"]),
-        exclude: words(&["c"]),
-    };
+    let query = FileQuery::Tags { include: words(&["a", "b"]), exclude: words(&["c"]) };
     state.seen.note_files(&query, FileId(7));
     assert_eq!(State::parse(&state.render()).unwrap(), state);
     assert_eq!(

@@ -28,32 +28,22 @@ pub(super) struct World {
 impl World {
     pub(super) async fn new() -> Self {
         let home = TempDir::new().unwrap();
-        let catalog = Catalog::open_sqlite(&home.path().join("catalog.sqlite"))
-            .await
-            .unwrap();
+        let catalog = Catalog::open_sqlite(&home.path().join("catalog.sqlite")).await.unwrap();
         let blob = BlobStore::directory(&home.path().join("blobs"), false).unwrap();
         Self { home, catalog, blob }
     }
 
     /// Another handle on the same catalog and blobs, as a second process has.
     pub(super) async fn neighbour(&self) -> (Catalog, BlobStore) {
-        let catalog = Catalog::open_sqlite(&self.home.path().join("catalog.sqlite"))
-            .await
-            .unwrap();
+        let catalog = Catalog::open_sqlite(&self.home.path().join("catalog.sqlite")).await.unwrap();
         (catalog, self.blob.clone())
     }
 
     pub(super) async fn folder(&self) -> DataFolder {
         let work = self.home.path().join("work");
-        DataFolder::create(
-            &work,
-            JobId::fresh(),
-            AttemptNumber::FIRST,
-            Owner::Image,
-            DocumentFormat::Json,
-        )
-        .await
-        .unwrap()
+        DataFolder::create(&work, JobId::fresh(), AttemptNumber::FIRST, Owner::Image, DocumentFormat::Json)
+            .await
+            .unwrap()
     }
 
     pub(super) async fn try_import(
@@ -64,15 +54,7 @@ impl World {
     ) -> Result<Receipt, ImportError> {
         let path = self.home.path().join(format!("import-{}.csv", JobId::fresh()));
         fs::write(&path, csv).unwrap();
-        import_table(
-            &path,
-            id(table),
-            options,
-            &self.catalog,
-            &self.blob,
-            &ProgressSink::silent(),
-        )
-        .await
+        import_table(&path, id(table), options, &self.catalog, &self.blob, &ProgressSink::silent()).await
     }
 
     pub(super) async fn import(&self, table: &str, csv: &str, options: TableOptions) -> Receipt {
@@ -92,36 +74,18 @@ impl World {
         let output = Shared::default();
         let options = ExportOptions {
             selection: Selection::default(),
-            write: WriteDialect {
-                dialect: Dialect::CANONICAL,
-                crlf: false,
-            },
+            write: WriteDialect { dialect: Dialect::CANONICAL, crlf: false },
             header: true,
             rows_max: None,
         };
-        export_table(
-            version,
-            options,
-            &self.blob,
-            output.clone(),
-            &ProgressSink::silent(),
-        )
-        .await
-        .unwrap();
+        export_table(version, options, &self.blob, output.clone(), &ProgressSink::silent()).await.unwrap();
         output.text()
     }
 
     /// Plans one input against the heads as they are.
     pub(super) async fn plan(&self, input: InputTable) -> Fetch {
-        let heads = self
-            .catalog
-            .snapshot(std::slice::from_ref(&input.source))
-            .await
-            .unwrap();
-        let mapping = crate::job::InputMapping {
-            tables: vec![input],
-            files: Vec::new(),
-        };
+        let heads = self.catalog.snapshot(std::slice::from_ref(&input.source)).await.unwrap();
+        let mapping = crate::job::InputMapping { tables: vec![input], files: Vec::new() };
         let (mut fetches, complaints) = plan_inputs(&mapping, &heads, &InputsSeen::default());
         assert_eq!(complaints, []);
         fetches.remove(0)
@@ -133,23 +97,13 @@ impl World {
         folder: &DataFolder,
         mapping: &OutputMapping,
     ) -> Result<Receipt, String> {
-        let collected = collect(mapping, folder, &clean())
-            .await
-            .map_err(|error| error.to_string())?;
+        let collected = collect(mapping, folder, &clean()).await.map_err(|error| error.to_string())?;
         self.publish_collected(collected).await
     }
 
     pub(super) async fn publish_collected(&self, collected: Collected) -> Result<Receipt, String> {
         let progress = ProgressSink::silent();
-        let uploaded = upload(
-            collected,
-            Origin::Import,
-            &[],
-            &self.catalog,
-            &self.blob,
-            &progress,
-        )
-        .await;
+        let uploaded = upload(collected, Origin::Import, &[], &self.catalog, &self.blob, &progress).await;
         let prepared = uploaded.map_err(|error| error.to_string())?;
         let committed = commit(prepared, Publication::default(), &self.catalog, &self.blob).await;
         committed.map_err(|error| error.to_string())
@@ -157,13 +111,7 @@ impl World {
 
     /// Everything the blob store holds.
     pub(super) async fn blobs(&self) -> Vec<String> {
-        self.blob
-            .list("")
-            .await
-            .unwrap()
-            .into_iter()
-            .map(|stored| stored.key.to_string())
-            .collect()
+        self.blob.list("").await.unwrap().into_iter().map(|stored| stored.key.to_string()).collect()
     }
 }
 
@@ -218,39 +166,23 @@ pub(super) fn full() -> TableOptions {
 }
 
 pub(super) fn keyed(key: &[&str]) -> TableOptions {
-    TableOptions {
-        primary_key: Some(words(key)),
-        ..TableOptions::default()
-    }
+    TableOptions { primary_key: Some(words(key)), ..TableOptions::default() }
 }
 
 pub(super) fn incremental() -> TableOptions {
-    TableOptions {
-        incremental: Some(true),
-        ..TableOptions::default()
-    }
+    TableOptions { incremental: Some(true), ..TableOptions::default() }
 }
 
 pub(super) fn upsert(key: &[&str]) -> TableOptions {
-    TableOptions {
-        incremental: Some(true),
-        ..keyed(key)
-    }
+    TableOptions { incremental: Some(true), ..keyed(key) }
 }
 
 pub(super) fn output(source: &str, destination: &str, options: TableOptions) -> OutputTable {
-    OutputTable {
-        source: source.into(),
-        destination: Some(id(destination)),
-        options,
-    }
+    OutputTable { source: source.into(), destination: Some(id(destination)), options }
 }
 
 pub(super) fn mapped(tables: Vec<OutputTable>) -> OutputMapping {
-    OutputMapping {
-        tables,
-        ..OutputMapping::default()
-    }
+    OutputMapping { tables, ..OutputMapping::default() }
 }
 
 /// A path below `/data` of a folder.

@@ -48,10 +48,7 @@ impl CgroupParent {
             CgroupVersion::V2 => "cgroup.controllers",
         };
         let visible = Path::new(TREE).join(probe).exists();
-        visible.then(|| Self {
-            path: format!("{FAMILY}{container_name}"),
-            version,
-        })
+        visible.then(|| Self { path: format!("{FAMILY}{container_name}"), version })
     }
 
     pub(super) fn path(&self) -> &str {
@@ -117,11 +114,7 @@ fn remove_everywhere(tree: &Path, parent: &str) -> Result<(), (PathBuf, io::Erro
         match std::fs::remove_dir(&folder) {
             Ok(()) => {}
             // Several names of one hierarchy are links, and files of the root are no folders.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::NotFound | io::ErrorKind::NotADirectory
-                ) => {}
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
             Err(error) => return Err((folder, error)),
         }
     }
@@ -142,10 +135,7 @@ mod tests {
     use super::*;
 
     fn parent(version: CgroupVersion) -> CgroupParent {
-        CgroupParent {
-            path: "/longshore/x-1".into(),
-            version,
-        }
+        CgroupParent { path: "/longshore/x-1".into(), version }
     }
 
     #[test]
@@ -153,10 +143,7 @@ mod tests {
         let tree = tempfile::tempdir().unwrap();
         for (file, text) in [
             ("memory/longshore/x-1/memory.max_usage_in_bytes", "33554432\n"),
-            (
-                "memory/longshore/x-1/memory.oom_control",
-                "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n",
-            ),
+            ("memory/longshore/x-1/memory.oom_control", "oom_kill_disable 0\nunder_oom 0\noom_kill 2\n"),
             ("cpuacct/longshore/x-1/cpuacct.usage", "1500000000\n"),
         ] {
             let path = tree.path().join(file);
@@ -168,10 +155,7 @@ mod tests {
             oom_kills: Some(2),
             cpu: Some(Duration::from_millis(1500)),
         };
-        assert_eq!(
-            read_usage(tree.path(), &parent(CgroupVersion::V1)),
-            Some(expected)
-        );
+        assert_eq!(read_usage(tree.path(), &parent(CgroupVersion::V1)), Some(expected));
     }
 
     #[test]
@@ -185,20 +169,13 @@ mod tests {
             "low 0\nhigh 0\nmax 41\noom 1\noom_kill 1\noom_group_kill 0\n",
         )
         .unwrap();
-        fs::write(
-            folder.join("cpu.stat"),
-            "usage_usec 2500\nuser_usec 2000\nsystem_usec 500\n",
-        )
-        .unwrap();
+        fs::write(folder.join("cpu.stat"), "usage_usec 2500\nuser_usec 2000\nsystem_usec 500\n").unwrap();
         let expected = CgroupUsage {
             memory_peak_bytes: Some(1 << 20),
             oom_kills: Some(1),
             cpu: Some(Duration::from_micros(2500)),
         };
-        assert_eq!(
-            read_usage(tree.path(), &parent(CgroupVersion::V2)),
-            Some(expected)
-        );
+        assert_eq!(read_usage(tree.path(), &parent(CgroupVersion::V2)), Some(expected));
     }
 
     #[test]
@@ -210,21 +187,14 @@ mod tests {
     #[test]
     fn removal_touches_only_our_own_parents() {
         let tree = tempfile::tempdir().unwrap();
-        for folder in [
-            "memory/longshore/x-1",
-            "pids/longshore/x-1",
-            "memory/docker/x-1",
-            "memory/longshore/x-2",
-        ] {
+        for folder in
+            ["memory/longshore/x-1", "pids/longshore/x-1", "memory/docker/x-1", "memory/longshore/x-2"]
+        {
             fs::create_dir_all(tree.path().join(folder)).unwrap();
         }
-        for path in [
-            "/longshore/x-1",
-            "/docker/x-1",
-            "/longshore/../docker/x-1",
-            "/longshore/",
-            "/longshore/..",
-        ] {
+        for path in
+            ["/longshore/x-1", "/docker/x-1", "/longshore/../docker/x-1", "/longshore/", "/longshore/.."]
+        {
             remove_everywhere(tree.path(), path).unwrap();
         }
         let left = |path: &str| tree.path().join(path).exists();

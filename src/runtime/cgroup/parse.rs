@@ -23,10 +23,7 @@ mod tests {
         assert_eq!(keyed(events, "oom_kill"), Some(2));
         assert_eq!(keyed(events, "oom"), Some(3));
         assert_eq!(keyed(events, "kill"), None);
-        assert_eq!(
-            keyed("oom_kill_disable 0\nunder_oom 0\noom_kill 7", "oom_kill"),
-            Some(7)
-        );
+        assert_eq!(keyed("oom_kill_disable 0\nunder_oom 0\noom_kill 7", "oom_kill"), Some(7));
     }
 
     #[test]

@@ -13,23 +13,15 @@ async fn exit_code_zero_is_clean_and_its_use_is_measured() {
     let Some(house) = House::open("exit_code_zero_is_clean").await else {
         return;
     };
-    let story = house
-        .run(house.plan("head -c 8000000 /dev/zero | tail -c 8000000 >/dev/null; echo done"))
-        .await;
+    let story =
+        house.run(house.plan("head -c 8000000 /dev/zero | tail -c 8000000 >/dev/null; echo done")).await;
     assert!(matches!(story.exit(), Exit::Clean(_)), "{story:?}");
     assert_eq!(story.said(Stream::Stdout), "done\n");
     assert!(story.ended.log_complete);
-    assert!(
-        story.ended.memory_peak_bytes.unwrap() > 4 << 20,
-        "{:?}",
-        story.ended
-    );
+    assert!(story.ended.memory_peak_bytes.unwrap() > 4 << 20, "{:?}", story.ended);
     assert!(story.ended.cpu.unwrap() > Duration::ZERO);
     assert_eq!(story.ended.inspect["State"]["ExitCode"], 0);
-    assert!(
-        !story.ended.inspect.to_string().contains("GREETING"),
-        "the environment is not kept"
-    );
+    assert!(!story.ended.inspect.to_string().contains("GREETING"), "the environment is not kept");
 }
 
 #[rstest]
@@ -57,11 +49,7 @@ async fn an_out_of_memory_kill_is_seen(#[case] script: &str) {
         return;
     };
     let story = house.run(house.plan(script)).await;
-    let Exit::Bad(BadExit::OutOfMemory {
-        limit_bytes,
-        peak_bytes,
-    }) = story.exit()
-    else {
+    let Exit::Bad(BadExit::OutOfMemory { limit_bytes, peak_bytes }) = story.exit() else {
         panic!("{story:?}")
     };
     assert_eq!(*limit_bytes, 64 << 20);
@@ -78,11 +66,7 @@ async fn a_component_that_ignores_sigterm_is_killed_at_the_time_limit() {
     plan.timeout = Some(limit);
     let story = house.run(plan).await;
     assert_eq!(*story.exit(), Exit::Bad(BadExit::TimeLimit { limit }));
-    assert_eq!(
-        story.said(Stream::Stdout),
-        "no\n",
-        "it was asked before it was killed"
-    );
+    assert_eq!(story.said(Stream::Stdout), "no\n", "it was asked before it was killed");
     assert_eq!(story.ended.inspect["State"]["ExitCode"], 137);
 }
 
@@ -123,14 +107,10 @@ async fn cancelled_before_the_start_nothing_runs() {
     let Some(house) = House::open("cancelled_before_the_start").await else {
         return;
     };
-    let spool = SpoolWriter::create(&house.folder.path().join("spool"))
-        .await
-        .unwrap();
+    let spool = SpoolWriter::create(&house.folder.path().join("spool")).await.unwrap();
     let cancel = tokio_util::sync::CancellationToken::new();
     cancel.cancel();
-    let mut container = create(&house.engine, house.plan("touch /data/out/ran"))
-        .await
-        .unwrap();
+    let mut container = create(&house.engine, house.plan("touch /data/out/ran")).await.unwrap();
     let ended = container.run(spool, &cancel).await.unwrap();
     container.remove().await.unwrap();
     assert_eq!(ended.exit, Exit::Bad(BadExit::Cancelled));
@@ -150,10 +130,7 @@ async fn an_entrypoint_that_cannot_run_is_named(
         return;
     };
     let story = house.run(house.plan_of(image(name, command))).await;
-    let expected = StartFailure {
-        entrypoint: "the entrypoint".into(),
-        reason: reason.into(),
-    };
+    let expected = StartFailure { entrypoint: "the entrypoint".into(), reason: reason.into() };
     assert_eq!(*story.exit(), Exit::Bad(BadExit::CouldNotStart(expected)));
 }
 
@@ -165,9 +142,7 @@ async fn a_user_that_the_image_does_not_know_is_a_failed_start() {
     let mut plan = house.plan("true");
     plan.user = Some("nobody-here".into());
     let story = house.run(plan).await;
-    let Exit::Bad(BadExit::CouldNotStart(failure)) = story.exit() else {
-        panic!("{story:?}")
-    };
+    let Exit::Bad(BadExit::CouldNotStart(failure)) = story.exit() else { panic!("{story:?}") };
     assert!(failure.reason.contains("nobody-here"), "{failure:?}");
 }
 
@@ -192,12 +167,7 @@ async fn too_much_output_stops_the_container(#[case] script: &str, #[case] what:
         return;
     };
     let story = house.run(house.plan(script)).await;
-    let Exit::Bad(BadExit::SizeLimit {
-        what: hit,
-        limit: limited,
-        found,
-    }) = story.exit()
-    else {
+    let Exit::Bad(BadExit::SizeLimit { what: hit, limit: limited, found }) = story.exit() else {
         panic!("{story:?}")
     };
     assert_eq!((*hit, *limited), (what, limit));
@@ -212,12 +182,7 @@ async fn too_much_speech_stops_the_container() {
     let mut plan = house.plan("yes");
     plan.log_bytes_max = 100_000;
     let story = house.run(plan).await;
-    let Exit::Bad(BadExit::SizeLimit {
-        what: "log",
-        limit: 100_000,
-        found,
-    }) = story.exit()
-    else {
+    let Exit::Bad(BadExit::SizeLimit { what: "log", limit: 100_000, found }) = story.exit() else {
         panic!("{:?}", story.exit())
     };
     assert!(*found > 100_000);

@@ -52,11 +52,7 @@ async fn carry(mut client: TcpStream, fault: Fault, hits: Arc<AtomicUsize>) {
     let length = client.read(&mut request).await.unwrap();
     request.truncate(length);
     engine.write_all(&request).await.unwrap();
-    let line = String::from_utf8_lossy(&request)
-        .lines()
-        .next()
-        .unwrap_or_default()
-        .to_owned();
+    let line = String::from_utf8_lossy(&request).lines().next().unwrap_or_default().to_owned();
     let hit = line.contains(fault.target) && hits.fetch_add(1, Ordering::SeqCst) == 0;
     let (mut from_engine, mut to_engine) = engine.split();
     let (mut from_client, mut to_client) = client.split();
@@ -92,10 +88,8 @@ async fn a_broken_line_loses_nothing(#[case] fault: Fault) {
         .await;
     assert!(hits.load(Ordering::SeqCst) > 0, "the fault was not met");
     assert!(matches!(story.exit(), Exit::Clean(_)), "{:?}", story.exit());
-    let expected: String = (1..=1000)
-        .map(|number| format!("line {number}\n"))
-        .chain(["end\n".to_owned()])
-        .collect();
+    let expected: String =
+        (1..=1000).map(|number| format!("line {number}\n")).chain(["end\n".to_owned()]).collect();
     assert_eq!(story.said(Stream::Stdout), expected);
     assert!(story.ended.log_complete);
 }
@@ -105,12 +99,7 @@ async fn without_cgroup_files_usage_is_sampled() {
     let Some(mut house) = House::open("without_cgroup_files_usage_is_sampled").await else {
         return;
     };
-    let (host, _hits, _line) = bad_line(Fault {
-        target: "nothing",
-        through: 0,
-        then: Then::HangUp,
-    })
-    .await;
+    let (host, _hits, _line) = bad_line(Fault { target: "nothing", through: 0, then: Then::HangUp }).await;
     house.engine = Engine::connect(EngineOptions { host: Some(host) }).await.unwrap();
     assert!(!house.engine.facts().await.unwrap().local);
     let story = house.run(house.plan("sleep 3")).await;

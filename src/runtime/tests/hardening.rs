@@ -32,16 +32,11 @@ async fn a_component_without_network_sees_no_device_and_not_the_hosts() {
     let Some(house) = House::open("a_component_without_network").await else {
         return;
     };
-    let story = house
-        .run(house.plan("ls /sys/class/net; readlink /proc/self/ns/net"))
-        .await;
+    let story = house.run(house.plan("ls /sys/class/net; readlink /proc/self/ns/net")).await;
     let said = story.said(Stream::Stdout);
     let mut lines: Vec<_> = said.lines().collect();
     let namespace = lines.pop().unwrap();
-    assert_ne!(
-        namespace,
-        fs::read_link("/proc/self/ns/net").unwrap().to_str().unwrap()
-    );
+    assert_ne!(namespace, fs::read_link("/proc/self/ns/net").unwrap().to_str().unwrap());
     assert!(lines.iter().all(|device| *device == "lo"), "{lines:?}");
 }
 
@@ -53,10 +48,7 @@ async fn the_bridge_gives_a_device_on_our_own_network() {
     let mut plan = house.plan("ls /sys/class/net");
     plan.network = Network::Bridge;
     let story = house.run(plan).await;
-    assert!(
-        story.said(Stream::Stdout).lines().any(|device| device == "eth0"),
-        "{story:?}"
-    );
+    assert!(story.said(Stream::Stdout).lines().any(|device| device == "eth0"), "{story:?}");
     let network = house.engine.ensure_isolated_network("longshore").await.unwrap();
     assert_eq!(story.ended.inspect["HostConfig"]["NetworkMode"], network);
 }

@@ -66,11 +66,7 @@ impl House {
         for inner in ["in/tables", "in/files", "out/tables", "out/files"] {
             fs::create_dir_all(folder.path().join("data").join(inner)).unwrap();
         }
-        Some(Self {
-            engine,
-            folder,
-            name: format!("longshore-test-{}", JobId::fresh()),
-        })
+        Some(Self { engine, folder, name: format!("longshore-test-{}", JobId::fresh()) })
     }
 
     pub(super) fn data(&self) -> PathBuf {
@@ -118,9 +114,7 @@ impl House {
         F: FnOnce(SpoolReader, CancellationToken) -> M,
         M: Future<Output = ()> + Send + 'static,
     {
-        let spool = SpoolWriter::create(&self.folder.path().join("spool"))
-            .await
-            .unwrap();
+        let spool = SpoolWriter::create(&self.folder.path().join("spool")).await.unwrap();
         let reader = spool.reader().await.unwrap();
         let cancel = CancellationToken::new();
         let mut beside = JoinSet::new();
@@ -131,10 +125,7 @@ impl House {
         while let Some(done) = beside.join_next().await {
             done.unwrap();
         }
-        Story {
-            ended: ended.unwrap(),
-            records: read_all(reader).await,
-        }
+        Story { ended: ended.unwrap(), records: read_all(reader).await }
     }
 }
 
@@ -151,30 +142,19 @@ pub(super) fn image(name: &str, entrypoint: &str) -> ImageId {
     let reference = format!("longshore-test/{name}:1");
     let lock = fs::File::create(std::env::temp_dir().join("longshore-test-image.lock")).unwrap();
     lock.lock().unwrap();
-    let known = docker(&[
-        "image",
-        "inspect",
-        "--format",
-        "{{.Id}} {{json .Config.Entrypoint}}",
-        &reference,
-    ]);
+    let known = docker(&["image", "inspect", "--format", "{{.Id}} {{json .Config.Entrypoint}}", &reference]);
     if let Some((id, found)) = known.as_deref().and_then(|line| line.trim().split_once(' '))
         && found == entrypoint
     {
         return ImageId::parse(id).unwrap();
     }
     let root = tempfile::tempdir().unwrap();
-    let busybox = ["/bin/busybox", "/usr/bin/busybox"]
-        .into_iter()
-        .find(|path| Path::new(path).exists());
+    let busybox = ["/bin/busybox", "/usr/bin/busybox"].into_iter().find(|path| Path::new(path).exists());
     for folder in ["bin", "etc", "tmp"] {
         fs::create_dir(root.path().join(folder)).unwrap();
     }
-    fs::copy(
-        busybox.expect("the tiny image is made of a static busybox"),
-        root.path().join("bin/busybox"),
-    )
-    .unwrap();
+    fs::copy(busybox.expect("the tiny image is made of a static busybox"), root.path().join("bin/busybox"))
+        .unwrap();
     for tool in [
         "sh", "cat", "cut", "echo", "grep", "head", "id", "ls", "readlink", "seq", "sleep", "tail", "touch",
         "tr", "yes",
@@ -183,33 +163,16 @@ pub(super) fn image(name: &str, entrypoint: &str) -> ImageId {
     }
     // A file that may be run but is no program for this machine.
     fs::write(root.path().join("bin/foreign"), b"\x7fELF\x02\x01\x01\0nothing").unwrap();
-    fs::set_permissions(
-        root.path().join("bin/foreign"),
-        std::os::unix::fs::PermissionsExt::from_mode(0o755),
-    )
-    .unwrap();
-    let archive = root.path().with_extension("tar");
-    let packed = Command::new("tar")
-        .arg("-C")
-        .arg(root.path())
-        .arg("-cf")
-        .arg(&archive)
-        .arg(".")
-        .status()
+    fs::set_permissions(root.path().join("bin/foreign"), std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .unwrap();
+    let archive = root.path().with_extension("tar");
+    let packed =
+        Command::new("tar").arg("-C").arg(root.path()).arg("-cf").arg(&archive).arg(".").status().unwrap();
     assert!(packed.success());
     let change = format!("ENTRYPOINT {entrypoint}");
     let path = archive.to_str().unwrap();
-    let id = docker(&[
-        "import",
-        "-c",
-        &change,
-        "-c",
-        "LABEL longshore.test=image",
-        path,
-        &reference,
-    ])
-    .unwrap();
+    let id =
+        docker(&["import", "-c", &change, "-c", "LABEL longshore.test=image", path, &reference]).unwrap();
     fs::remove_file(&archive).unwrap();
     ImageId::parse(id.trim()).unwrap()
 }
@@ -217,8 +180,5 @@ pub(super) fn image(name: &str, entrypoint: &str) -> ImageId {
 /// What the command says, where it succeeds.
 fn docker(arguments: &[&str]) -> Option<String> {
     let output = Command::new("docker").args(arguments).output().unwrap();
-    output
-        .status
-        .success()
-        .then(|| String::from_utf8(output.stdout).unwrap())
+    output.status.success().then(|| String::from_utf8(output.stdout).unwrap())
 }

@@ -25,11 +25,7 @@ async fn twenty_thousand_lines_on_both_streams_arrive_in_order() {
     assert_eq!(story.said(Stream::Stdout), numbered("out"));
     assert_eq!(story.said(Stream::Stderr), numbered("err"));
     for stream in [Stream::Stdout, Stream::Stderr] {
-        let times = story
-            .records
-            .iter()
-            .filter(|record| record.stream == stream)
-            .map(|record| record.time);
+        let times = story.records.iter().filter(|record| record.stream == stream).map(|record| record.time);
         assert!(times.is_sorted());
     }
 }
@@ -39,9 +35,7 @@ async fn a_long_line_without_an_end_arrives_whole() {
     let Some(house) = House::open("a_long_line_without_an_end").await else {
         return;
     };
-    let story = house
-        .run(house.plan("head -c 100000 /dev/zero | tr '\\0' x"))
-        .await;
+    let story = house.run(house.plan("head -c 100000 /dev/zero | tr '\\0' x")).await;
     assert_eq!(story.said(Stream::Stdout), "x".repeat(100_000));
     assert!(story.records.len() > 1, "the engine cuts long lines");
 }
@@ -52,11 +46,7 @@ async fn bytes_that_are_no_text_are_kept() {
         return;
     };
     let story = house.run(house.plan(r"printf 'a\377\000b\r\n'")).await;
-    let bytes: Vec<u8> = story
-        .records
-        .into_iter()
-        .flat_map(|record| record.bytes)
-        .collect();
+    let bytes: Vec<u8> = story.records.into_iter().flat_map(|record| record.bytes).collect();
     // The engine's file is JSON, so it has replaced what is no UTF-8 before we could see it.
     assert_eq!(String::from_utf8(bytes).unwrap(), "a\u{fffd}\0b\r\n");
 }
@@ -87,19 +77,9 @@ async fn a_spool_that_cannot_be_written_is_an_error_after_the_container_was_stop
     };
     let spool = SpoolWriter::create("/dev/full".as_ref()).await.unwrap();
     let reader = spool.reader().await.unwrap();
-    let mut container = create(&house.engine, house.plan("echo x; sleep 300"))
-        .await
-        .unwrap();
-    let error = container
-        .run(spool, &tokio_util::sync::CancellationToken::new())
-        .await
-        .unwrap_err();
-    let state = house
-        .engine
-        .inspect_container(container.id())
-        .await
-        .unwrap()
-        .state;
+    let mut container = create(&house.engine, house.plan("echo x; sleep 300")).await.unwrap();
+    let error = container.run(spool, &tokio_util::sync::CancellationToken::new()).await.unwrap_err();
+    let state = house.engine.inspect_container(container.id()).await.unwrap().state;
     container.remove().await.unwrap();
     assert!(error.is_disk_full(), "{error:?}");
     assert!(state.started && !state.running, "{state:?}");
@@ -116,9 +96,7 @@ async fn a_spool_that_fails_while_the_container_is_being_stopped_is_still_an_err
     plan.timeout = Some(std::time::Duration::from_secs(1));
     plan.grace = std::time::Duration::from_secs(60);
     let mut container = create(&house.engine, plan).await.unwrap();
-    let ended = container
-        .run(spool, &tokio_util::sync::CancellationToken::new())
-        .await;
+    let ended = container.run(spool, &tokio_util::sync::CancellationToken::new()).await;
     container.remove().await.unwrap();
     assert!(ended.unwrap_err().is_disk_full());
 }

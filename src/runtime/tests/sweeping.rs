@@ -11,12 +11,7 @@ async fn a_removed_container_leaves_neither_itself_nor_a_cgroup() {
         return;
     };
     house.run(house.plan("true")).await;
-    assert_eq!(
-        find_containers(&house.engine, LABEL, Some(&house.name))
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(find_containers(&house.engine, LABEL, Some(&house.name)).await.unwrap(), []);
     assert!(!has_cgroup(&house.name));
 }
 
@@ -26,23 +21,13 @@ async fn a_created_container_is_found_by_label_and_removed_twice() {
         return;
     };
     let container = create(&house.engine, house.plan("true")).await.unwrap();
-    let found = find_containers(&house.engine, LABEL, Some(&house.name))
-        .await
-        .unwrap();
+    let found = find_containers(&house.engine, LABEL, Some(&house.name)).await.unwrap();
     assert_eq!(found.len(), 1, "{found:?}");
-    assert_eq!(
-        (found[0].id.as_str(), found[0].name.as_str()),
-        (container.id(), house.name.as_str())
-    );
+    assert_eq!((found[0].id.as_str(), found[0].name.as_str()), (container.id(), house.name.as_str()));
     assert!(found[0].labels.contains(&(LABEL.to_owned(), house.name.clone())));
     remove_by_id(&house.engine, container.id()).await.unwrap();
     remove_by_id(&house.engine, container.id()).await.unwrap();
-    assert_eq!(
-        find_containers(&house.engine, LABEL, Some(&house.name))
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(find_containers(&house.engine, LABEL, Some(&house.name)).await.unwrap(), []);
     // Our own removal comes too late, which is no error either.
     container.remove().await.unwrap();
 }
@@ -55,12 +40,7 @@ async fn a_running_container_can_be_swept_with_its_cgroup() {
     let container = create(&house.engine, house.plan("sleep 300")).await.unwrap();
     house.engine.start_container(container.id()).await.unwrap();
     remove_by_id(&house.engine, container.id()).await.unwrap();
-    assert_eq!(
-        find_containers(&house.engine, LABEL, Some(&house.name))
-            .await
-            .unwrap(),
-        []
-    );
+    assert_eq!(find_containers(&house.engine, LABEL, Some(&house.name)).await.unwrap(), []);
     assert!(!has_cgroup(&house.name));
     container.remove().await.unwrap();
 }
@@ -68,9 +48,5 @@ async fn a_running_container_can_be_swept_with_its_cgroup() {
 fn has_cgroup(name: &str) -> bool {
     let below = |tree: &Path| tree.join("longshore").join(name).exists();
     let tree = Path::new("/sys/fs/cgroup");
-    below(tree)
-        || tree
-            .read_dir()
-            .unwrap()
-            .any(|entry| below(&entry.unwrap().path()))
+    below(tree) || tree.read_dir().unwrap().any(|entry| below(&entry.unwrap().path()))
 }
