@@ -8,10 +8,10 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::blob::BlobStore;
-use crate::catalog::{Catalog, CatalogError, JobEnd, OpenAttempt};
+use crate::catalog::{Catalog, CatalogError, OpenAttempt};
 use crate::component::DocumentFormat;
 use crate::engine::{Engine, EngineError};
-use crate::job::{Failure, FailureCode, IdError, JobId, JobStatus, WorkerId};
+use crate::job::{Failure, FailureCode, IdError, JobEnd, JobId, JobStatus, WorkerId};
 use crate::mapping::{self, DataFolder, DiscardError, FolderError, Owner};
 use crate::runtime::{self, RuntimeError};
 
@@ -166,11 +166,7 @@ fn dead_workers(work_dir: &Path) -> Result<Vec<WorkerFolder>, SweepError> {
 /// Ends a job whose runner is gone and removes what it uploaded. Published is it never: the commit ends the job.
 async fn end_lost(catalog: &Catalog, blobs: &BlobStore, attempt: &OpenAttempt) -> Result<(), SweepError> {
     let failure = lost(attempt);
-    let end = JobEnd {
-        status: JobStatus::Error,
-        code: Some(failure.code.as_str().to_owned()),
-        message: failure.message,
-    };
+    let end = JobEnd { status: JobStatus::Error, code: Some(failure.code), message: failure.message };
     if catalog.end_job(attempt.job, attempt.attempt, &end, None).await? {
         mapping::discard(attempt.job, attempt.attempt, blobs, catalog).await?;
     }

@@ -4,21 +4,26 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::blob::BlobKey;
-use crate::job::{AttemptNumber, ComponentId, ConfigurationId, JobId, JobStatus, Phase, WorkerId};
+use crate::job::{
+    AttemptNumber, ComponentId, ConfigurationId, FailureCode, JobEnd, JobId, JobState, JobStatus, Phase,
+    WorkerId,
+};
 
 use super::error::doing;
 use super::rows::{
     count, named, optional_blob_key, optional_parsed, optional_text, optional_time, parsed, stored_count,
     stored_now, time,
 };
-use super::{Catalog, CatalogError, JobEnd, JobRecord, OpenAttempt};
+use super::{Catalog, CatalogError, JobRecord, OpenAttempt};
 
 /// Job records by some condition.
 macro_rules! select_jobs {
     ($rest:literal) => {
         concat!(
-            "SELECT id, component, configuration, status, created, started, ended, code, message, result, log
-             FROM jobs ",
+            "SELECT jobs.id, jobs.component, jobs.configuration, jobs.status, jobs.created, jobs.started, jobs.ended,
+                    jobs.code, jobs.message, jobs.result, jobs.log, jobs.attempt,
+                    attempts.worker, attempts.phase, attempts.started AS since
+             FROM jobs LEFT JOIN attempts ON attempts.job = jobs.id AND attempts.number = jobs.attempt ",
             $rest
         )
     };
@@ -175,7 +180,7 @@ impl Catalog {
     /// Newest first.
     pub(crate) async fn jobs(&self, jobs_max: u64) -> Result<Vec<JobRecord>, CatalogError> {
         let mut transaction = self.begin_read().await?;
-        let rows = sqlx::query(select_jobs!("ORDER BY created DESC, id DESC LIMIT $1"))
+        let rows = sqlx::query(select_jobs!("ORDER BY jobs.created DESC, jobs.id DESC LIMIT $1"))
             .bind(stored_count(jobs_max))
             .fetch_all(&mut *transaction)
             .await
@@ -217,7 +222,7 @@ pub(super) async fn end(
          WHERE id = $6 AND attempt = $7 AND status = 'processing'",
     )
     .bind(how.status.as_str())
-    .bind(how.code.as_deref())
+    .bind(how.code.map(FailureCode::as_str))
     .bind(how.message.as_str())
     .bind(now)
     .bind(result)
@@ -240,7 +245,7 @@ pub(super) async fn end(
 }
 
 async fn read_job(connection: &mut AnyConnection, id: JobId) -> Result<Option<JobRecord>, CatalogError> {
-    let row = sqlx::query(select_jobs!("WHERE id = $1"))
+    let row = sqlx::query(select_jobs!("WHERE jobs.id = $1"))
         .bind(id.to_string())
         .fetch_optional(connection)
         .await
@@ -253,14 +258,38 @@ fn record(row: &AnyRow) -> Result<JobRecord, CatalogError> {
         id: parsed(row, "id")?,
         component: parsed(row, "component")?,
         configuration: optional_parsed(row, "configuration")?,
-        status: named(row, "status", JobStatus::parse)?,
         created: time(row, "created")?,
-        started: optional_time(row, "started")?,
-        ended: optional_time(row, "ended")?,
-        code: optional_text(row, "code")?,
-        message: optional_text(row, "message")?,
+        state: state(row)?,
         result: optional_text(row, "result")?,
         log: optional_blob_key(row, "log")?,
+    })
+}
+
+fn state(row: &AnyRow) -> Result<JobState, CatalogError> {
+    let status = named(row, "status", JobStatus::parse)?;
+    Ok(match status {
+        JobStatus::Waiting => JobState::Waiting,
+        JobStatus::Processing => JobState::Processing {
+            since: time(row, "since")?,
+            attempt: attempt_number(row, "attempt")?,
+            phase: named(row, "phase", Phase::parse)?,
+            worker: parsed(row, "worker")?,
+        },
+        JobStatus::Success
+        | JobStatus::Warning
+        | JobStatus::Error
+        | JobStatus::Terminated
+        | JobStatus::Cancelled => {
+            let code = optional_text(row, "code")?
+                .map(|_text| named(row, "code", FailureCode::parse))
+                .transpose()?;
+            let message = optional_text(row, "message")?.unwrap_or_default();
+            JobState::Done {
+                started: optional_time(row, "started")?,
+                ended: time(row, "ended")?,
+                end: JobEnd { status, code, message },
+            }
+        }
     })
 }
 

@@ -20,6 +20,6 @@ mod types;
 pub(crate) use connect::Catalog;
 pub(crate) use error::{CatalogError, CommitError};
 pub(crate) use types::{
-    At, Commit, JobEnd, JobRecord, NewFile, NewSlice, OpenAttempt, Slice, SliceDeletion, SliceId, StateKey,
+    At, Commit, JobRecord, NewFile, NewSlice, OpenAttempt, Slice, SliceDeletion, SliceId, StateKey,
     StoredFile, TableLoad, TableSummary, TableVersion,
 };

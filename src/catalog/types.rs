@@ -7,8 +7,8 @@ use roaring::RoaringBitmap;
 
 use crate::blob::BlobKey;
 use crate::job::{
-    AttemptNumber, ComponentId, ConfigurationId, FileId, JobId, JobStatus, LoadKind, Phase, RowId, TableId,
-    VersionNumber, WorkerId,
+    AttemptNumber, ComponentId, ConfigurationId, FileId, JobEnd, JobId, JobState, LoadKind, Phase, RowId,
+    TableId, VersionNumber, WorkerId,
 };
 
 /// A slice's number, unique in a catalog and growing from commit to commit.
@@ -176,31 +176,17 @@ pub(crate) struct Commit {
     pub end: Option<JobEnd>,
 }
 
-/// How the job ends.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) struct JobEnd {
-    /// One that is done.
-    pub status: JobStatus,
-    /// Stable failure code, when it failed.
-    pub code: Option<String>,
-    pub message: String,
-}
-
 /// A job's row as `job ls` and `job show` need it.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct JobRecord {
-    pub id: JobId,
-    pub component: ComponentId,
-    pub configuration: Option<ConfigurationId>,
-    pub status: JobStatus,
-    pub created: Timestamp,
-    pub started: Option<Timestamp>,
-    pub ended: Option<Timestamp>,
-    pub code: Option<String>,
-    pub message: Option<String>,
+    pub(crate) id: JobId,
+    pub(crate) component: ComponentId,
+    pub(crate) configuration: Option<ConfigurationId>,
+    pub(crate) created: Timestamp,
+    pub(crate) state: JobState,
     /// The result document, JSON text; grows while the job runs (inputs, image) and is final at the end.
-    pub result: Option<String>,
-    pub log: Option<BlobKey>,
+    pub(crate) result: Option<String>,
+    pub(crate) log: Option<BlobKey>,
 }
 
 /// One attempt that is not finished, as the sweep sees it.

@@ -97,7 +97,8 @@ fn check(spec: &str, config: Option<PathBuf>, settings: &Settings, printer: Prin
         let parsed = configuration::parse(&text, &file);
         messages.extend(parsed.complaints.iter().map(ToString::to_string));
         // Where the spec is broken, the configuration is still checked for all that depends on no spec.
-        let stand_in = || component::parse_spec("{id: any, image: {uri: any}}", "any.yaml", &settings.presets).ok();
+        let stand_in =
+            || component::parse_spec("{id: any, image: {uri: any}}", "any.yaml", &settings.presets).ok();
         if let Some(component) = component.clone().or_else(stand_in) {
             let (_units, found) = parsed.configuration.units(&component, None, jiff::Timestamp::now());
             messages.extend(found.iter().map(ToString::to_string));

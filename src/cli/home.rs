@@ -11,7 +11,7 @@ use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
-use crate::job::{JobId, Phase};
+use crate::job::{JobId, JobState, Phase};
 use crate::result::OutputPart;
 use crate::runner::{Runner, RunnerOptions};
 use crate::settings::{ColumnNames, Settings};
@@ -115,9 +115,9 @@ impl Home {
             serde_json::from_str(&text).map_err(|error| Trouble::platform(&error))?;
         // The record is the truth where its runner died between the commit and the document.
         document["job"] = job.to_string().into();
-        document["status"] = record.status.as_str().into();
-        if let Some(message) = record.message {
-            document["message"] = message.into();
+        document["status"] = record.state.status().as_str().into();
+        if let JobState::Done { end, .. } = record.state {
+            document["message"] = end.message.into();
         }
         if document["output"]["tables"].as_array().is_none_or(Vec::is_empty) {
             let receipt = self.catalog.outputs_of(job).await?;

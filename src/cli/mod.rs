@@ -78,7 +78,7 @@ pub fn main() -> std::process::ExitCode {
     let printer = Printer::new(arguments.format, arguments.quiet, has_colour);
     start_tracing();
     let ended = match tokio::runtime::Runtime::new() {
-        Ok(runtime) => runtime.block_on(act(arguments, printer)),
+        Ok(runtime) => runtime.block_on(Box::pin(act(arguments, printer))),
         Err(error) => Err(Trouble::platform(&error)),
     };
     match ended {
@@ -99,7 +99,7 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     }
     let here = std::env::current_dir().map_err(|error| Trouble::platform(&error))?;
     let settings =
-        Settings::load(&here, arguments.project.as_deref(), process_environment).map_err(settings_trouble)?;
+        Settings::load(&here, arguments.project.as_deref(), process_environment).map_err(|error| settings_trouble(&error))?;
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
@@ -117,10 +117,10 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     status
 }
 
-fn settings_trouble(error: SettingsError) -> Trouble {
-    let messages = match &error {
+fn settings_trouble(error: &SettingsError) -> Trouble {
+    let messages = match error {
         SettingsError::Invalid(complaints) => complaints.0.iter().map(ToString::to_string).collect(),
-        SettingsError::NoProject { .. } | SettingsError::Unreadable { .. } => vec![exit::chain(&error)],
+        SettingsError::NoProject { .. } | SettingsError::Unreadable { .. } => vec![exit::chain(error)],
     };
     Trouble { status: ExitStatus::User, messages, hint: None }
 }

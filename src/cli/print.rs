@@ -30,7 +30,7 @@ impl Printer {
     }
 
     /// Progress is drawn for a person who watches, never into a file.
-    pub(crate) fn shows_progress(&self) -> bool {
+    pub(crate) fn shows_progress(self) -> bool {
         !self.is_quiet && io::stderr().is_terminal()
     }
 
@@ -50,7 +50,8 @@ impl Printer {
     }
 
     /// Bytes to stdout. A reader that has gone away (`| head`) is no trouble.
-    pub(crate) fn data(&self, bytes: &[u8]) -> Result<(), Trouble> {
+    #[expect(clippy::unused_self, reason = "who may write to stdout has a printer")]
+    pub(crate) fn data(self, bytes: &[u8]) -> Result<(), Trouble> {
         let mut stdout = io::stdout().lock();
         match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Trouble::platform(&error)),
@@ -59,14 +60,14 @@ impl Printer {
     }
 
     /// A line for people, unless they asked for quiet.
-    pub(crate) fn note(&self, line: &str) {
+    pub(crate) fn note(self, line: &str) {
         if !self.is_quiet {
             eprintln!("{}", printable(line));
         }
     }
 
     /// A line with a mark of our own before somebody else's words.
-    pub(crate) fn note_marked(&self, mark: &str, words: &str) {
+    pub(crate) fn note_marked(self, mark: &str, words: &str) {
         if !self.is_quiet {
             for line in words.lines() {
                 eprintln!("{mark} {}", printable(line));
@@ -74,7 +75,7 @@ impl Printer {
         }
     }
 
-    pub(crate) fn trouble(&self, trouble: &Trouble) {
+    pub(crate) fn trouble(self, trouble: &Trouble) {
         for message in &trouble.messages {
             eprintln!("{} {}", self.paint("31;1", "error:"), printable_lines(message));
         }
@@ -84,7 +85,7 @@ impl Printer {
     }
 
     /// `text` in a colour (an SGR code) where the terminal takes it.
-    pub(crate) fn paint(&self, code: &str, text: &str) -> String {
+    pub(crate) fn paint(self, code: &str, text: &str) -> String {
         if self.has_colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
 }

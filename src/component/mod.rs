@@ -17,13 +17,13 @@ use std::path::PathBuf;
 use crate::job::{ComponentId, ContentHash};
 
 pub(crate) use complaint::{Complaint, Complaints};
-pub(crate) use folder::{ListedSpec, LoadError, list_specs, load};
+pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use limits::{Limits, Preset, Presets};
 pub(crate) use limits::{read_limits, read_positive, read_timeout};
-pub(crate) use logging::{GelfTransport, LogChannel, Logging, Verbosity, VerbosityMap};
+pub(crate) use logging::Logging;
 pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
-pub(crate) use source::{BuildContext, ImageSource, Policy};
+pub(crate) use source::{ImageSource, Policy};
 pub(crate) use spec::content_hash;
 pub(crate) use spec::parse_spec;
 

@@ -1,5 +1,6 @@
 use std::time::Duration;
 
+use super::logging::{GelfTransport, LogChannel, Verbosity};
 use super::*;
 
 const WHOLE: &str = r##"id: acme.top-customers

@@ -28,7 +28,7 @@ mod tests;
 pub(crate) use check::check;
 pub(crate) use copy::{Copied, copy_all, copy_rows, matching_rows, write_header};
 pub(crate) use dialect::{Dialect, Header, ReadOptions, WriteDialect};
-pub(crate) use error::{CsvError, Place};
+pub(crate) use error::CsvError;
 pub(crate) use ingest::ingest;
 pub(crate) use merge::{duplicates_within, superseded};
 pub(crate) use selection::Selection;

@@ -15,10 +15,10 @@ mod stats;
 mod wait;
 
 pub(crate) use client::{CgroupDriver, CgroupVersion, Engine, EngineFacts, EngineOptions};
-pub(crate) use container::{ContainerState, FoundContainer, InspectedContainer, SignalOutcome};
+pub(crate) use container::{FoundContainer, InspectedContainer, SignalOutcome};
 pub(crate) use error::EngineError;
-pub(crate) use image::{ImageFacts, PullProgress, PullStream};
+pub(crate) use image::{ImageFacts, PullProgress};
 pub(crate) use log::{LogFrame, LogFrames, LogStream};
 pub(crate) use profile::{BindMount, ContainerNetwork, NewContainer};
-pub(crate) use stats::{StatsSample, StatsStream};
+pub(crate) use stats::StatsSample;
 pub(crate) use wait::ExitWait;

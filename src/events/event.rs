@@ -4,7 +4,7 @@ use jiff::Timestamp;
 
 /// How serious; syslog's words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Level {
+pub(crate) enum Level {
     Debug,
     Info,
     Notice,
@@ -17,7 +17,7 @@ pub enum Level {
 
 /// Who said it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Source {
+pub(crate) enum Source {
     Stdout,
     Stderr,
     /// Longshore itself.
@@ -26,7 +26,7 @@ pub enum Source {
 
 /// One thing that happened or was said. Holds no secret: only the redactor's output gets here.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Event {
+pub(crate) struct Event {
     /// Order within the job, from 0.
     pub sequence: u64,
     pub time: Timestamp,
@@ -36,7 +36,7 @@ pub struct Event {
 }
 
 impl Level {
-    pub const ALL: [Self; 8] = [
+    pub(crate) const ALL: [Self; 8] = [
         Self::Debug,
         Self::Info,
         Self::Notice,
@@ -47,7 +47,7 @@ impl Level {
         Self::Emergency,
     ];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Debug => "debug",
             Self::Info => "info",
@@ -60,15 +60,15 @@ impl Level {
         }
     }
 
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|level| level.as_str() == text)
     }
 }
 
 impl Source {
-    pub const ALL: [Self; 3] = [Self::Stdout, Self::Stderr, Self::Runner];
+    pub(crate) const ALL: [Self; 3] = [Self::Stdout, Self::Stderr, Self::Runner];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
@@ -76,7 +76,7 @@ impl Source {
         }
     }
 
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|source| source.as_str() == text)
     }
 }

@@ -58,7 +58,7 @@ impl Line {
         let bytes = self.text.strip_suffix(b"\r").unwrap_or(&self.text);
         let mut text = String::from_utf8_lossy(bytes).into_owned();
         if is_cut {
-            text.push_str(&format!(" [cut: the line has {} bytes, the complete log keeps it]", self.bytes));
+            text += &format!(" [cut: the line has {} bytes, the complete log keeps it]", self.bytes);
         }
         text
     }

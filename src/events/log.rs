@@ -11,7 +11,7 @@ use super::Source;
 
 /// Why a log cannot be read.
 #[derive(Debug, thiserror::Error)]
-pub enum LogError {
+pub(crate) enum LogError {
     #[error("the stored log cannot be read")]
     Read(#[source] io::Error),
     #[error("line {line} of the stored log is not a log line")]
@@ -20,7 +20,7 @@ pub enum LogError {
 
 /// One line of a log.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogEntry {
+pub(crate) struct LogEntry {
     pub time: Timestamp,
     pub source: Source,
     pub text: Vec<u8>,
@@ -101,7 +101,7 @@ fn write_entry(
 }
 
 /// Reads a stored log, entry by entry.
-pub struct LogReader<R: Read> {
+pub(crate) struct LogReader<R: Read> {
     lines: BufReader<zstd::Decoder<'static, BufReader<R>>>,
     line: u64,
 }
@@ -113,13 +113,13 @@ impl<R: Read> std::fmt::Debug for LogReader<R> {
 }
 
 impl<R: Read> LogReader<R> {
-    pub fn new(stored: R) -> Result<Self, LogError> {
+    pub(crate) fn new(stored: R) -> Result<Self, LogError> {
         let decoder = zstd::Decoder::new(stored).map_err(LogError::Read)?;
         Ok(Self { lines: BufReader::new(decoder), line: 0 })
     }
 
     /// The next entry; `None` at the end.
-    pub fn next_entry(&mut self) -> Result<Option<LogEntry>, LogError> {
+    pub(crate) fn next_entry(&mut self) -> Result<Option<LogEntry>, LogError> {
         let mut raw = Vec::new();
         if self.lines.read_until(b'\n', &mut raw).map_err(LogError::Read)? == 0 {
             return Ok(None);

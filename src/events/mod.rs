@@ -7,7 +7,7 @@ mod log;
 mod redact;
 mod speech;
 
-pub use event::{Event, Level, Source};
-pub use log::{LogEntry, LogError, LogReader};
-pub use redact::Redactor;
-pub use speech::{LastWords, Said, Speech, SpeechLimits};
+pub(crate) use event::{Event, Level, Source};
+pub(crate) use log::LogReader;
+pub(crate) use redact::Redactor;
+pub(crate) use speech::{LastWords, Said, Speech, SpeechLimits};

@@ -18,7 +18,7 @@ const URI_LENIENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>')
 ///
 /// A secret of several lines is also found line by line, because speech is read by line.
 #[derive(Clone, Default)]
-pub struct Redactor {
+pub(crate) struct Redactor {
     /// `None` when there is nothing to hide.
     patterns: Option<Patterns>,
 }
@@ -39,7 +39,7 @@ impl std::fmt::Debug for Redactor {
 
 impl Redactor {
     /// A redactor for these values. Values too short to be hidden sensibly are skipped.
-    pub fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
+    pub(crate) fn new<'a>(secrets: impl IntoIterator<Item = &'a str>) -> Self {
         let mut variants: Vec<Vec<u8>> = secrets.into_iter().flat_map(variants).collect();
         variants.sort();
         variants.dedup();
@@ -53,7 +53,7 @@ impl Redactor {
     }
 
     /// `text` with every secret replaced.
-    pub fn mask(&self, text: &str) -> String {
+    pub(crate) fn mask(&self, text: &str) -> String {
         match &self.patterns {
             None => text.to_owned(),
             Some(patterns) => {

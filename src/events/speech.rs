@@ -11,8 +11,9 @@ use super::redact::StreamRedactor;
 use super::{Level, Redactor, Source};
 
 /// How much of the speech becomes events.
+#[expect(clippy::struct_field_names, reason = "each is a maximum, and says so where it is used")]
 #[derive(Debug, Clone, Copy)]
-pub struct SpeechLimits {
+pub(crate) struct SpeechLimits {
     /// Longer lines are cut with a mark.
     pub line_bytes_max: usize,
     /// Messages that become events whatever their level.
@@ -29,7 +30,7 @@ impl Default for SpeechLimits {
 
 /// A line as it will be an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said {
+pub(crate) struct Said {
     pub time: Timestamp,
     pub level: Level,
     pub source: Source,
@@ -43,7 +44,7 @@ const TAIL_BYTES_MAX: usize = 16 * 1024;
 
 /// Listens to one container: everything said, in order per stream.
 #[derive(Debug)]
-pub struct Speech<W: Write> {
+pub(crate) struct Speech<W: Write> {
     stdout: Voice,
     stderr: Voice,
     log: LogWriter<W>,
@@ -69,7 +70,7 @@ struct Tail {
 
 impl<W: Write> Speech<W> {
     /// `log` receives the complete, compressed log.
-    pub fn new(redactor: &Redactor, limits: SpeechLimits, log: W) -> io::Result<Self> {
+    pub(crate) fn new(redactor: &Redactor, limits: SpeechLimits, log: W) -> io::Result<Self> {
         let voice = || Voice {
             redactor: redactor.stream(),
             lines: LineAssembler::new(limits.line_bytes_max),
@@ -80,14 +81,14 @@ impl<W: Write> Speech<W> {
     }
 
     /// Takes a piece of a stream; returns the lines that ended in it.
-    pub fn push(&mut self, time: Timestamp, source: Source, piece: &[u8]) -> io::Result<Vec<Said>> {
+    pub(crate) fn push(&mut self, time: Timestamp, source: Source, piece: &[u8]) -> io::Result<Vec<Said>> {
         let mut masked = Vec::with_capacity(piece.len());
         self.voice(source).redactor.push(piece, &mut masked);
         self.hear(time, source, &masked)
     }
 
     /// Ends both streams; returns the last words and closes the log.
-    pub fn finish(mut self) -> io::Result<(Vec<Said>, LastWords, W)> {
+    pub(crate) fn finish(mut self) -> io::Result<(Vec<Said>, LastWords, W)> {
         let mut said = Vec::new();
         for source in [Source::Stdout, Source::Stderr] {
             let mut masked = Vec::new();
@@ -152,7 +153,7 @@ impl<W: Write> Speech<W> {
 
 /// What a failure message may quote, and how much the catalog does not have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct LastWords {
+pub(crate) struct LastWords {
     pub stdout: String,
     pub stderr: String,
     /// Messages that became no event because of the limits.

@@ -8,7 +8,6 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use crate::engine::PullProgress;
 pub(crate) use ensure::{ImageOrigin, ImagePolicy, ResolvedImage, ensure};
 pub(crate) use error::ImageError;
 pub(crate) use reference::{ImageReference, ReferenceError};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 /// Either the component did what it was asked, or not.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Exit {
+pub(crate) enum Exit {
     Clean(CleanExit),
     Bad(BadExit),
 }
@@ -12,19 +12,19 @@ pub enum Exit {
 /// Exit code 0, no out-of-memory kill, no limit hit. Only with this can outputs be collected for publishing.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct CleanExit;
+pub(crate) struct CleanExit;
 
 impl CleanExit {
     /// Judges an exit code that nothing speaks against. Everything else about the end (OOM, limits, intent)
     /// must have been weighed before: code 0 alone is not success.
-    pub fn from_code(code: i64) -> Exit {
+    pub(crate) fn from_code(code: i64) -> Exit {
         if code == 0 { Exit::Clean(Self) } else { Exit::Bad(BadExit::Code(code)) }
     }
 }
 
 /// Why the run does not count.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BadExit {
+pub(crate) enum BadExit {
     /// A non-zero exit code of the component's own making; 128 + n for a signal n.
     Code(i64),
     /// The kernel killed a process of the container, whatever the exit code says.
@@ -41,7 +41,7 @@ pub enum BadExit {
 
 /// The entrypoint could not be started: missing, not executable, wrong architecture.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct StartFailure {
+pub(crate) struct StartFailure {
     pub entrypoint: String,
     /// The engine's own words.
     pub reason: String,

@@ -8,19 +8,19 @@ use uuid::Uuid;
 /// Why a text is not the id it should be. Prints the text, the kind of id and the rule it broke.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("{text:?} is not a {kind}: {rule}")]
-pub struct IdError {
+pub(crate) struct IdError {
     pub kind: &'static str,
     pub text: String,
     pub rule: &'static str,
 }
 
-/// A job's id: a UUIDv7, so that ids sort by the time the job was accepted.
+/// A job's id: a `UUIDv7`, so that ids sort by the time the job was accepted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct JobId(Uuid);
+pub(crate) struct JobId(Uuid);
 
 impl JobId {
     /// A fresh id; two made in one process never collide and sort in order.
-    pub fn fresh() -> Self {
+    pub(crate) fn fresh() -> Self {
         Self(Uuid::now_v7())
     }
 }
@@ -47,10 +47,11 @@ impl FromStr for JobId {
 
 /// One try at a job; the first is 1. Carried by a commit as its fence.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct AttemptNumber(pub u32);
+pub(crate) struct AttemptNumber(pub u32);
 
+#[cfg(test)]
 impl AttemptNumber {
-    pub const FIRST: Self = Self(1);
+    pub(crate) const FIRST: Self = Self(1);
 }
 
 impl fmt::Display for AttemptNumber {
@@ -61,10 +62,11 @@ impl fmt::Display for AttemptNumber {
 
 /// A table's state number; the first load of a table makes version 1.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct VersionNumber(pub u64);
+pub(crate) struct VersionNumber(pub u64);
 
+#[cfg(test)]
 impl VersionNumber {
-    pub fn next(self) -> Self {
+    pub(crate) fn next(self) -> Self {
         Self(self.0 + 1)
     }
 }
@@ -77,7 +79,7 @@ impl fmt::Display for VersionNumber {
 
 /// A stored file's number, unique in a catalog and growing, so that "newer than" is a comparison.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileId(pub u64);
+pub(crate) struct FileId(pub u64);
 
 impl fmt::Display for FileId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -90,10 +92,10 @@ macro_rules! text_id {
     ($(#[$doc:meta])* $name:ident, $kind:literal, $rule:literal, $allowed:expr) => {
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-        pub struct $name(String);
+        pub(crate) struct $name(String);
 
         impl $name {
-            pub fn parse(text: impl Into<String>) -> Result<Self, IdError> {
+            pub(crate) fn parse(text: impl Into<String>) -> Result<Self, IdError> {
                 let text = text.into();
                 let allowed: fn(char) -> bool = $allowed;
                 if text.is_empty() || text.len() > 200 || !text.chars().all(allowed) {
@@ -102,7 +104,7 @@ macro_rules! text_id {
                 Ok(Self(text))
             }
 
-            pub fn as_str(&self) -> &str {
+            pub(crate) fn as_str(&self) -> &str {
                 &self.0
             }
         }

@@ -6,14 +6,14 @@ use super::{FileId, TableId};
 
 /// Everything staged before the component starts.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct InputMapping {
+pub(crate) struct InputMapping {
     pub tables: Vec<InputTable>,
     pub files: Vec<InputFile>,
 }
 
 /// Everything asked of `out/` after a clean exit.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct OutputMapping {
+pub(crate) struct OutputMapping {
     pub tables: Vec<OutputTable>,
     pub files: Vec<OutputFile>,
     /// `stage.bucket` for outputs whose manifest or file name gives only a table name.
@@ -24,7 +24,7 @@ pub struct OutputMapping {
 
 /// One table to stage as `in/tables/<destination>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputTable {
+pub(crate) struct InputTable {
     pub source: TableId,
     /// File name below `in/tables/`, never absolute, never with `..`.
     pub destination: String,
@@ -38,7 +38,7 @@ pub struct InputTable {
 
 /// Which rows are new enough.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum ChangedSince {
+pub(crate) enum ChangedSince {
     /// Rows imported at or after this moment.
     At(Timestamp),
     /// Rows imported after the last successful run of this configuration; all rows on the first.
@@ -47,7 +47,7 @@ pub enum ChangedSince {
 
 /// One condition on a column. `Eq` holds when any value matches, `Ne` when none does; the others take one value.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Filter {
+pub(crate) struct Filter {
     pub column: String,
     pub operator: FilterOperator,
     pub values: Vec<String>,
@@ -55,7 +55,7 @@ pub struct Filter {
 
 /// Ordering compares as numbers when both sides are decimal numbers, else byte by byte.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FilterOperator {
+pub(crate) enum FilterOperator {
     Eq,
     Ne,
     Gt,
@@ -65,9 +65,9 @@ pub enum FilterOperator {
 }
 
 impl FilterOperator {
-    pub const ALL: [Self; 6] = [Self::Eq, Self::Ne, Self::Gt, Self::Ge, Self::Lt, Self::Le];
+    pub(crate) const ALL: [Self; 6] = [Self::Eq, Self::Ne, Self::Gt, Self::Ge, Self::Lt, Self::Le];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Eq => "eq",
             Self::Ne => "ne",
@@ -78,14 +78,14 @@ impl FilterOperator {
         }
     }
 
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|operator| operator.as_str() == text)
     }
 }
 
 /// Files to stage as `in/files/<id>_<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct InputFile {
+pub(crate) struct InputFile {
     pub query: FileQuery,
     pub changed_since: Option<ChangedSince>,
     pub files_max: u64,
@@ -95,7 +95,7 @@ pub struct InputFile {
 
 /// Which stored files are meant.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum FileQuery {
+pub(crate) enum FileQuery {
     /// Files that bear every `include` tag and no `exclude` tag, newest first.
     Tags { include: Vec<String>, exclude: Vec<String> },
     /// Exactly these.
@@ -104,7 +104,7 @@ pub enum FileQuery {
 
 /// One table to publish from `out/tables/<source>`, as the configuration asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputTable {
+pub(crate) struct OutputTable {
     pub source: String,
     pub destination: Option<TableId>,
     pub options: TableOptions,
@@ -113,7 +113,7 @@ pub struct OutputTable {
 /// What mapping and manifest may both say of an output table. `None` is "not said":
 /// a key present in the mapping wins, an absent one leaves the manifest's.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct TableOptions {
+pub(crate) struct TableOptions {
     pub incremental: Option<bool>,
     pub primary_key: Option<Vec<String>>,
     /// Allows the load to change the key of an existing table.
@@ -133,7 +133,7 @@ pub struct TableOptions {
 impl TableOptions {
     /// The mapping's word where it has one, else the manifest's.
     #[must_use]
-    pub fn over(self, manifest: Self) -> Self {
+    pub(crate) fn over(self, manifest: Self) -> Self {
         Self {
             incremental: self.incremental.or(manifest.incremental),
             primary_key: self.primary_key.or(manifest.primary_key),
@@ -149,7 +149,7 @@ impl TableOptions {
     }
 
     /// How the rows meet the rows that are there. `primary_key` is the effective one (the table's own when not said).
-    pub fn load_kind(&self, primary_key: &[String]) -> LoadKind {
+    pub(crate) fn load_kind(&self, primary_key: &[String]) -> LoadKind {
         match (self.incremental.unwrap_or(false), primary_key.is_empty()) {
             (false, _) => LoadKind::Replace,
             (true, true) => LoadKind::Append,
@@ -158,9 +158,9 @@ impl TableOptions {
     }
 }
 
-/// One deletion before a load; its filters are ANDed, several deletions are ORed.
+/// One deletion before a load: rows for which all its filters hold. Several deletions each delete theirs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeleteWhere {
+pub(crate) struct DeleteWhere {
     pub changed_since: Option<Timestamp>,
     pub changed_until: Option<Timestamp>,
     pub filters: Vec<Filter>,
@@ -168,7 +168,7 @@ pub struct DeleteWhere {
 
 /// How a load changes a table.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LoadKind {
+pub(crate) enum LoadKind {
     /// The rows of the load are the table.
     Replace,
     /// The rows are added.
@@ -178,7 +178,7 @@ pub enum LoadKind {
 }
 
 impl LoadKind {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Replace => "replace",
             Self::Append => "append",
@@ -189,14 +189,14 @@ impl LoadKind {
 
 /// One file to keep from `out/files/<source>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct OutputFile {
+pub(crate) struct OutputFile {
     pub source: String,
     pub options: FileOptions,
 }
 
 /// What mapping or manifest say of an output file; the mapping wins as a whole.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct FileOptions {
+pub(crate) struct FileOptions {
     pub tags: Vec<String>,
     pub is_permanent: bool,
     pub is_public: bool,

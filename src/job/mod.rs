@@ -10,17 +10,17 @@ mod request;
 mod state;
 mod table;
 
-pub use exit::{BadExit, CleanExit, Exit, StartFailure};
-pub use ids::{
+pub(crate) use exit::{BadExit, CleanExit, Exit, StartFailure};
+pub(crate) use ids::{
     AttemptNumber, ComponentId, ConfigurationId, ContentHash, FileId, IdError, ImageId, JobId, RowId,
     VersionNumber, WorkerId,
 };
-pub use ledger::{Phase, PhaseEntry, PhaseLedger, Usage};
-pub use mapping::{
+pub(crate) use ledger::{Phase, PhaseEntry, PhaseLedger, Usage};
+pub(crate) use mapping::{
     ChangedSince, DeleteWhere, FileOptions, FileQuery, Filter, FilterOperator, InputFile, InputMapping,
     InputTable, LoadKind, OutputFile, OutputMapping, OutputTable, TableOptions,
 };
-pub use outcome::{Blame, Failure, FailureCode, FileReceipt, Outcome, Receipt, TableReceipt};
-pub use request::{JobRequest, RunMode};
-pub use state::{IllegalMove, JobState, JobStatus};
-pub use table::{TableId, TableIdError};
+pub(crate) use outcome::{Blame, Failure, FailureCode, FileReceipt, Outcome, Receipt, TableReceipt};
+pub(crate) use request::{JobRequest, RunMode};
+pub(crate) use state::{JobEnd, JobState, JobStatus};
+pub(crate) use table::{TableId, TableIdError};

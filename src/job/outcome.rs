@@ -4,7 +4,7 @@ use super::{FileId, JobStatus, LoadKind, Phase, TableId, VersionNumber};
 
 /// The end of a job. Exactly one per job.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Outcome {
+pub(crate) enum Outcome {
     Succeeded(Receipt),
     /// Ended with its outputs published, but something the user should look at happened on the way.
     Warned {
@@ -21,7 +21,7 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    pub fn status(&self) -> JobStatus {
+    pub(crate) fn status(&self) -> JobStatus {
         match self {
             Self::Succeeded(_) => JobStatus::Success,
             Self::Warned { .. } => JobStatus::Warning,
@@ -34,14 +34,14 @@ impl Outcome {
 
 /// What a commit made visible.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Receipt {
+pub(crate) struct Receipt {
     pub tables: Vec<TableReceipt>,
     pub files: Vec<FileReceipt>,
 }
 
 /// One published table.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TableReceipt {
+pub(crate) struct TableReceipt {
     pub table: TableId,
     pub version: VersionNumber,
     pub load: LoadKind,
@@ -55,7 +55,7 @@ pub struct TableReceipt {
 
 /// One published file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct FileReceipt {
+pub(crate) struct FileReceipt {
     pub id: FileId,
     pub name: String,
     pub bytes: u64,
@@ -63,14 +63,14 @@ pub struct FileReceipt {
 
 /// Who must act.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Blame {
+pub(crate) enum Blame {
     User,
     Component,
     Platform,
 }
 
 impl Blame {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::User => "user",
             Self::Component => "component",
@@ -82,7 +82,7 @@ impl Blame {
 /// Why a job failed, in two texts: `message` is for the person who configured the job and holds no secret,
 /// host name or stack; `detail` is for the operator.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Failure {
+pub(crate) struct Failure {
     pub code: FailureCode,
     pub message: String,
     pub detail: String,
@@ -90,7 +90,7 @@ pub struct Failure {
 
 /// The closed list of ways to fail. The texts are stable: documents, metrics and people's scripts use them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum FailureCode {
+pub(crate) enum FailureCode {
     /// Spec or configuration is wrong, or asks for what is not there.
     ConfigurationInvalid,
     /// The component said so: exit code 1.
@@ -117,7 +117,7 @@ pub enum FailureCode {
 }
 
 impl FailureCode {
-    pub const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::ConfigurationInvalid,
         Self::ComponentUserError,
         Self::ComponentFailed,
@@ -136,7 +136,7 @@ impl FailureCode {
         Self::RunnerLost,
     ];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::ConfigurationInvalid => "configuration_invalid",
             Self::ComponentUserError => "component_user_error",
@@ -157,12 +157,12 @@ impl FailureCode {
         }
     }
 
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|code| code.as_str() == text)
     }
 
     /// Who must act (design table of outcomes).
-    pub fn blame(self) -> Blame {
+    pub(crate) fn blame(self) -> Blame {
         match self {
             Self::ConfigurationInvalid
             | Self::ComponentUserError
@@ -183,7 +183,7 @@ impl FailureCode {
     }
 
     /// Whether the same job may succeed later without anybody changing anything.
-    pub fn is_retryable(self) -> bool {
+    pub(crate) fn is_retryable(self) -> bool {
         self.blame() == Blame::Platform && self != Self::ImageNotFound
     }
 }

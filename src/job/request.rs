@@ -4,7 +4,7 @@ use super::{ComponentId, ConfigurationId};
 
 /// How far a job goes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum RunMode {
+pub(crate) enum RunMode {
     /// The whole story.
     #[default]
     Run,
@@ -15,7 +15,7 @@ pub enum RunMode {
 }
 
 impl RunMode {
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Run => "run",
             Self::Input => "input",
@@ -26,7 +26,7 @@ impl RunMode {
 
 /// A job as accepted, before anything of it was looked up.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct JobRequest {
+pub(crate) struct JobRequest {
     pub component: ComponentId,
     pub configuration: Option<ConfigurationId>,
     pub mode: RunMode,

@@ -2,19 +2,51 @@
 
 use jiff::Timestamp;
 
-use super::{AttemptNumber, Outcome, Phase, WorkerId};
+use super::{AttemptNumber, FailureCode, Phase, WorkerId};
 
-/// A job's life. The only way to move is [`JobState::advance`].
-#[derive(Debug, Clone, PartialEq)]
-pub enum JobState {
-    Waiting { since: Timestamp },
-    Processing { since: Timestamp, attempt: AttemptNumber, phase: Phase, worker: WorkerId },
-    Done { started: Option<Timestamp>, ended: Timestamp, outcome: Outcome },
+/// A job's life: waiting → processing → done, or waiting → done when it was called off. The catalog moves it, each
+/// time comparing where it stood.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum JobState {
+    Waiting,
+    /// Claimed. `phase` is where the attempt was when it was last heard of.
+    Processing {
+        since: Timestamp,
+        attempt: AttemptNumber,
+        phase: Phase,
+        worker: WorkerId,
+    },
+    /// A job that was called off never started.
+    Done {
+        started: Option<Timestamp>,
+        ended: Timestamp,
+        end: JobEnd,
+    },
+}
+
+impl JobState {
+    pub(crate) fn status(&self) -> JobStatus {
+        match self {
+            Self::Waiting => JobStatus::Waiting,
+            Self::Processing { .. } => JobStatus::Processing,
+            Self::Done { end, .. } => end.status,
+        }
+    }
+}
+
+/// How a job ended, as everybody may see it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct JobEnd {
+    /// One of those that are done.
+    pub(crate) status: JobStatus,
+    /// Where it failed.
+    pub(crate) code: Option<FailureCode>,
+    pub(crate) message: String,
 }
 
 /// A state's name, as catalog, events and people see it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum JobStatus {
+pub(crate) enum JobStatus {
     Waiting,
     Processing,
     Success,
@@ -24,37 +56,8 @@ pub enum JobStatus {
     Cancelled,
 }
 
-/// A move the life of a job does not have.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("a job that is {from} cannot become {to}", from = .from.as_str(), to = .to.as_str())]
-pub struct IllegalMove {
-    pub from: JobStatus,
-    pub to: JobStatus,
-}
-
-impl JobState {
-    pub fn status(&self) -> JobStatus {
-        match self {
-            Self::Waiting { .. } => JobStatus::Waiting,
-            Self::Processing { .. } => JobStatus::Processing,
-            Self::Done { outcome, .. } => outcome.status(),
-        }
-    }
-
-    /// Waiting → processing → done; waiting → done (cancelled); processing → processing (next phase or attempt).
-    pub fn advance(self, to: Self) -> Result<Self, IllegalMove> {
-        let legal = match (&self, &to) {
-            (Self::Waiting { .. } | Self::Processing { .. }, Self::Processing { .. })
-            | (Self::Processing { .. }, Self::Done { .. }) => true,
-            (Self::Waiting { .. }, Self::Done { outcome, .. }) => outcome.status() == JobStatus::Cancelled,
-            (_, Self::Waiting { .. }) | (Self::Done { .. }, _) => false,
-        };
-        if legal { Ok(to) } else { Err(IllegalMove { from: self.status(), to: to.status() }) }
-    }
-}
-
 impl JobStatus {
-    pub const ALL: [Self; 7] = [
+    pub(crate) const ALL: [Self; 7] = [
         Self::Waiting,
         Self::Processing,
         Self::Success,
@@ -64,7 +67,7 @@ impl JobStatus {
         Self::Cancelled,
     ];
 
-    pub fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Waiting => "waiting",
             Self::Processing => "processing",
@@ -76,11 +79,11 @@ impl JobStatus {
         }
     }
 
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|status| status.as_str() == text)
     }
 
-    pub fn is_done(self) -> bool {
+    pub(crate) fn is_done(self) -> bool {
         match self {
             Self::Waiting | Self::Processing => false,
             Self::Success | Self::Warning | Self::Error | Self::Terminated | Self::Cancelled => true,

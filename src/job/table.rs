@@ -7,7 +7,7 @@ use std::str::FromStr;
 ///
 /// Three parts without dots; each of `A-Z a-z 0-9 _ -`, at most 96 characters; the stage is `in` or `out`.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct TableId {
+pub(crate) struct TableId {
     text: String,
     bucket_start: usize,
     name_start: usize,
@@ -15,7 +15,7 @@ pub struct TableId {
 
 /// Why a text is not a table id.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum TableIdError {
+pub(crate) enum TableIdError {
     #[error("{text:?} is not a table id: expected three parts `stage.bucket.name`, e.g. in.c-main.orders")]
     Parts { text: String },
     #[error("{text:?} is not a table id: the stage is {stage:?}, expected `in` or `out`")]
@@ -28,26 +28,26 @@ const PART_LENGTH_MAX: usize = 96;
 
 impl TableId {
     /// The table `name` in the bucket `stage.bucket`.
-    pub fn in_bucket(bucket: &str, name: &str) -> Result<Self, TableIdError> {
+    pub(crate) fn in_bucket(bucket: &str, name: &str) -> Result<Self, TableIdError> {
         format!("{bucket}.{name}").parse()
     }
 
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.text
     }
 
     /// `in` or `out`.
-    pub fn stage(&self) -> &str {
+    pub(crate) fn stage(&self) -> &str {
         self.part(0, self.bucket_start - 1)
     }
 
     /// `stage.bucket`, the id of the bucket the table lies in.
-    pub fn bucket(&self) -> &str {
+    pub(crate) fn bucket(&self) -> &str {
         self.part(0, self.name_start - 1)
     }
 
     /// The last part.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.part(self.name_start, self.text.len())
     }
 

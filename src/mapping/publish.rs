@@ -8,8 +8,8 @@ use super::load::LoadDesk;
 use super::rules::UploadError;
 use super::upload::Prepared;
 use crate::blob::BlobStore;
-use crate::catalog::{Catalog, CatalogError, Commit, CommitError, JobEnd, StateKey, TableLoad};
-use crate::job::{AttemptNumber, FileId, JobId, Receipt, TableId};
+use crate::catalog::{Catalog, CatalogError, Commit, CommitError, StateKey, TableLoad};
+use crate::job::{AttemptNumber, FileId, JobEnd, JobId, Receipt, TableId};
 
 /// Every lost race means that somebody else's commit went through, so this many in a row is a fault.
 const TRIES_MAX: u32 = 50;

@@ -14,7 +14,6 @@ mod unit;
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use leftover::forget_quarantines;
-pub(crate) use listen::ListenError;
 pub(crate) use news::{News, NewsItem, channel};
 pub(crate) use order::{Order, Runner, RunnerOptions};
 pub(crate) use resolve::{Pretended, complaints};

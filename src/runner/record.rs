@@ -4,8 +4,8 @@ use std::time::Instant;
 
 use super::{Order, Runner};
 use crate::blob::BlobKey;
-use crate::catalog::{CatalogError, JobEnd};
-use crate::job::{AttemptNumber, Outcome, Phase, PhaseLedger};
+use crate::catalog::CatalogError;
+use crate::job::{AttemptNumber, JobEnd, Outcome, Phase, PhaseLedger};
 use crate::result::{ComponentPart, ConfigurationPart, ResultDocument, message_of};
 
 /// One attempt's record. A phase is entered, then left; what was entered last is where the attempt is.
@@ -101,7 +101,7 @@ impl<'a> Record<'a> {
 /// The end as the catalog keeps it.
 pub(super) fn end_of(outcome: &Outcome) -> JobEnd {
     let code = match outcome {
-        Outcome::Failed(failure) => Some(failure.code.as_str().to_owned()),
+        Outcome::Failed(failure) => Some(failure.code),
         Outcome::Succeeded(_) | Outcome::Warned { .. } | Outcome::Terminated { .. } | Outcome::Cancelled => {
             None
         }

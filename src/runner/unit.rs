@@ -8,13 +8,13 @@ use super::record::Record;
 use super::resolve::{self, Planned};
 use super::{Job, leftover};
 use crate::blob::Delivery;
-use crate::catalog::{JobEnd, StateKey};
+use crate::catalog::StateKey;
 use crate::component::Network;
 use crate::configuration::Unit;
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
-use crate::job::{BadExit, CleanExit, Exit, JobStatus, Phase, Receipt, RunMode, Usage};
+use crate::job::{BadExit, CleanExit, Exit, JobEnd, JobStatus, Phase, Receipt, RunMode, Usage};
 use crate::mapping::{
     self, Collected, DataFolder, Origin, Owner, Prepared, Publication, StagedFile, StagedTable, State,
 };
@@ -300,7 +300,7 @@ impl UnitRun<'_> {
     fn end_of_job(&self, prepared: &Prepared) -> Option<JobEnd> {
         let (tables, files) = prepared.counts();
         let message = crate::result::published_words(tables, files);
-        (self.next == Next::EndOfJob).then(|| JobEnd { status: JobStatus::Success, code: None, message })
+        (self.next == Next::EndOfJob).then_some(JobEnd { status: JobStatus::Success, code: None, message })
     }
 
     fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {

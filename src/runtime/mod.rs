@@ -22,4 +22,4 @@ pub(crate) use container::{Container, Ended, create};
 pub(crate) use error::RuntimeError;
 pub(crate) use plan::{ContainerPlan, Network};
 pub(crate) use spool::{SpoolError, SpoolReader, SpoolRecord, SpoolWriter};
-pub(crate) use sweep::{Found, find_containers, remove_by_id};
+pub(crate) use sweep::{find_containers, remove_by_id};

@@ -9,10 +9,19 @@ use crate::house::{House, NO_VERSIONS, has_engine};
 
 #[rstest]
 #[case::a_symlink_to_a_host_file("ln -s /etc/shadow out/tables/a.csv", "out/tables/a.csv is a symbolic link")]
-#[case::a_symlink_to_an_input("ln -s ../../config.json out/tables/a.csv", "out/tables/a.csv is a symbolic link")]
-#[case::a_folder_that_is_a_symlink("rm -r out/tables; ln -s /etc out/tables", "out/tables is a symbolic link")]
+#[case::a_symlink_to_an_input(
+    "ln -s ../../config.json out/tables/a.csv",
+    "out/tables/a.csv is a symbolic link"
+)]
+#[case::a_folder_that_is_a_symlink(
+    "rm -r out/tables; ln -s /etc out/tables",
+    "out/tables is a symbolic link"
+)]
 #[case::a_fifo("mkfifo out/tables/a.csv", "out/tables/a.csv is a named pipe")]
-#[case::a_file_among_files_that_is_a_symlink("ln -s /etc/passwd out/files/a", "out/files/a is a symbolic link")]
+#[case::a_file_among_files_that_is_a_symlink(
+    "ln -s /etc/passwd out/files/a",
+    "out/files/a is a symbolic link"
+)]
 #[case::a_name_with_a_line_break("touch \"out/tables/a\nb.csv\"", "control character")]
 #[case::names_that_differ_in_case(
     "echo a >out/tables/a.csv; echo a >out/tables/A.csv",

@@ -8,15 +8,15 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 /// What [`House::versions`] says of a table that does not exist.
-pub const NO_VERSIONS: [u64; 0] = [];
+pub(crate) const NO_VERSIONS: [u64; 0] = [];
 
 /// A project in a folder of its own.
-pub struct House {
+pub(crate) struct House {
     folder: TempDir,
 }
 
 /// How one call of the program ended.
-pub struct Ran {
+pub(crate) struct Ran {
     pub code: i32,
     pub stdout: String,
     pub stderr: String,
@@ -24,46 +24,46 @@ pub struct Ran {
 
 impl Ran {
     /// The result document of `longshore run --format json`.
-    pub fn document(&self) -> Value {
+    pub(crate) fn document(&self) -> Value {
         serde_json::from_str(&self.stdout)
             .unwrap_or_else(|error| panic!("{error}: stdout was\n{}\nstderr\n{}", self.stdout, self.stderr))
     }
 
-    pub fn job(&self) -> String {
+    pub(crate) fn job(&self) -> String {
         self.document()["job"].as_str().unwrap().to_owned()
     }
 
     /// The stable code of a failure.
-    pub fn error_code(&self) -> String {
+    pub(crate) fn error_code(&self) -> String {
         self.document()["error"]["code"].as_str().unwrap_or("none").to_owned()
     }
 
-    pub fn message(&self) -> String {
+    pub(crate) fn message(&self) -> String {
         self.document()["message"].as_str().unwrap().to_owned()
     }
 
-    pub fn succeeded(self) -> Self {
+    pub(crate) fn succeeded(self) -> Self {
         assert_eq!(self.code, 0, "stdout\n{}\nstderr\n{}", self.stdout, self.stderr);
         self
     }
 
-    pub fn failed(self, code: i32) -> Self {
+    pub(crate) fn failed(self, code: i32) -> Self {
         assert_eq!(self.code, code, "stdout\n{}\nstderr\n{}", self.stdout, self.stderr);
         self
     }
 }
 
 impl House {
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self { folder: TempDir::new().unwrap() }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         self.folder.path()
     }
 
     /// Writes a file into the project's folder.
-    pub fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
+    pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
         let path = self.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(&path, text).unwrap();
@@ -71,7 +71,7 @@ impl House {
     }
 
     /// The program, ready to be called in this project.
-    pub fn command(&self, arguments: &[&str]) -> Command {
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command.args(arguments).arg("--project").arg(self.path()).current_dir(self.path());
         // Only what the test says: the person's own settings must not reach it.
@@ -82,20 +82,20 @@ impl House {
         command
     }
 
-    pub fn call(&self, arguments: &[&str]) -> Ran {
+    pub(crate) fn call(&self, arguments: &[&str]) -> Ran {
         ran(self.command(arguments).output().unwrap())
     }
 
     /// Runs a script as a component's first process (`raw-shell`), with a `storage` section in JSON.
-    pub fn run_script(&self, script: &str, storage: &Value) -> Ran {
+    pub(crate) fn run_script(&self, script: &str, storage: &Value) -> Ran {
         self.run_script_with(script, storage, &[])
     }
 
-    pub fn run_script_with(&self, script: &str, storage: &Value, more: &[&str]) -> Ran {
+    pub(crate) fn run_script_with(&self, script: &str, storage: &Value, more: &[&str]) -> Ran {
         ran(self.script_command(script, storage, more).output().unwrap())
     }
 
-    pub fn script_command(&self, script: &str, storage: &Value, more: &[&str]) -> Command {
+    pub(crate) fn script_command(&self, script: &str, storage: &Value, more: &[&str]) -> Command {
         let configuration = serde_json::json!({ "parameters": { "script": script }, "storage": storage });
         self.write("task.json", configuration.to_string());
         let spec = fixture("components/raw-shell.yaml");
@@ -105,18 +105,18 @@ impl House {
     }
 
     /// Imports a table from text.
-    pub fn import(&self, table: &str, csv: &str) {
+    pub(crate) fn import(&self, table: &str, csv: &str) {
         let file = self.write("import.csv", csv);
         self.call(&["table", "import", table, file.to_str().unwrap()]).succeeded();
     }
 
     /// The whole table as CSV text.
-    pub fn export(&self, table: &str) -> String {
+    pub(crate) fn export(&self, table: &str) -> String {
         self.call(&["table", "export", table]).succeeded().stdout
     }
 
     /// The version numbers of a table, newest first; empty when there is no such table.
-    pub fn versions(&self, table: &str) -> Vec<u64> {
+    pub(crate) fn versions(&self, table: &str) -> Vec<u64> {
         let ran = self.call(&["table", "history", table, "--format", "json"]);
         if ran.code != 0 {
             assert!(ran.stderr.contains("does not exist"), "{}", ran.stderr);
@@ -127,7 +127,7 @@ impl House {
     }
 
     /// Asserts that nothing of a job is left: no container, no data folder.
-    pub fn is_clean(&self) {
+    pub(crate) fn is_clean(&self) {
         let work = self.path().join(".longshore/work");
         let left: Vec<_> = fs::read_dir(work).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(left.is_empty(), "folders were left behind: {left:?}");
@@ -136,7 +136,7 @@ impl House {
     }
 
     /// Names of the containers that belong to jobs of this project.
-    pub fn containers(&self) -> Vec<String> {
+    pub(crate) fn containers(&self) -> Vec<String> {
         let jobs: Value =
             serde_json::from_str(&self.call(&["job", "ls", "--format", "json"]).succeeded().stdout).unwrap();
         let ids: Vec<&str> = jobs.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
@@ -146,7 +146,7 @@ impl House {
     }
 
     /// All bytes below the project's own data, blobs decompressed where they are logs: to search for what must not be there.
-    pub fn all_bytes(&self) -> Vec<u8> {
+    pub(crate) fn all_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut folders = vec![self.path().join(".longshore")];
         while let Some(folder) = folders.pop() {
@@ -168,7 +168,7 @@ impl House {
     }
 }
 
-pub fn ran(output: Output) -> Ran {
+pub(crate) fn ran(output: Output) -> Ran {
     Ran {
         code: output.status.code().unwrap_or(-1),
         stdout: String::from_utf8_lossy(&output.stdout).into_owned(),
@@ -177,11 +177,11 @@ pub fn ran(output: Output) -> Ran {
 }
 
 /// A path below `fixtures/`.
-pub fn fixture(name: &str) -> PathBuf {
+pub(crate) fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures").join(name)
 }
 
-pub fn docker(arguments: &[&str]) -> String {
+pub(crate) fn docker(arguments: &[&str]) -> String {
     let output = Command::new("docker").args(arguments).output().unwrap();
     assert!(output.status.success(), "docker {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
     String::from_utf8(output.stdout).unwrap()
@@ -189,7 +189,7 @@ pub fn docker(arguments: &[&str]) -> String {
 
 /// Whether a container engine with our images is there. Without one a test prints that it was skipped; in CI that is
 /// a failure.
-pub fn has_engine() -> bool {
+pub(crate) fn has_engine() -> bool {
     let answers = |arguments: &[&str]| {
         Command::new("docker").args(arguments).output().is_ok_and(|output| output.status.success())
     };

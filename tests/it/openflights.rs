@@ -1,4 +1,4 @@
-//! Real tables: the OpenFlights route database and New York taxi trips, imported, joined, exported, and counted by
+//! Real tables: the `OpenFlights` route database and New York taxi trips, imported, joined, exported, and counted by
 //! another CSV reader.
 
 use std::collections::HashMap;

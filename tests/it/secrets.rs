@@ -11,8 +11,7 @@ fn a_secret_is_in_no_event_no_log_no_message_and_no_label() {
     }
     let house = House::new();
     let script = "grep -o 'swordfish-9000' config.json | head -n 1; printf 'sword' >&2; sleep 0.2; echo 'fish-9000' >&2; echo swordfish-9000 | base64; exit 1";
-    let configuration =
-        json!({
+    let configuration = json!({
         "parameters": { "script": script },
         "authorization": { "oauth_api": { "credentials": { "#data": "swordfish-9000" } } },
     });

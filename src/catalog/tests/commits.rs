@@ -3,7 +3,7 @@ use std::task::Poll;
 
 use crate::catalog::{At, CatalogError, Commit, CommitError, NewFile, SliceDeletion, StateKey, TableLoad};
 use crate::job::{
-    AttemptNumber, ConfigurationId, FileReceipt, JobStatus, LoadKind, Receipt, RowId, TableReceipt,
+    AttemptNumber, ConfigurationId, FileReceipt, JobState, JobStatus, LoadKind, Receipt, RowId, TableReceipt,
     VersionNumber,
 };
 
@@ -66,7 +66,7 @@ async fn everything_of_a_job_appears_in_one_commit_and_its_receipt_can_be_rebuil
     assert_eq!(house.catalog.outputs_of(job).await.unwrap(), expected);
     assert_eq!(house.catalog.state(&state_key(None)).await.unwrap().as_deref(), Some("{\"last\": 1}"));
     let record = house.catalog.job(job).await.unwrap().unwrap();
-    assert_eq!((record.status, record.message.as_deref()), (JobStatus::Success, Some("done")));
+    assert!(matches!(&record.state, JobState::Done { end, .. } if *end == super::success()), "{record:?}");
     assert_eq!(house.catalog.open_attempts().await.unwrap(), []);
     let (orders, customers) = (house.head(&orders()).await, house.head(&customers()).await);
     assert_eq!((orders.job, orders.created), (Some(job), customers.created));
@@ -121,7 +121,7 @@ async fn a_fault_in_the_last_statement_of_a_commit_leaves_nothing() {
     assert_eq!(house.catalog.tables().await.unwrap().len(), 1);
     assert_eq!(house.catalog.outputs_of(job).await.unwrap(), Receipt::default());
     assert_eq!(house.catalog.state(&state_key(None)).await.unwrap(), None);
-    assert_eq!(house.catalog.job(job).await.unwrap().unwrap().status, JobStatus::Processing);
+    assert_eq!(house.catalog.job(job).await.unwrap().unwrap().state.status(), JobStatus::Processing);
     house.sql("DROP TRIGGER fault").await;
     house.catalog.commit(&commit).await.unwrap();
     assert_eq!(house.head(&orders()).await.version, VersionNumber(2));

@@ -1,8 +1,8 @@
 use jiff::Timestamp;
 
-use crate::catalog::{CatalogError, JobEnd, JobRecord, OpenAttempt};
+use crate::catalog::{CatalogError, JobRecord, OpenAttempt};
 use crate::events::{Event, Level, Source};
-use crate::job::{AttemptNumber, ConfigurationId, JobId, JobStatus, Phase};
+use crate::job::{AttemptNumber, ConfigurationId, FailureCode, JobEnd, JobId, JobState, JobStatus, Phase};
 
 use super::{House, component, house, key, success, worker};
 
@@ -10,8 +10,17 @@ async fn record(house: &House, id: JobId) -> JobRecord {
     house.catalog.job(id).await.unwrap().unwrap()
 }
 
+/// When a running job was claimed.
+fn began(record: &JobRecord) -> Timestamp {
+    match &record.state {
+        JobState::Processing { since, .. } => *since,
+        JobState::Waiting | JobState::Done { .. } => panic!("{record:?} does not run"),
+    }
+}
+
 fn failure() -> JobEnd {
-    JobEnd { status: JobStatus::Error, code: Some("time_limit".into()), message: "it took too long".into() }
+    let code = Some(FailureCode::TimeLimit);
+    JobEnd { status: JobStatus::Error, code, message: "it took too long".into() }
 }
 
 #[tokio::test]
@@ -25,12 +34,8 @@ async fn a_job_waits_until_it_is_claimed() {
         id,
         component: component(),
         configuration: Some(configuration),
-        status: JobStatus::Waiting,
         created: waiting.created,
-        started: None,
-        ended: None,
-        code: None,
-        message: None,
+        state: JobState::Waiting,
         result: None,
         log: None,
     };
@@ -38,8 +43,15 @@ async fn a_job_waits_until_it_is_claimed() {
     assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), Some(AttemptNumber(1)));
     assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), None, "a running job was claimed");
     let processing = record(&house, id).await;
-    assert!(processing.started >= Some(waiting.created));
-    let expected = JobRecord { status: JobStatus::Processing, started: processing.started, ..waiting };
+    let since = began(&processing);
+    assert!(since >= waiting.created);
+    let state = JobState::Processing {
+        since,
+        attempt: AttemptNumber::FIRST,
+        phase: Phase::Resolve,
+        worker: worker(),
+    };
+    let expected = JobRecord { state, ..waiting };
     assert_eq!(processing, expected);
 }
 
@@ -54,14 +66,16 @@ async fn the_progress_of_an_attempt_is_what_was_said_last() {
     };
     progress(Phase::Stage, Some("/tmp/data"), Some("{\"inputs\": 1}")).await;
     progress(Phase::Run, None, None).await;
-    let expected = JobRecord { result: Some("{\"inputs\": 1}".into()), ..before.clone() };
+    let since = began(&before);
+    let state = JobState::Processing { since, attempt, phase: Phase::Run, worker: worker() };
+    let expected = JobRecord { state, result: Some("{\"inputs\": 1}".into()), ..before.clone() };
     assert_eq!(record(&house, id).await, expected);
     let open = OpenAttempt {
         job: id,
         attempt,
         worker: worker(),
         phase: Phase::Run,
-        started: before.started.unwrap(),
+        started: since,
         data_folder: Some("/tmp/data".into()),
     };
     assert_eq!(house.catalog.open_attempts().await.unwrap(), [open]);
@@ -78,15 +92,10 @@ async fn a_job_ends_once() {
     assert!(!house.catalog.progress(id, attempt, Phase::Cleanup, None, Some("{}")).await.unwrap());
     assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), None, "a job that is done was claimed");
     let ended = record(&house, id).await;
-    assert!(ended.ended >= before.started);
-    let expected = JobRecord {
-        status: JobStatus::Error,
-        ended: ended.ended,
-        code: Some("time_limit".into()),
-        message: Some("it took too long".into()),
-        result: Some("{\"final\": 1}".into()),
-        ..before
-    };
+    let JobState::Done { ended: moment, .. } = ended.state else { panic!("{:?}", ended.state) };
+    assert!(moment >= began(&before));
+    let state = JobState::Done { started: Some(began(&before)), ended: moment, end: failure() };
+    let expected = JobRecord { state, result: Some("{\"final\": 1}".into()), ..before };
     assert_eq!(ended, expected);
     assert_eq!(house.catalog.open_attempts().await.unwrap(), []);
 }

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::blob::BlobKey;
 use crate::job::{AttemptNumber, ComponentId, JobId, LoadKind, Receipt, TableId, VersionNumber, WorkerId};
 
-use super::{At, Catalog, Commit, JobEnd, NewSlice, SliceDeletion, TableLoad, TableVersion};
+use super::{At, Catalog, Commit, NewSlice, SliceDeletion, TableLoad, TableVersion};
 
 pub(super) struct House {
     directory: TempDir,
@@ -139,6 +139,6 @@ pub(super) fn of_tables(tables: Vec<TableLoad>) -> Commit {
     Commit { tables, ..Commit::default() }
 }
 
-pub(super) fn success() -> JobEnd {
-    JobEnd { status: crate::job::JobStatus::Success, code: None, message: "done".into() }
+pub(super) fn success() -> crate::job::JobEnd {
+    crate::job::JobEnd { status: crate::job::JobStatus::Success, code: None, message: "done".into() }
 }

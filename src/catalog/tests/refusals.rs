@@ -1,6 +1,6 @@
 //! Commits that publish nothing, and why.
 
-use crate::catalog::{Commit, CommitError, JobEnd, SliceDeletion, SliceId, TableLoad};
+use crate::catalog::{Commit, CommitError, SliceDeletion, SliceId, TableLoad};
 use crate::job::{AttemptNumber, JobStatus, LoadKind, VersionNumber};
 
 use super::{append, customers, house, key, load, of_tables, orders, replace, rows, slice, success, upsert};
@@ -87,7 +87,7 @@ async fn a_commit_that_makes_no_sense_is_refused_before_it_begins() {
     let no_job = Commit { end: Some(success()), ..Commit::default() };
     let no_end = Commit {
         attempt: Some((job, AttemptNumber::FIRST)),
-        end: Some(JobEnd { status: JobStatus::Waiting, ..success() }),
+        end: Some(crate::job::JobEnd { status: JobStatus::Waiting, ..success() }),
         ..Commit::default()
     };
     for (commit, message) in [

@@ -4,6 +4,7 @@ use crate::catalog::JobRecord;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
 use crate::cli::print::{Printer, duration_text, grid, printable};
+use crate::job::{FailureCode, JobState};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
@@ -21,22 +22,27 @@ struct JobView {
     created: String,
     started: Option<String>,
     ended: Option<String>,
-    code: Option<String>,
+    code: Option<&'static str>,
     message: Option<String>,
 }
 
 impl JobView {
     fn of(job: &JobRecord) -> Self {
+        let (started, ended, end) = match &job.state {
+            JobState::Waiting => (None, None, None),
+            JobState::Processing { since, .. } => (Some(*since), None, None),
+            JobState::Done { started, ended, end } => (*started, Some(*ended), Some(end)),
+        };
         Self {
             id: job.id.to_string(),
             component: job.component.to_string(),
             configuration: job.configuration.as_ref().map(ToString::to_string),
-            status: job.status.as_str(),
+            status: job.state.status().as_str(),
             created: job.created.to_string(),
-            started: job.started.map(|time| time.to_string()),
-            ended: job.ended.map(|time| time.to_string()),
-            code: job.code.clone(),
-            message: job.message.clone(),
+            started: started.map(|time| time.to_string()),
+            ended: ended.map(|time| time.to_string()),
+            code: end.and_then(|end| end.code).map(FailureCode::as_str),
+            message: end.map(|end| end.message.clone()),
         }
     }
 }
@@ -55,9 +61,13 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
 }
 
 fn row(job: &JobRecord, view: &JobView) -> Vec<String> {
-    let took = match (job.started, job.ended) {
-        (Some(started), Some(ended)) => duration_text(ended.duration_since(started).unsigned_abs()),
-        (None, _) | (_, None) => String::new(),
+    let took = match &job.state {
+        JobState::Done { started: Some(started), ended, .. } => {
+            duration_text(ended.duration_since(*started).unsigned_abs())
+        }
+        JobState::Waiting | JobState::Processing { .. } | JobState::Done { started: None, .. } => {
+            String::new()
+        }
     };
     let first_line = view.message.as_deref().and_then(|message| message.lines().next()).unwrap_or_default();
     let message: String = printable(first_line).chars().take(60).collect();

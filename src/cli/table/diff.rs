@@ -183,12 +183,12 @@ fn text(difference: &Difference) -> String {
     );
     for (sign, names) in [("+", &difference.columns_added), ("-", &difference.columns_removed)] {
         for name in names {
-            text.push_str(&format!("{sign} column {}\n", printable(name)));
+            text += &format!("{sign} column {}\n", printable(name));
         }
     }
     for (sign, rows) in [("+", &difference.added), ("-", &difference.removed), ("~", &difference.changed)] {
         for row in rows {
-            text.push_str(&format!("{sign} {}\n", printable(&row.join(" | "))));
+            text += &format!("{sign} {}\n", printable(&row.join(" | ")));
         }
     }
     text

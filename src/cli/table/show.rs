@@ -1,5 +1,3 @@
-use std::fmt::Write as _;
-
 use super::pick::VersionChoice;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
@@ -24,7 +22,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
 fn text(view: &VersionView) -> String {
     let key = if view.primary_key.is_empty() { "none".to_owned() } else { view.primary_key.join(", ") };
     let by = view.job.clone().unwrap_or_else(|| "import by hand".to_owned());
-    let mut text = format!(
+    let text = format!(
         "table        {}\nversion      {}\ncreated      {}\nload         {}\nby           {by}\nrows         {}\nsize         {}\nprimary key  {key}\ncolumns      {}\n\n",
         view.id,
         view.version,
@@ -45,7 +43,5 @@ fn text(view: &VersionView) -> String {
     };
     let rows: Vec<_> = view.slices.iter().map(row).collect();
     let slices = grid(&["SLICE", "ROWS", "DELETED", "SIZE", "IMPORTED"], &[false, true, true, true], &rows);
-    // Writing to a String cannot fail.
-    drop(text.write_str(&slices));
-    text
+    text + &slices
 }
