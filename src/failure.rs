@@ -3,9 +3,11 @@
 
 use std::error::Error;
 
+use serde_json::Value;
+
 use crate::blob::BlobError;
 use crate::catalog::CatalogError;
-use crate::component::Complaint;
+use crate::component::{Complaint, Logging};
 use crate::engine::EngineError;
 use crate::events::LastWords;
 use crate::image::{ImageError, ReferenceError};
@@ -89,7 +91,10 @@ pub(crate) fn fence_lost() -> Stop {
 }
 
 /// How a bad end is told (design: the table of outcomes).
-pub(crate) fn of_exit(exit: &BadExit, words: &LastWords) -> Stop {
+///
+/// `state` is the engine's own account of the end, for the operator. A component may ask that its own failures are told
+/// as its users' (Keboola's `no_application_errors`).
+pub(crate) fn of_exit(exit: &BadExit, words: &LastWords, logging: &Logging, state: &Value) -> Stop {
     let said = if words.stderr.is_empty() { &words.stdout } else { &words.stderr };
     let (code, message) = match exit {
         BadExit::Cancelled => return Stop::Cancelled,
@@ -121,7 +126,9 @@ pub(crate) fn of_exit(exit: &BadExit, words: &LastWords) -> Stop {
             (FailureCode::ComponentNotStarted, message)
         }
     };
-    let detail = format!("{exit:?}\n{said}");
+    let is_told_as_users = code == FailureCode::ComponentFailed && logging.no_application_errors;
+    let code = if is_told_as_users { FailureCode::ComponentUserError } else { code };
+    let detail = format!("{exit:?}; engine: {state}\n{said}");
     Stop::Failed(Failure { code, message, detail })
 }
 

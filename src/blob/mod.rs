@@ -74,6 +74,7 @@ impl BlobStore {
     }
 
     /// Stores bytes under a fresh key; visible whole or not at all.
+    #[cfg(test)]
     pub(crate) async fn put_bytes(&self, key: &BlobKey, bytes: Vec<u8>) -> Result<(), BlobError> {
         match self {
             Self::Directory(store) => {

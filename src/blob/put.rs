@@ -2,7 +2,9 @@
 //! judged on the open descriptor, and made ours before it gets its key.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io;
+#[cfg(test)]
+use std::io::Write as _;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 
@@ -35,6 +37,7 @@ impl DirectoryStore {
         Ok(copied)
     }
 
+    #[cfg(test)]
     pub(super) fn put_bytes(&self, key: &BlobKey, bytes: &[u8]) -> Result<(), BlobError> {
         let mut temporary = self.temporary()?;
         temporary.write_all(bytes).map_err(io_error("write", temporary.path()))?;

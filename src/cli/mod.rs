@@ -98,14 +98,14 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         return Ok(ExitStatus::Success);
     }
     let here = std::env::current_dir().map_err(|error| Trouble::platform(&error))?;
-    let settings =
-        Settings::load(&here, arguments.project.as_deref(), process_environment).map_err(|error| settings_trouble(&error))?;
+    let settings = Settings::load(&here, arguments.project.as_deref(), process_environment)
+        .map_err(|error| settings_trouble(&error))?;
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
-    let home = Home::open(settings, printer).await?;
+    let home = Box::pin(Home::open(settings, printer)).await?;
     let status = match arguments.verb {
-        Verb::Run(arguments) => run::act(arguments, &home, printer).await,
+        Verb::Run(arguments) => Box::pin(run::act(arguments, &home, printer)).await,
         Verb::Table(verb) => table::act(verb, &home, printer).await,
         Verb::File(verb) => file::act(verb, &home, printer).await,
         Verb::Job(verb) => job::act(verb, &home, printer).await,

@@ -26,7 +26,6 @@ fn hint(similar: Option<&str>) -> String {
 /// One spec of the folder.
 #[derive(Debug)]
 pub(crate) struct ListedSpec {
-    pub path: PathBuf,
     pub component: Result<Component, LoadError>,
 }
 
@@ -58,7 +57,7 @@ pub(crate) fn list_specs(folder: &Path, presets: &Presets) -> Result<Vec<ListedS
             return Err(LoadError::Unreadable { path: folder.to_owned(), source });
         }
     };
-    let list = |path: PathBuf| ListedSpec { component: load_file(&path, presets), path };
+    let list = |path: PathBuf| ListedSpec { component: load_file(&path, presets) };
     Ok(paths.into_iter().map(list).collect())
 }
 

@@ -43,6 +43,7 @@ pub(crate) struct VerbosityMap([(u16, Verbosity); 8]);
 
 impl VerbosityMap {
     /// `Normal` for a level that is none.
+    #[cfg(test)]
     pub(crate) fn of(&self, level: u16) -> Verbosity {
         let found = self.0.iter().find(|(known, _verbosity)| *known == level);
         found.map_or(Verbosity::Normal, |(_level, verbosity)| *verbosity)

@@ -163,7 +163,6 @@ struct Merge<'a> {
 #[derive(Debug)]
 struct Cursor<'a> {
     run: Run<'a>,
-    index: usize,
     /// Entries read from the file so far.
     read: u64,
     page: Vec<u8>,
@@ -185,7 +184,7 @@ impl<'a> Merge<'a> {
         for (number, (index, run)) in runs.into_iter().enumerate() {
             merge.entries += run.entries;
             let page = vec![0; page_entries * ENTRY_BYTES];
-            let mut cursor = Cursor { run, index, read: 0, page, filled: 0, taken: 0 };
+            let mut cursor = Cursor { run, read: 0, page, filled: 0, taken: 0 };
             if let Some(entry) = cursor.next()? {
                 merge.heads.push(Reverse((entry.hash, index, entry.row, number)));
             }

@@ -42,6 +42,7 @@ impl EngineError {
     }
 
     /// Whether nobody answered, as opposed to an answer we did not like.
+    #[cfg(test)]
     pub(crate) fn is_unreachable(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Silent { .. } => true,

@@ -25,25 +25,6 @@ pub(crate) struct ReferenceError {
 }
 
 impl ImageReference {
-    /// `host[:port]`; nothing means Docker Hub.
-    pub(crate) fn registry(&self) -> Option<&str> {
-        self.registry.as_deref()
-    }
-
-    /// The repository within its registry.
-    pub(crate) fn path(&self) -> &str {
-        &self.path
-    }
-
-    pub(crate) fn tag(&self) -> Option<&str> {
-        self.tag.as_deref()
-    }
-
-    /// `sha256:…` where the reference pins one.
-    pub(crate) fn digest(&self) -> Option<&str> {
-        self.digest.as_deref()
-    }
-
     /// Registry and path, without tag and digest.
     pub(crate) fn name(&self) -> String {
         match &self.registry {

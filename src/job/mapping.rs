@@ -77,10 +77,6 @@ impl FilterOperator {
             Self::Le => "le",
         }
     }
-
-    pub(crate) fn parse(text: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|operator| operator.as_str() == text)
-    }
 }
 
 /// Files to stage as `in/files/<id>_<name>`.

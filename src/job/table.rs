@@ -9,7 +9,6 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct TableId {
     text: String,
-    bucket_start: usize,
     name_start: usize,
 }
 
@@ -36,24 +35,10 @@ impl TableId {
         &self.text
     }
 
-    /// `in` or `out`.
-    pub(crate) fn stage(&self) -> &str {
-        self.part(0, self.bucket_start - 1)
-    }
-
-    /// `stage.bucket`, the id of the bucket the table lies in.
-    pub(crate) fn bucket(&self) -> &str {
-        self.part(0, self.name_start - 1)
-    }
-
     /// The last part.
     pub(crate) fn name(&self) -> &str {
-        self.part(self.name_start, self.text.len())
-    }
-
-    fn part(&self, start: usize, end: usize) -> &str {
-        // Both ends are positions of dots or text ends found when parsing: always character borders.
-        self.text.get(start..end).unwrap_or_default()
+        // Found when parsing, behind a dot: always a character border.
+        self.text.get(self.name_start..).unwrap_or_default()
     }
 }
 
@@ -74,8 +59,7 @@ impl FromStr for TableId {
                 return Err(TableIdError::Part { text: text.into(), part: part.into() });
             }
         }
-        let bucket_start = stage.len() + 1;
-        Ok(Self { text: text.into(), bucket_start, name_start: bucket_start + bucket.len() + 1 })
+        Ok(Self { text: text.into(), name_start: stage.len() + bucket.len() + 2 })
     }
 }
 
@@ -92,7 +76,7 @@ mod tests {
     #[test]
     fn a_table_id_has_three_plain_parts() {
         let id: TableId = "in.c-main.orders_2024".parse().unwrap();
-        assert_eq!((id.stage(), id.bucket(), id.name()), ("in", "in.c-main", "orders_2024"));
+        assert_eq!((id.as_str(), id.name()), ("in.c-main.orders_2024", "orders_2024"));
         for bad in
             ["orders", "in.c-main", "in.c-main.a.b", "sys.c-main.a", "in..a", "in.c-main.", "in.c main.a"]
         {

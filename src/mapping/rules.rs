@@ -5,7 +5,6 @@ use std::io;
 use std::path::PathBuf;
 
 use super::beneath::UnsafeError;
-use super::data_folder::is_disk_full;
 use super::plan::{clean_key, key_differs, quoted, same_key};
 use super::slicing::SliceError;
 use crate::blob::BlobError;
@@ -54,24 +53,6 @@ impl UploadError {
         match error {
             SliceError::Csv(source) => Self::Csv { table: table.clone(), source: Box::new(source) },
             SliceError::Io { action, path, source } => Self::Io { action, path, source },
-        }
-    }
-
-    pub(crate) fn is_disk_full(&self) -> bool {
-        match self {
-            Self::Csv { source, .. } => source.io().is_some_and(is_disk_full),
-            Self::Io { source, .. } => is_disk_full(source),
-            Self::Blob { source, .. } => source.is_disk_full(),
-            Self::Unsafe(_)
-            | Self::ColumnsMissing { .. }
-            | Self::ColumnUnnamed { .. }
-            | Self::ColumnTwice { .. }
-            | Self::KeyColumnsMissing { .. }
-            | Self::KeyDiffers { .. }
-            | Self::KeyDuplicates { .. }
-            | Self::KeyColumnNew { .. }
-            | Self::DeleteColumnUnknown { .. }
-            | Self::Catalog(_) => false,
         }
     }
 }

@@ -36,7 +36,7 @@ pub(super) async fn store_log(job: &Job<'_>, record: &mut Record<'_>, units_done
     match stored.await {
         Ok(key) => record.log = Some(key),
         Err(error) => {
-            tracing::warn!(error = %crate::failure::chain(&error), "the complete log was not stored")
+            tracing::warn!(error = %crate::failure::chain(&error), "the complete log was not stored");
         }
     }
 }
@@ -87,7 +87,7 @@ async fn is_empty(out: &Path) -> bool {
     let looked = tokio::task::spawn_blocking(move || {
         let is_bare =
             |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
-        let entries = std::fs::read_dir(&out).map(|entries| entries.flatten().count()).unwrap_or(0);
+        let entries = std::fs::read_dir(&out).map_or(0, |entries| entries.flatten().count());
         entries <= 2 && is_bare(&out.join("tables")) && is_bare(&out.join("files"))
     });
     looked.await.unwrap_or(false)

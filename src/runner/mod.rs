@@ -9,6 +9,7 @@ mod order;
 mod record;
 mod resolve;
 mod scribe;
+mod so_far;
 mod unit;
 
 use tokio_util::sync::CancellationToken;
@@ -19,16 +20,17 @@ pub(crate) use order::{Order, Runner, RunnerOptions};
 pub(crate) use resolve::{Pretended, complaints};
 
 use crate::catalog::CatalogError;
-use crate::configuration::Unit;
+use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
 use crate::image::{self, ResolvedImage};
-use crate::job::{AttemptNumber, Outcome, Phase, Receipt, RunMode};
+use crate::job::{AttemptNumber, Failure, Outcome, Phase, RunMode};
 use crate::result::{ImagePart, OutputPart, ResultDocument};
 use record::Record;
 use resolve::Asked;
 
 use scribe::Scribe;
+use so_far::SoFar;
 use unit::{Next, UnitRun};
 
 /// Why there is not even an outcome.
@@ -54,9 +56,10 @@ pub(crate) async fn run(
     let mut record = Record::begin(runner, order, attempt);
     let job = Job { runner, order, attempt, scribe: &scribe, news, cancel };
     let outcome = match job.story(asked, &mut record).await {
-        Ok(receipt) => Outcome::Succeeded(receipt),
-        Err(Stop::Failed(failure)) => Outcome::Failed(job.masked(failure)),
-        Err(Stop::Cancelled) => Outcome::Terminated { during: record.phase() },
+        Ok(outcome) => outcome,
+        Err(Stop::Failed(failure)) => Outcome::Failed(job.masked(&failure)),
+        Err(Stop::Cancelled) if record.has_run => Outcome::Terminated { during: record.phase() },
+        Err(Stop::Cancelled) => Outcome::Cancelled,
     };
     leftover::remove_log(&job).await;
     record.settle(&outcome).await?;
@@ -86,19 +89,23 @@ struct Job<'a> {
 impl Job<'_> {
     /// From resolve to commit. Each unit (a row of the configuration, or the whole of it) commits by itself, so that
     /// later rows see earlier rows' tables; the last one's commit ends the job.
-    async fn story(&self, asked: Asked, record: &mut Record<'_>) -> Result<Receipt, Stop> {
+    async fn story(&self, asked: Asked, record: &mut Record<'_>) -> Result<Outcome, Stop> {
         let units = self.resolve(asked, record).await?;
         let images = self.images(&units, record).await?;
-        let mut receipt = Receipt::default();
+        let mut so_far = SoFar::default();
         for (index, (unit, image)) in units.iter().zip(&images).enumerate() {
             let next = if index + 1 < units.len() { Next::AnotherUnit } else { Next::EndOfJob };
-            let run = UnitRun { job: self, unit, index, image: image.as_ref(), next };
-            let published = run.run(record).await?;
-            receipt.tables.extend(published.tables);
-            receipt.files.extend(published.files);
-            record.document.output = OutputPart::of(&receipt);
+            let run = UnitRun { job: self, unit, index, image: image.as_ref(), so_far: &so_far, next };
+            match run.run(record).await {
+                Ok(published) => so_far.add(published),
+                Err(Stop::Failed(failure)) if self.order.configuration.on_error == OnError::Continue => {
+                    so_far.fail(unit, self.masked(&failure));
+                }
+                Err(stop) => return Err(stop),
+            }
+            record.document.output = OutputPart::of(&so_far.receipt);
         }
-        Ok(receipt)
+        Ok(so_far.into_outcome())
     }
 
     /// Checks the configuration against component and catalog: all complaints at once, before anything is pulled.
@@ -148,8 +155,8 @@ impl Job<'_> {
     }
 
     /// A failure's texts may quote what the component said or wrote.
-    fn masked(&self, failure: crate::job::Failure) -> crate::job::Failure {
-        crate::job::Failure {
+    fn masked(&self, failure: &Failure) -> Failure {
+        Failure {
             code: failure.code,
             message: self.scribe.mask(&failure.message),
             detail: self.scribe.mask(&failure.detail),

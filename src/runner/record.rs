@@ -20,6 +20,8 @@ pub(super) struct Record<'a> {
     since: Instant,
     /// The complete log, once it is stored.
     pub(super) log: Option<BlobKey>,
+    /// A container was started: whoever stops the job from here on terminates it.
+    pub(super) has_run: bool,
     /// The last unit's commit has ended the job already.
     pub(super) is_ended: bool,
 }
@@ -47,6 +49,7 @@ impl<'a> Record<'a> {
             phase,
             since: Instant::now(),
             log: None,
+            has_run: false,
             is_ended: false,
         }
     }

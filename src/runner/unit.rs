@@ -6,6 +6,7 @@ use super::environment::environment;
 use super::listen::listen;
 use super::record::Record;
 use super::resolve::{self, Planned};
+use super::so_far::SoFar;
 use super::{Job, leftover};
 use crate::blob::Delivery;
 use crate::catalog::StateKey;
@@ -14,7 +15,7 @@ use crate::configuration::Unit;
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
-use crate::job::{BadExit, CleanExit, Exit, JobEnd, JobStatus, Phase, Receipt, RunMode, Usage};
+use crate::job::{BadExit, CleanExit, Exit, JobEnd, Phase, Receipt, RunMode, Usage};
 use crate::mapping::{
     self, Collected, DataFolder, Origin, Owner, Prepared, Publication, StagedFile, StagedTable, State,
 };
@@ -37,6 +38,7 @@ pub(super) struct UnitRun<'a> {
     pub(super) index: usize,
     /// `None` where no container is run.
     pub(super) image: Option<&'a ResolvedImage>,
+    pub(super) so_far: &'a SoFar,
     pub(super) next: Next,
 }
 
@@ -107,7 +109,8 @@ impl UnitRun<'_> {
             match &ended.exit {
                 Exit::Clean(proof) => self.publish(proof, folder, staged, record).await,
                 Exit::Bad(exit) => {
-                    let stop = failure::of_exit(exit, &words);
+                    let logging = &self.job.order.component.logging;
+                    let stop = failure::of_exit(exit, &words, logging, &ended.inspect["State"]);
                     self.publish_despite(exit, folder, record).await;
                     Err(stop)
                 }
@@ -200,6 +203,7 @@ impl UnitRun<'_> {
         if !record.keep().await? {
             return Err(failure::fence_lost());
         }
+        record.has_run = true;
         let spool = SpoolWriter::create(&folder.root().join("spool")).await?;
         let reader = spool.reader().await?;
         let (limits, scribe, news) = (self.job.runner.options.speech, self.job.scribe, self.job.news);
@@ -210,6 +214,9 @@ impl UnitRun<'_> {
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);
         record.note(Phase::Drain, ended.drain, 0);
+        if !ended.log_complete {
+            scribe.say(Level::Warning, "the engine lost the end of what the component said", news).await;
+        }
         if words.left_out > 0 {
             let line = format!("{} further messages are only in the complete log", words.left_out);
             scribe.say(Level::Warning, &line, news).await;
@@ -299,8 +306,7 @@ impl UnitRun<'_> {
     /// Goes into the last commit, so that the outputs and the job's end are one.
     fn end_of_job(&self, prepared: &Prepared) -> Option<JobEnd> {
         let (tables, files) = prepared.counts();
-        let message = crate::result::published_words(tables, files);
-        (self.next == Next::EndOfJob).then_some(JobEnd { status: JobStatus::Success, code: None, message })
+        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(tables, files))
     }
 
     fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {

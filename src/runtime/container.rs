@@ -79,7 +79,8 @@ async fn remove_unsure(engine: &Engine, name: &str) {
 }
 
 impl Container {
-    pub(crate) fn id(&self) -> &str {
+    #[cfg(test)]
+    pub(super) fn id(&self) -> &str {
         &self.id
     }
 

@@ -1,6 +1,7 @@
 //! Tests at the doors: the true program, on real tables and, where it runs components, on a real container engine.
 
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on says so by panicking")]
+#![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod architecture;
 mod cli;

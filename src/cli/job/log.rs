@@ -21,10 +21,10 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let Some(key) = record.log.filter(|_| !arguments.events) else {
         return print_events(arguments.job, home, printer).await;
     };
-    let blob = home.blobs.open(&key)?;
+    let stored = home.blobs.open(&key)?;
     let format = printer.format;
-    let printed = tokio::task::spawn_blocking(move || print_log(blob, format)).await;
-    printed.map_err(|panicked| Trouble::platform(&panicked))?
+    let done = tokio::task::spawn_blocking(move || print_log(stored, format)).await;
+    done.map_err(|panicked| Trouble::platform(&panicked))?
 }
 
 /// The bytes as they were said (masked); with JSON one object a line.

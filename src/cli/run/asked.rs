@@ -100,7 +100,7 @@ fn pretended(tables: &[TableFile]) -> (Pretended, Vec<String>) {
                 }
             }
             Err(problem) => {
-                messages.push(format!("--table {table}: cannot read {}: {problem}", file.display()))
+                messages.push(format!("--table {table}: cannot read {}: {problem}", file.display()));
             }
         }
     }
