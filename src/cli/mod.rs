@@ -98,7 +98,9 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         return Ok(ExitStatus::Success);
     }
     let here = std::env::current_dir().map_err(|error| Trouble::platform(&error))?;
-    let settings = Settings::load(&here, arguments.project.as_deref(), process_environment)
+    // The engine takes absolute paths only, and everything of a project lies below this one.
+    let project = arguments.project.map(|project| here.join(project));
+    let settings = Settings::load(&here, project.as_deref(), process_environment)
         .map_err(|error| settings_trouble(&error))?;
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);

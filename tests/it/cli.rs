@@ -38,6 +38,31 @@ fn a_reader_that_has_seen_enough_is_no_failure() {
 }
 
 #[test]
+fn a_project_may_be_named_from_where_one_stands() {
+    let house = House::new();
+    let file = house.write("a.csv", "id\n1\n");
+    std::fs::create_dir(house.path().join("inner")).unwrap();
+    let longshore = |arguments: &[&str]| {
+        let output = std::process::Command::new(env!("CARGO_BIN_EXE_longshore"))
+            .args(arguments)
+            .args(["--project", "inner"])
+            .current_dir(house.path())
+            .output();
+        crate::house::ran(output.unwrap())
+    };
+    longshore(&["table", "import", "in.c-main.t", file.to_str().unwrap()]).succeeded();
+    assert!(house.path().join("inner/.longshore/catalog.sqlite").exists());
+    if !crate::house::has_engine() {
+        return;
+    }
+    let storage =
+        serde_json::json!({ "input": { "tables": [{ "source": "in.c-main.t", "destination": "t.csv" }] } });
+    house.script_command("cat in/tables/t.csv", &storage, &[]);
+    let spec = crate::house::fixture("components/raw-shell.yaml");
+    longshore(&["run", spec.to_str().unwrap(), "--config", "task.json"]).succeeded();
+}
+
+#[test]
 fn completions_are_printed_for_shells() {
     let ran = House::new().call(&["completions", "bash"]).succeeded();
     assert!(ran.stdout.contains("_longshore()"));
