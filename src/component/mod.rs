@@ -20,7 +20,7 @@ pub(crate) use complaint::{Complaint, Complaints};
 pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use limits::{Limits, Preset, Presets};
 pub(crate) use limits::{read_limits, read_positive, read_timeout};
-pub(crate) use logging::Logging;
+pub(crate) use logging::{LogChannel, Logging};
 pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
 pub(crate) use source::{ImageSource, Policy};

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Order, Runner};
 use crate::catalog::{Catalog, CatalogError, StateKey, TableVersion};
-use crate::component::{Complaint, Component};
+use crate::component::{Complaint, Component, LogChannel};
 use crate::configuration::{Configuration, Unit};
 use crate::failure::Stop;
 use crate::job::{ConfigurationId, TableId};
@@ -42,6 +42,10 @@ pub(super) fn ask(runner: &Runner, order: &Order) -> Asked {
     let (mut units, complaints) = order.configuration.units(&order.component, id, Timestamp::now());
     for unit in &mut units {
         unit.output.sanitize_column_names |= runner.options.sanitize_column_names;
+    }
+    if let (LogChannel::Gelf(_), Some(unit)) = (order.component.logging.channel, units.first_mut()) {
+        let notice = "the component asks for GELF logging, which is not offered yet: what it says on stdout and stderr is kept";
+        unit.notices.push(notice.to_owned());
     }
     Asked { units, complaints }
 }
