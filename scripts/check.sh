@@ -18,10 +18,10 @@ if ! has cargo-deny; then
     exit 0
 fi
 checks=(bans licenses sources)
-# The advisories come from a repository of their own.
-if timeout 15 git ls-remote --quiet --exit-code https://github.com/rustsec/advisory-db HEAD >/dev/null 2>&1; then
+# The advisories are fetched from a repository of their own, so they are asked for where that can be reached.
+if [ "${ADVISORIES-}" = 1 ]; then
     checks+=(advisories)
 else
-    say "skipped: advisories, because github.com/rustsec/advisory-db is not reachable"
+    say "skipped: advisories (ADVISORIES=1 make check fetches them)"
 fi
 cargo deny --log-level error --locked check --hide-inclusion-graph "${checks[@]}"

@@ -33,11 +33,7 @@ impl Printer {
     }
 
     /// A report in the asked format: JSON of `value`, or the text that `text` makes.
-    pub(crate) fn report(
-        &self,
-        value: &impl Serialize,
-        text: impl FnOnce() -> String,
-    ) -> Result<(), Trouble> {
+    pub(crate) fn report(self, value: &impl Serialize, text: impl FnOnce() -> String) -> Result<(), Trouble> {
         match self.format {
             Format::Json => {
                 let json = serde_json::to_string_pretty(value).map_err(|error| Trouble::platform(&error))?;

@@ -189,6 +189,43 @@ fn rows_run_one_after_the_other_and_see_earlier_rows_tables() {
 }
 
 #[test]
+fn a_failing_row_stops_the_job_or_is_passed_over_as_the_configuration_says() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let row = |id: &str, script: &str| {
+        let table = json!({ "source": "t.csv", "destination": format!("out.c-main.{id}") });
+        let storage = json!({ "output": { "tables": [table] } });
+        json!({ "id": id, "configuration": { "parameters": { "script": script }, "storage": storage } })
+    };
+    let good = "printf 'id\\n1\\n' >out/tables/t.csv";
+    let run = |on_error: &str| {
+        let rows = [row("first", good), row("second", "echo 'no money' >&2; exit 1"), row("third", good)];
+        let configuration = json!({ "rows": rows, "runtime": { "on_error": on_error } });
+        house.write("task.json", configuration.to_string());
+        let spec = crate::house::fixture("components/raw-shell.yaml");
+        house.call(&["run", spec.to_str().unwrap(), "--config", "task.json", "--format", "json"])
+    };
+    let stopped = run("stop").failed(1);
+    assert_eq!(stopped.message(), "no money");
+    assert_eq!(house.versions("out.c-main.first"), [1], "an earlier row stays committed");
+    assert_eq!(house.versions("out.c-main.third"), NO_VERSIONS);
+
+    let went_on = run("continue").succeeded();
+    let document = went_on.document();
+    assert_eq!(
+        (&document["status"], went_on.message().as_str()),
+        (&json!("warning"), "row second failed: no money")
+    );
+    assert_eq!(house.versions("out.c-main.third"), [1]);
+    let listed = house.call(&["job", "ls", "--format", "json"]).succeeded().stdout;
+    let jobs: serde_json::Value = serde_json::from_str(&listed).unwrap();
+    assert_eq!(jobs[0]["status"], "warning");
+    house.is_clean();
+}
+
+#[test]
 fn input_mode_stages_and_stops() {
     if !has_engine() {
         return;

@@ -50,10 +50,7 @@ fn runs_that_upsert_into_one_table_leave_each_key_once_and_whole() {
     }
     let house = House::new();
     // Every run writes keys 1 to 5 and one key of its own.
-    all_at_once(&house, 4, &["id"], |n| {
-        let shared: String = (1..=5).map(|id| format!("{id},{n}\n")).collect();
-        format!("{shared}own-{n},{n}\n")
-    });
+    all_at_once(&house, 4, &["id"], |n| format!("1,{n}\n2,{n}\n3,{n}\n4,{n}\n5,{n}\nown-{n},{n}\n"));
     let rows = records(&house, "out.c-main.t");
     let keys: BTreeSet<&str> = rows.iter().map(|row| row.split(',').next().unwrap()).collect();
     assert_eq!((rows.len(), keys.len()), (9, 9), "{rows:?}");
