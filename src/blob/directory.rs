@@ -16,6 +16,8 @@ const SCRATCH: &str = ".scratch";
 #[derive(Debug, Clone)]
 pub(crate) struct DirectoryStore {
     root: PathBuf,
+    /// Whose half-written files ours are: a folder below `.scratch/`.
+    owner: String,
     /// Whether a put is on disk before it returns.
     pub(super) sync: bool,
 }
@@ -27,12 +29,11 @@ pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Err
 }
 
 impl DirectoryStore {
-    pub(super) fn open(root: &Path, sync: bool) -> Result<Self, BlobError> {
+    pub(super) fn open(root: &Path, owner: &str, sync: bool) -> Result<Self, BlobError> {
         // Absolute, so that a later change of the working directory does not move the store.
         let root = std::path::absolute(root).map_err(io_error("find the blob store", root))?;
-        let scratch = root.join(SCRATCH);
-        fs::create_dir_all(&scratch).map_err(io_error("make the blob store's directory", &scratch))?;
-        Ok(Self { root, sync })
+        fs::create_dir_all(&root).map_err(io_error("make the blob store's directory", &root))?;
+        Ok(Self { root, owner: owner.to_owned(), sync })
     }
 
     pub(super) fn path_of(&self, key: &BlobKey) -> PathBuf {
@@ -43,12 +44,23 @@ impl DirectoryStore {
         &self.root
     }
 
-    pub(super) fn scratch_root(&self) -> PathBuf {
-        self.root.join(SCRATCH)
+    /// The folder of our half-written files, made when it is not there.
+    pub(super) fn scratch_root(&self) -> Result<PathBuf, BlobError> {
+        let scratch = self.root.join(SCRATCH).join(&self.owner);
+        fs::create_dir_all(&scratch).map_err(io_error("make", &scratch))?;
+        Ok(scratch)
+    }
+
+    pub(super) fn clear_scratch(&self, owner: &str) -> Result<(), BlobError> {
+        let scratch = self.root.join(SCRATCH).join(owner);
+        match fs::remove_dir_all(&scratch) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &scratch)(error)),
+            Ok(()) | Err(_) => Ok(()),
+        }
     }
 
     pub(super) fn scratch(&self) -> Result<tempfile::TempDir, BlobError> {
-        let scratch = self.scratch_root();
+        let scratch = self.scratch_root()?;
         tempfile::TempDir::new_in(&scratch).map_err(io_error("make a directory in", &scratch))
     }
 

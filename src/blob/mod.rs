@@ -50,10 +50,11 @@ pub(crate) enum BlobStore {
 }
 
 impl BlobStore {
-    /// A store in the directory `root`, which is made when it is not there. With `sync` a put returns only when the
+    /// A store in the directory `root`, which is made when it is not there. `owner` names whose half-written files
+    /// ours are, so that they can be found when we die. With `sync` a put returns only when the
     /// blob is on disk. Touches the file system: call it from a blocking thread or at start-up.
-    pub(crate) fn directory(root: &Path, sync: bool) -> Result<Self, BlobError> {
-        Ok(Self::Directory(DirectoryStore::open(root, sync)?))
+    pub(crate) fn directory(root: &Path, owner: &str, sync: bool) -> Result<Self, BlobError> {
+        Ok(Self::Directory(DirectoryStore::open(root, owner, sync)?))
     }
 
     /// Stores a file under a fresh key; visible whole or not at all. Returns its bytes.
@@ -124,6 +125,16 @@ impl BlobStore {
             Self::Directory(store) => {
                 let (store, prefix) = (store.clone(), prefix.to_owned());
                 blocking(format!("list {prefix}"), move || store.list(&prefix)).await
+            }
+        }
+    }
+
+    /// Removes the half-written files of an owner that is gone, or has finished.
+    pub(crate) async fn clear_scratch(&self, owner: &str) -> Result<(), BlobError> {
+        match self {
+            Self::Directory(store) => {
+                let (store, owner) = (store.clone(), owner.to_owned());
+                blocking(format!("scratch of {owner}"), move || store.clear_scratch(&owner)).await
             }
         }
     }

@@ -54,7 +54,7 @@ impl DirectoryStore {
     }
 
     fn temporary(&self) -> Result<NamedTempFile, BlobError> {
-        let scratch = self.scratch_root();
+        let scratch = self.scratch_root()?;
         NamedTempFile::new_in(&scratch).map_err(io_error("make a file in", &scratch))
     }
 

@@ -15,7 +15,7 @@ use crate::job::{JobId, JobState, Phase};
 use crate::result::OutputPart;
 use crate::runner::{Runner, RunnerOptions};
 use crate::settings::{ColumnNames, Settings};
-use crate::sweep::{self, SweepError, WorkerFolder};
+use crate::sweep::{Sweep, SweepError, WorkerFolder, Workers};
 
 /// Nobody on the host has these ids by default, so that a container shares them with no one.
 const UNPRIVILEGED: (u32, u32) = (10_001, 10_001);
@@ -25,6 +25,7 @@ pub(crate) struct Home {
     pub(crate) settings: Settings,
     pub(crate) catalog: Catalog,
     pub(crate) blobs: BlobStore,
+    pub(crate) workers: Workers,
     pub(crate) folder: WorkerFolder,
     /// Names this project in container labels and in `KBC_PROJECTID`.
     pub(crate) project_id: String,
@@ -39,12 +40,29 @@ impl Home {
             Trouble::platform(&error).hint(format!("longshore keeps its data in {}", state_dir.display()))
         })?;
         let catalog = Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?;
-        let blobs = BlobStore::directory(&state_dir.join("blobs"), settings.sync)?;
-        let work_dir = settings.work_dir.clone();
-        let folder = WorkerFolder::claim(&work_dir)?;
+        let workers = Workers::open(&state_dir, &settings.work_dir)?;
+        let folder = workers.claim()?;
+        let blobs = BlobStore::directory(&state_dir.join("blobs"), folder.worker.as_str(), settings.sync)?;
         let project_id = project_id(&state_dir);
-        let home = Self { settings, catalog, blobs, folder, project_id };
-        let swept = sweep::sweep(&home.catalog, &home.blobs, &work_dir, async || home.engine().await).await?;
+        let home = Self { settings, catalog, blobs, workers, folder, project_id };
+        match home.sweep(printer).await {
+            Ok(()) => Ok(home),
+            Err(trouble) => {
+                home.close().await;
+                Err(trouble)
+            }
+        }
+    }
+
+    /// Cleans up after processes that died, and says so.
+    async fn sweep(&self, printer: Printer) -> Result<(), Trouble> {
+        let sweep = Sweep {
+            catalog: &self.catalog,
+            blobs: &self.blobs,
+            workers: &self.workers,
+            project_id: &self.project_id,
+        };
+        let swept = sweep.clean(async || self.engine().await).await?;
         for job in &swept.jobs {
             printer.note(&format!(
                 "job {job} had lost its runner: ended with an error, nothing of it was published"
@@ -56,13 +74,11 @@ impl Home {
                 swept.containers, swept.folders
             ));
         }
-        if let Some(error) = swept.engine_error {
-            printer.note(&format!(
-                "cannot look for containers of a runner that died: {}",
-                super::exit::chain(&error)
-            ));
+        for leftover in &swept.leftovers {
+            let why = super::exit::chain(leftover);
+            printer.note(&format!("a runner that died could not be cleaned up after yet: {why}"));
         }
-        Ok(home)
+        Ok(())
     }
 
     pub(crate) async fn engine(&self) -> Result<Engine, EngineError> {
@@ -127,8 +143,11 @@ impl Home {
         Ok(document)
     }
 
-    pub(crate) fn close(self) {
-        self.folder.release();
+    pub(crate) async fn close(self) {
+        // What cannot be removed now stays with the lock, for the next command.
+        if self.blobs.clear_scratch(self.folder.worker.as_str()).await.is_ok() {
+            self.folder.release();
+        }
     }
 }
 

@@ -115,7 +115,7 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         // Both were handled before a project was opened.
         Verb::Component(_) | Verb::Completions { .. } => Ok(ExitStatus::Success),
     };
-    home.close();
+    home.close().await;
     status
 }
 

@@ -1,7 +1,5 @@
 //! The only place that writes to the terminal: data to stdout, words for people to stderr.
 
-#![expect(clippy::print_stderr, reason = "this file is the door to the terminal")]
-
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
@@ -58,7 +56,7 @@ impl Printer {
     /// A line for people, unless they asked for quiet.
     pub(crate) fn note(self, line: &str) {
         if !self.is_quiet {
-            eprintln!("{}", printable(line));
+            to_people(&printable(line));
         }
     }
 
@@ -66,17 +64,17 @@ impl Printer {
     pub(crate) fn note_marked(self, mark: &str, words: &str) {
         if !self.is_quiet {
             for line in words.lines() {
-                eprintln!("{mark} {}", printable(line));
+                to_people(&format!("{mark} {}", printable(line)));
             }
         }
     }
 
     pub(crate) fn trouble(self, trouble: &Trouble) {
         for message in &trouble.messages {
-            eprintln!("{} {}", self.paint("31;1", "error:"), printable_lines(message));
+            to_people(&format!("{} {}", self.paint("31;1", "error:"), printable_lines(message)));
         }
         if let Some(hint) = &trouble.hint {
-            eprintln!("{} {}", self.paint("36;1", "hint:"), printable_lines(hint));
+            to_people(&format!("{} {}", self.paint("36;1", "hint:"), printable_lines(hint)));
         }
     }
 
@@ -84,6 +82,12 @@ impl Printer {
     pub(crate) fn paint(self, code: &str, text: &str) -> String {
         if self.has_colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }
+}
+
+/// A line to stderr. Nobody may be there to read it (`2>&1 | head`, a closed terminal): the work goes on all the same,
+/// where `eprintln!` would end it in the middle.
+fn to_people(line: &str) {
+    drop(writeln!(io::stderr(), "{line}"));
 }
 
 /// Text of somebody else's, safe for a terminal: control characters are shown, not obeyed.

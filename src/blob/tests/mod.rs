@@ -19,7 +19,7 @@ struct House {
 
 fn house() -> House {
     let directory = TempDir::new().unwrap();
-    let store = BlobStore::directory(&directory.path().join("blobs"), true).unwrap();
+    let store = BlobStore::directory(&directory.path().join("blobs"), "test", true).unwrap();
     House { directory, store }
 }
 

@@ -29,7 +29,7 @@ impl World {
     pub(super) async fn new() -> Self {
         let home = TempDir::new().unwrap();
         let catalog = Catalog::open_sqlite(&home.path().join("catalog.sqlite")).await.unwrap();
-        let blob = BlobStore::directory(&home.path().join("blobs"), false).unwrap();
+        let blob = BlobStore::directory(&home.path().join("blobs"), "test", false).unwrap();
         Self { home, catalog, blob }
     }
 
