@@ -19,7 +19,7 @@ use crate::job::{BadExit, CleanExit, Exit, JobEnd, Phase, Receipt, RunMode, Usag
 use crate::mapping::{
     self, Collected, DataFolder, Origin, Owner, Prepared, Publication, StagedFile, StagedTable, State,
 };
-use crate::result::{FilePart, InputTablePart, OutputPart};
+use crate::result::{FilePart, InputTablePart};
 use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
 
 /// What comes after this unit.
@@ -74,10 +74,7 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Stage).await?;
         let (staged, created) = tokio::join!(self.stage(folder, planned), self.create(folder));
-        let (container, create_took) = match created {
-            Ok(created) => created,
-            Err(stop) => return Err(stop),
-        };
+        let (container, create_took) = created?;
         let staged = match staged {
             Ok(staged) => staged,
             Err(stop) => {
@@ -127,10 +124,7 @@ impl UnitRun<'_> {
             None => Owner::Image,
         };
         let format = order.component.configuration_format;
-        let folder =
-            DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?;
-        folder.write_config(&self.unit.config_document).await?;
-        Ok(folder)
+        Ok(DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?)
     }
 
     async fn stage(&self, folder: &DataFolder, planned: Planned) -> Result<Staged, Stop> {
@@ -138,6 +132,7 @@ impl UnitRun<'_> {
             if self.job.order.component.read_only_inputs { Delivery::Link } else { Delivery::Copy };
         let progress = self.job.news.progress();
         let blobs = &self.job.runner.blobs;
+        folder.write_config(&self.unit.config_document).await?;
         folder.write_state(&planned.state.component).await?;
         let tables =
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
@@ -254,7 +249,7 @@ impl UnitRun<'_> {
         let publication = Publication {
             state: self.next_state(component_state, &staged),
             processed_tags: mapping::processed_tags(&staged.planned.files),
-            end: self.end_of_job(&prepared),
+            end: self.end_of_job(&prepared, &record.published),
         };
         let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);
         let receipt = mapping::commit(prepared, publication, catalog, blobs).await?;
@@ -278,7 +273,7 @@ impl UnitRun<'_> {
             Ok::<_, Stop>(mapping::commit(prepared, Publication::default(), catalog, blobs).await?)
         };
         match published.await {
-            Ok(receipt) => record.document.output = OutputPart::of(&receipt),
+            Ok(receipt) => record.add_published(receipt),
             Err(Stop::Failed(failure)) => {
                 let line = format!("tables marked write_always were not published: {}", failure.message);
                 self.job.scribe.say(Level::Warning, &line, self.job.news).await;
@@ -304,9 +299,10 @@ impl UnitRun<'_> {
     }
 
     /// Goes into the last commit, so that the outputs and the job's end are one.
-    fn end_of_job(&self, prepared: &Prepared) -> Option<JobEnd> {
+    fn end_of_job(&self, prepared: &Prepared, published: &Receipt) -> Option<JobEnd> {
         let (tables, files) = prepared.counts();
-        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(tables, files))
+        let all = (published.tables.len() + tables, published.files.len() + files);
+        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(all.0, all.1))
     }
 
     fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {
@@ -318,8 +314,6 @@ impl UnitRun<'_> {
             cpu: ended.cpu,
             input_bytes: bytes.sum(),
             input_files: (staged.tables.len() + staged.files.len()) as u64,
-            output_bytes: 0,
-            output_files: 0,
         });
     }
 }
