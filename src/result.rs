@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::{ImageOrigin, ImagePolicy, ResolvedImage};
+use crate::image::{ImageOrigin, ResolvedImage};
 use crate::job::{Failure, FailureCode, Outcome, PhaseLedger, Receipt, Usage};
 
 /// Version of the document's shape; grows when a key changes its meaning or goes away.
@@ -68,10 +68,6 @@ pub(crate) struct ImagePart {
 
 impl ImagePart {
     pub(crate) fn of(image: &ResolvedImage) -> Self {
-        let policy = match image.policy {
-            ImagePolicy::Release => "release",
-            ImagePolicy::Master => "master",
-        };
         let action = match image.done {
             ImageOrigin::Present => "present",
             ImageOrigin::Pulled => "pulled",
@@ -80,7 +76,7 @@ impl ImagePart {
             reference: image.reference.clone(),
             id: image.id.to_string(),
             digest: image.digest.clone(),
-            policy: policy.to_owned(),
+            policy: image.policy.as_str().to_owned(),
             action: action.to_owned(),
         }
     }

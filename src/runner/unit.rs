@@ -10,7 +10,6 @@ use super::so_far::SoFar;
 use super::{Job, leftover};
 use crate::blob::Delivery;
 use crate::catalog::StateKey;
-use crate::component::Network;
 use crate::configuration::Unit;
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
@@ -174,10 +173,7 @@ impl UnitRun<'_> {
             tmp_bytes: limits.tmp_bytes,
             timeout: Some(self.unit.timeout.unwrap_or(limits.timeout)),
             grace: options.grace,
-            network: match component.network {
-                Network::None => runtime::Network::None,
-                Network::Bridge => runtime::Network::Bridge,
-            },
+            network: component.network,
             user: options.container_user(component.user).map(|(uid, gid)| format!("{uid}:{gid}")),
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),

@@ -4,7 +4,8 @@ use std::fs;
 
 use super::house::House;
 use crate::job::Exit;
-use crate::runtime::{Network, Stream};
+use crate::component::Network;
+use crate::runtime::Stream;
 
 #[tokio::test]
 async fn a_component_has_no_capabilities_and_can_gain_none() {
