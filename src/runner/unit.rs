@@ -56,10 +56,15 @@ impl UnitRun<'_> {
         let ended = self.run_in(&folder, planned, record).await;
         let since = Instant::now();
         let kept = leftover::keep(self, &folder, ended.is_ok()).await;
-        let removed = folder.remove().await.err().map(|error| failure::chain(&error));
+        let removed = folder.remove().await;
         record.note(Phase::Cleanup, since.elapsed(), 0);
-        for line in kept.into_iter().chain(removed) {
+        if let Some(line) = kept {
             self.job.scribe.say(Level::Notice, &line, self.job.news).await;
+        }
+        if let Err(error) = removed {
+            // It holds the configuration with its secrets: somebody should know.
+            let line = format!("the data folder stays until the next sweep: {}", failure::chain(&error));
+            self.job.scribe.say(Level::Warning, &line, self.job.news).await;
         }
         ended
     }
