@@ -13,7 +13,8 @@ use crate::events::LastWords;
 use crate::image::{ImageError, ReferenceError};
 use crate::job::{BadExit, Failure, FailureCode};
 use crate::mapping::{
-    CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError, UploadError,
+    ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError,
+    UploadError,
 };
 use crate::runtime::{RuntimeError, SpoolError};
 
@@ -213,6 +214,12 @@ impl From<FolderError> for Stop {
 
 impl From<StageError> for Stop {
     fn from(error: StageError) -> Self {
+        Self::storage(error.is_disk_full(), &error)
+    }
+}
+
+impl From<ArchiveError> for Stop {
+    fn from(error: ArchiveError) -> Self {
         Self::storage(error.is_disk_full(), &error)
     }
 }

@@ -25,6 +25,9 @@ pub(crate) struct ResultDocument {
     pub(crate) image: Option<ImagePart>,
     pub(crate) input: InputPart,
     pub(crate) output: OutputPart,
+    /// The data folder before and after the container; in debug mode only.
+    #[serde(default)]
+    pub(crate) archives: Vec<FilePart>,
     pub(crate) phases: Vec<PhasePart>,
     pub(crate) usage: UsagePart,
     /// What was done differently from what a Keboola configuration asks, and similar remarks.
@@ -165,6 +168,7 @@ impl ResultDocument {
             image: None,
             input: InputPart::default(),
             output: OutputPart::default(),
+            archives: Vec::new(),
             phases: Vec::new(),
             usage: UsagePart::default(),
             notices: Vec::new(),

@@ -17,6 +17,10 @@ use crate::job::{AttemptNumber, JobId};
 /// Folders made inside the data folder, parents first.
 const FOLDERS: [&str; 8] = ["", "in", "in/tables", "in/files", "in/user", "out", "out/tables", "out/files"];
 
+/// What may hold secrets by the interface: the configuration, and the states before and after the run.
+pub(super) const CONFIDENTIAL: [&str; 6] =
+    ["config.json", "config.yml", "in/state.json", "in/state.yml", "out/state.json", "out/state.yml"];
+
 /// Whom the container runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {

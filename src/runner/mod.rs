@@ -1,6 +1,7 @@
 //! One job: resolve → stage → run → collect → upload → commit. Reads like the story it tells.
 //! Knows no queue, no terminal, no HTTP: whoever watches gets [`News`], whoever asks cancels the token.
 
+mod debug;
 mod environment;
 mod leftover;
 mod listen;

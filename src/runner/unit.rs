@@ -7,7 +7,7 @@ use super::listen::listen;
 use super::record::Record;
 use super::resolve::{self, Planned};
 use super::so_far::SoFar;
-use super::{Job, leftover};
+use super::{Job, debug, leftover};
 use crate::blob::Delivery;
 use crate::catalog::StateKey;
 use crate::component::Network;
@@ -49,6 +49,13 @@ struct Staged {
     planned: Planned,
 }
 
+impl Staged {
+    fn bytes(&self) -> u64 {
+        let tables = self.tables.iter().map(|table| table.bytes);
+        tables.chain(self.files.iter().map(|file| file.bytes)).sum()
+    }
+}
+
 impl UnitRun<'_> {
     /// Runs the unit in a folder of its own, which is gone afterwards however the unit ended.
     pub(super) async fn run(&self, record: &mut Record<'_>) -> Result<Receipt, Stop> {
@@ -73,7 +80,7 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Stage).await?;
-        let (staged, created) = tokio::join!(self.stage(folder, planned), self.create(folder));
+        let (staged, created) = tokio::join!(self.stage(folder, planned, record), self.create(folder));
         let (container, create_took) = match created {
             Ok(created) => created,
             Err(stop) => return Err(stop),
@@ -107,10 +114,14 @@ impl UnitRun<'_> {
             let (ended, words) = ran?;
             self.note_usage(&ended, &staged, record);
             match &ended.exit {
-                Exit::Clean(proof) => self.publish(proof, folder, staged, record).await,
+                Exit::Clean(proof) => {
+                    self.archive(debug::AFTER, folder, staged.bytes(), record).await?;
+                    self.publish(proof, folder, staged, record).await
+                }
                 Exit::Bad(exit) => {
                     let logging = &self.job.order.component.logging;
                     let stop = failure::of_exit(exit, &words, logging, &ended.inspect["State"]);
+                    self.archive_despite(folder, staged.bytes(), record).await;
                     self.publish_despite(exit, folder, record).await;
                     Err(stop)
                 }
@@ -133,7 +144,12 @@ impl UnitRun<'_> {
         Ok(folder)
     }
 
-    async fn stage(&self, folder: &DataFolder, planned: Planned) -> Result<Staged, Stop> {
+    async fn stage(
+        &self,
+        folder: &DataFolder,
+        planned: Planned,
+        record: &mut Record<'_>,
+    ) -> Result<Staged, Stop> {
         let delivery =
             if self.job.order.component.read_only_inputs { Delivery::Link } else { Delivery::Copy };
         let progress = self.job.news.progress();
@@ -142,7 +158,9 @@ impl UnitRun<'_> {
         let tables =
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
         let files = mapping::stage_files(&planned.files, blobs, folder, delivery, &progress).await?;
-        Ok(Staged { tables, files, planned })
+        let staged = Staged { tables, files, planned };
+        self.archive(debug::BEFORE, folder, staged.bytes(), record).await?;
+        Ok(staged)
     }
 
     async fn create(&self, folder: &DataFolder) -> Result<(Option<Container>, Duration), Stop> {
@@ -290,9 +308,19 @@ impl UnitRun<'_> {
     async fn upload(&self, collected: Collected) -> Result<Prepared, Stop> {
         let (job, runner) = (self.job, self.job.runner);
         let origin = Origin::Attempt(job.order.job, job.attempt);
-        let tags = file_tags(job, self.unit);
+        let tags = self.file_tags();
         let progress = job.news.progress();
         Ok(mapping::upload(collected, origin, &tags, &runner.catalog, &runner.blobs, &progress).await?)
+    }
+
+    /// Who made a file, as Keboola's runner tags it.
+    pub(super) fn file_tags(&self) -> Vec<String> {
+        let order = self.job.order;
+        let mut tags =
+            vec![format!("componentId: {}", order.request.component), format!("runId: {}", order.job)];
+        tags.extend(order.request.configuration.as_ref().map(|id| format!("configurationId: {id}")));
+        tags.extend(self.unit.row.as_ref().map(|row| format!("configurationRowId: {row}")));
+        tags
     }
 
     /// The state after this run; none without a configuration id.
@@ -310,27 +338,16 @@ impl UnitRun<'_> {
     }
 
     fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {
-        let bytes =
-            staged.tables.iter().map(|table| table.bytes).chain(staged.files.iter().map(|file| file.bytes));
         record.document.add_usage(&Usage {
             memory_peak_bytes: ended.memory_peak_bytes,
             memory_limit_bytes: self.job.order.component.limits.memory_bytes,
             cpu: ended.cpu,
-            input_bytes: bytes.sum(),
+            input_bytes: staged.bytes(),
             input_files: (staged.tables.len() + staged.files.len()) as u64,
             output_bytes: 0,
             output_files: 0,
         });
     }
-}
-
-/// Who made a file, as Keboola's runner tags it.
-fn file_tags(job: &Job<'_>, unit: &Unit) -> Vec<String> {
-    let mut tags =
-        vec![format!("componentId: {}", job.order.request.component), format!("runId: {}", job.order.job)];
-    tags.extend(job.order.request.configuration.as_ref().map(|id| format!("configurationId: {id}")));
-    tags.extend(unit.row.as_ref().map(|row| format!("configurationRowId: {row}")));
-    tags
 }
 
 fn note_inputs(staged: &Staged, record: &mut Record<'_>) {
