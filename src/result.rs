@@ -280,6 +280,9 @@ pub(crate) fn message_of(outcome: &Outcome) -> String {
 
 /// A success in words.
 pub(crate) fn published_words(tables: usize, files: usize) -> String {
+    if tables + files == 0 {
+        return "nothing was published".to_owned();
+    }
     let some = |count: usize, one: &str| {
         if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
     };

@@ -1,4 +1,4 @@
-use std::collections::HashMap;
+use serde_json::{Map, Value};
 
 use super::pick::{RowChoice, VersionChoice};
 use crate::catalog::TableVersion;
@@ -31,10 +31,11 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let columns = selection.columns.clone();
     let rows = read_rows(&version, selection, arguments.rows, home).await?;
     if printer.format == Format::Json {
-        let objects: Vec<HashMap<&str, &str>> = rows
-            .iter()
-            .map(|row| columns.iter().map(String::as_str).zip(row.iter().map(String::as_str)).collect())
-            .collect();
+        // A map that keeps the order of the columns.
+        let object = |row: Vec<String>| -> Map<String, Value> {
+            columns.iter().cloned().zip(row.into_iter().map(Value::String)).collect()
+        };
+        let objects: Vec<_> = rows.into_iter().map(object).collect();
         return printer.report(&objects, String::new);
     }
     let head: Vec<String> = columns.iter().map(|name| cut(name, CELL_WIDTH_MAX)).collect();
