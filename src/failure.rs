@@ -234,7 +234,7 @@ impl From<StateError> for Stop {
     fn from(error: StateError) -> Self {
         match error {
             StateError::Unsafe(error) => of_unsafe(&error),
-            StateError::NotJson { .. } | StateError::NotAnObject { .. } => {
+            StateError::NotJson { .. } | StateError::NotYaml { .. } | StateError::NotAnObject { .. } => {
                 Self::users(FailureCode::OutputInvalid, error.to_string())
             }
             StateError::Stored { .. } => Self::platform(FailureCode::CatalogFailed, &error),

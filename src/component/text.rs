@@ -61,7 +61,7 @@ pub(crate) fn read_text(path: &Path) -> Result<String, ReadError> {
     }
     String::from_utf8(bytes).map_err(|error| {
         let (before, after) = error.as_bytes().split_at(error.utf8_error().valid_up_to());
-        let line = before.iter().filter(|&&byte| byte == b'\n').count() + 1;
+        let line = memchr::memchr_iter(b'\n', before).count() + 1;
         ReadError::NotUtf8 { path: path.to_owned(), line, found: after.first().copied().unwrap_or_default() }
     })
 }

@@ -61,7 +61,7 @@ impl UnitRun<'_> {
     pub(super) async fn run(&self, record: &mut Record<'_>) -> Result<Receipt, Stop> {
         let planned = resolve::plan(self.job.runner, self.job.order, self.unit).await?;
         let folder = self.make_folder().await?;
-        let ended = self.run_in(&folder, planned, record).await;
+        let ended = Box::pin(self.run_in(&folder, planned, record)).await;
         let since = Instant::now();
         let kept = leftover::keep(self, &folder, ended.is_ok()).await;
         let removed = folder.remove().await.err().map(|error| failure::chain(&error));
