@@ -144,7 +144,11 @@ fn long_and_wide_cells_line_up_in_a_terminal_and_are_whole_in_json() {
     let shown = house.call(&["table", "head", "in.c-main.t"]).succeeded().stdout;
     assert_eq!(shown, format!("名      v\n日本語  {}…\na\\nb    2\n", "x".repeat(39)));
     let rows = house.call(&["table", "head", "in.c-main.t", "--format", "json"]).succeeded().document();
-    assert_eq!(rows[0].to_string(), format!("{{\"名\":\"日本語\",\"v\":\"{long}\"}}"), "in the order of the columns");
+    assert_eq!(
+        rows[0].to_string(),
+        format!("{{\"名\":\"日本語\",\"v\":\"{long}\"}}"),
+        "in the order of the columns"
+    );
 }
 
 #[test]
