@@ -280,11 +280,13 @@ pub(crate) fn message_of(outcome: &Outcome) -> String {
 
 /// A success in words.
 pub(crate) fn published_words(tables: usize, files: usize) -> String {
-    if tables + files == 0 {
-        return "nothing was published".to_owned();
-    }
     let some = |count: usize, one: &str| {
         if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
     };
-    format!("{} and {} published", some(tables, "table"), some(files, "file"))
+    match (tables, files) {
+        (0, 0) => "nothing was published".to_owned(),
+        (_, 0) => format!("{} published", some(tables, "table")),
+        (0, _) => format!("{} published", some(files, "file")),
+        (_, _) => format!("{} and {} published", some(tables, "table"), some(files, "file")),
+    }
 }

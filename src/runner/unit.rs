@@ -92,7 +92,6 @@ impl UnitRun<'_> {
                 return Err(stop);
             }
         };
-        record.leave(staged.tables.iter().map(|table| table.bytes).sum());
         note_inputs(&staged, record);
         record.note(Phase::Create, create_took, 0);
         let Some(container) = container else {
@@ -159,6 +158,7 @@ impl UnitRun<'_> {
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
         let files = mapping::stage_files(&planned.files, blobs, folder, delivery, &progress).await?;
         let staged = Staged { tables, files, planned };
+        record.leave(staged.bytes());
         self.archive(debug::BEFORE, folder, staged.bytes(), record).await?;
         Ok(staged)
     }
