@@ -64,4 +64,6 @@ fn a_secret_is_not_in_the_containers_description() {
     assert!(!String::from_utf8_lossy(&process).contains("swordfish"));
     child.kill().unwrap();
     child.wait().unwrap();
+    house.call(&["job", "ls"]).succeeded();
+    house.is_clean();
 }
