@@ -91,6 +91,18 @@ pub(crate) fn fence_lost() -> Stop {
     })
 }
 
+/// The component failed on a disk without room: whose fault it was cannot be said, but who must act can.
+pub(crate) fn disk_full(stop: Stop) -> Stop {
+    match stop {
+        Stop::Cancelled => Stop::Cancelled,
+        Stop::Failed(failure) => Stop::Failed(Failure {
+            code: FailureCode::DiskFull,
+            message: "the disk is full".to_owned(),
+            detail: format!("{}\n{}", failure.message, failure.detail),
+        }),
+    }
+}
+
 /// How a bad end is told (design: the table of outcomes).
 ///
 /// `state` is the engine's own account of the end, for the operator. A component may ask that its own failures are told
@@ -162,7 +174,9 @@ impl From<EngineError> for Stop {
         let code = if error.is_disk_full() { FailureCode::DiskFull } else { FailureCode::EngineFailed };
         match &error {
             // Says what to do, and names nothing but an address of our own settings.
-            EngineError::Unreachable { .. } | EngineError::BadAddress { .. } => {
+            EngineError::Unreachable { .. }
+            | EngineError::Forbidden { .. }
+            | EngineError::BadAddress { .. } => {
                 Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
             }
             EngineError::Refused { .. }

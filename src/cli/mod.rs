@@ -10,6 +10,7 @@ mod print;
 mod progress;
 mod run;
 mod table;
+mod turn;
 mod view;
 
 use std::path::PathBuf;

@@ -96,6 +96,13 @@ impl DataFolder {
         self.write_document("in/state", component).await
     }
 
+    /// Bytes that can still be written to the disk under the folder; nothing where that cannot be known.
+    pub(crate) async fn room(&self) -> Option<u64> {
+        let root = self.root.clone();
+        let disk = blocking(move || rustix::fs::statvfs(&root)).await.ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
+    }
+
     /// Removes the folder with whatever the component made of it. Removing it twice is fine.
     pub(crate) async fn remove(&self) -> Result<(), FolderError> {
         let root = self.root.clone();

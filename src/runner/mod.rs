@@ -39,9 +39,6 @@ use unit::{Next, UnitRun};
 pub(crate) enum RunError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// Somebody else runs it, or it has ended.
-    #[error("job {job} cannot be claimed: it is running elsewhere or has ended")]
-    NotClaimed { job: crate::job::JobId },
 }
 
 /// Runs a job to its one end and returns its result document.
@@ -71,9 +68,9 @@ pub(crate) async fn run(
 async fn claim(runner: &Runner, order: &Order) -> Result<AttemptNumber, RunError> {
     let request = order.request_document();
     let configuration = order.request.configuration.as_ref();
-    runner.catalog.create_job(order.job, &order.request.component, configuration, &request).await?;
-    let attempt = runner.catalog.claim(order.job, &runner.options.worker).await?;
-    attempt.ok_or(RunError::NotClaimed { job: order.job })
+    let (catalog, worker) = (&runner.catalog, &runner.options.worker);
+    let component = &order.request.component;
+    Ok(catalog.begin_job(order.job, component, configuration, &request, worker).await?)
 }
 
 /// Everything the steps of one attempt share.
@@ -136,7 +133,9 @@ impl Job<'_> {
         for unit in units {
             let source = self.order.image_source(unit)?;
             let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
-            let image = image::ensure(engine, &source.reference, source.policy, &mut watch).await?;
+            let ensuring = image::ensure(engine, &source.reference, source.policy, &mut watch);
+            // A pull may take long, and the engine keeps the layers of one that was given up.
+            let image = self.cancel.run_until_cancelled(ensuring).await.ok_or(Stop::Cancelled)??;
             record.document.image = Some(ImagePart::of(&image));
             images.push(Some(image));
         }

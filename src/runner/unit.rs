@@ -22,6 +22,9 @@ use crate::mapping::{
 use crate::result::{FilePart, InputTablePart, OutputPart};
 use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
 
+/// A disk with no more room than this is full: a component could write no file of any use.
+const ROOM_NONE: u64 = 256 << 10;
+
 /// What comes after this unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Next {
@@ -88,7 +91,7 @@ impl UnitRun<'_> {
         let staged = match staged {
             Ok(staged) => staged,
             Err(stop) => {
-                leftover::remove_container(container).await;
+                leftover::remove_container(self.job, container).await;
                 return Err(stop);
             }
         };
@@ -108,7 +111,7 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         let ran = self.watch(&mut container, folder, record).await;
-        let removal = leftover::remove_container(Some(container));
+        let removal = leftover::remove_container(self.job, Some(container));
         let publishing = async {
             let (ended, words) = ran?;
             self.note_usage(&ended, &staged, record);
@@ -121,6 +124,12 @@ impl UnitRun<'_> {
                     let logging = &self.job.order.component.logging;
                     let stop = failure::of_exit(exit, &words, logging, &ended.inspect["State"]);
                     self.archive_despite(folder, staged.bytes(), record).await;
+                    // A component that ran out of disk below its own limit is not at fault.
+                    if matches!(exit, BadExit::Code(_))
+                        && folder.room().await.is_some_and(|room| room < ROOM_NONE)
+                    {
+                        return Err(failure::disk_full(stop));
+                    }
                     self.publish_despite(exit, folder, record).await;
                     Err(stop)
                 }
@@ -226,8 +235,15 @@ impl UnitRun<'_> {
         let reader = spool.reader().await?;
         let (limits, scribe, news) = (self.job.runner.options.speech, self.job.scribe, self.job.news);
         let log_path = leftover::log_path(self.job);
-        let listening = listen(reader, limits, &log_path, scribe, news);
-        let (ended, words) = tokio::join!(container.run(spool, self.job.cancel), listening);
+        let stop = self.job.cancel.child_token();
+        let listening = async {
+            let heard = listen(reader, limits, &log_path, scribe, news).await;
+            // What cannot be kept need not be said: the job has failed, and nobody waits for the component's own end.
+            heard.inspect_err(|_error| stop.cancel())
+        };
+        let (ended, words) = tokio::join!(container.run(spool, &stop), listening);
+        // Whatever went wrong, what was said until then is what explains it.
+        leftover::store_log(self.job, record, self.index).await;
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);
@@ -239,7 +255,6 @@ impl UnitRun<'_> {
             let line = format!("{} further messages are only in the complete log", words.left_out);
             scribe.say(Level::Warning, &line, news).await;
         }
-        leftover::store_log(self.job, record, self.index).await;
         Ok((ended, words))
     }
 
@@ -266,7 +281,10 @@ impl UnitRun<'_> {
             return Ok(Receipt::default());
         }
         if let Err(stop) = self.job.enter(record, Phase::Commit).await {
-            prepared.discard(&self.job.runner.blobs).await?;
+            // Why it stopped is the news; what cannot be removed now is gc's.
+            if let Err(error) = prepared.discard(&self.job.runner.blobs).await {
+                tracing::warn!(error = %failure::chain(&error), "an upload was not removed");
+            }
             return Err(stop);
         }
         let publication = Publication {

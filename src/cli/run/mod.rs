@@ -61,6 +61,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     for table in &arguments.tables {
         super::table::import_file(&table.table, &table.file, home, printer).await?;
     }
+    let _turn = super::turn::wait(&order.request, home, printer).await?;
     let runner = home.runner(arguments.hold_at);
     let cancel = CancellationToken::new();
     let (news, items) = runner::channel();
