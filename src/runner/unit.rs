@@ -102,9 +102,14 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         let ran = self.watch(&mut container, folder, record).await;
-        let removal = leftover::remove_container(Some(container));
+        let removal = async {
+            let since = Instant::now();
+            leftover::remove_container(Some(container)).await;
+            since.elapsed()
+        };
         let publishing = async {
             let (ended, words) = ran?;
+            leftover::store_log(self.job, record, self.index).await;
             self.note_usage(&ended, &staged, record);
             match &ended.exit {
                 Exit::Clean(proof) => self.publish(proof, folder, staged, record).await,
@@ -116,7 +121,8 @@ impl UnitRun<'_> {
                 }
             }
         };
-        let (published, ()) = tokio::join!(publishing, removal);
+        let (published, removal_took) = tokio::join!(publishing, removal);
+        record.note(Phase::Cleanup, removal_took, 0);
         published
     }
 
@@ -221,7 +227,6 @@ impl UnitRun<'_> {
             let line = format!("{} further messages are only in the complete log", words.left_out);
             scribe.say(Level::Warning, &line, news).await;
         }
-        leftover::store_log(self.job, record, self.index).await;
         Ok((ended, words))
     }
 
