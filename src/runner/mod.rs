@@ -13,6 +13,8 @@ mod scribe;
 mod so_far;
 mod unit;
 
+use std::convert::Infallible;
+
 use tokio_util::sync::CancellationToken;
 
 pub(crate) use leftover::forget_quarantines;
@@ -43,6 +45,25 @@ pub(crate) enum RunError {
 
 /// Runs a job to its one end and returns its result document.
 pub(crate) async fn run(
+    runner: &Runner,
+    order: &Order,
+    news: &News,
+    cancel: &CancellationToken,
+) -> Result<ResultDocument, RunError> {
+    // While the job is recorded and resolved, the engine says who it is.
+    let greeting = async {
+        if order.request.mode != RunMode::Input {
+            runner.greet_engine().await;
+        }
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        ended = Box::pin(run_job(runner, order, news, cancel)) => ended,
+        never = greeting => match never {},
+    }
+}
+
+async fn run_job(
     runner: &Runner,
     order: &Order,
     news: &News,

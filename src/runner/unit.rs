@@ -111,9 +111,14 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         let ran = self.watch(&mut container, folder, record).await;
-        let removal = leftover::remove_container(self.job, Some(container));
+        let removal = async {
+            let since = Instant::now();
+            leftover::remove_container(self.job, Some(container)).await;
+            since.elapsed()
+        };
         let publishing = async {
             let (ended, words) = ran?;
+            leftover::store_log(self.job, record, self.index).await;
             self.note_usage(&ended, &staged, record);
             match &ended.exit {
                 Exit::Clean(proof) => {
@@ -135,7 +140,8 @@ impl UnitRun<'_> {
                 }
             }
         };
-        let (published, ()) = tokio::join!(publishing, removal);
+        let (published, removal_took) = tokio::join!(publishing, removal);
+        record.note(Phase::Cleanup, removal_took, 0);
         published
     }
 
