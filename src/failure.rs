@@ -13,7 +13,8 @@ use crate::events::LastWords;
 use crate::image::{ImageError, ReferenceError};
 use crate::job::{BadExit, Failure, FailureCode};
 use crate::mapping::{
-    CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError, UploadError,
+    ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError,
+    UploadError,
 };
 use crate::runtime::{RuntimeError, SpoolError};
 
@@ -90,6 +91,18 @@ pub(crate) fn fence_lost() -> Stop {
     })
 }
 
+/// The component failed on a disk without room: whose fault it was cannot be said, but who must act can.
+pub(crate) fn disk_full(stop: Stop) -> Stop {
+    match stop {
+        Stop::Cancelled => Stop::Cancelled,
+        Stop::Failed(failure) => Stop::Failed(Failure {
+            code: FailureCode::DiskFull,
+            message: "the disk is full".to_owned(),
+            detail: format!("{}\n{}", failure.message, failure.detail),
+        }),
+    }
+}
+
 /// How a bad end is told (design: the table of outcomes).
 ///
 /// `state` is the engine's own account of the end, for the operator. A component may ask that its own failures are told
@@ -161,7 +174,9 @@ impl From<EngineError> for Stop {
         let code = if error.is_disk_full() { FailureCode::DiskFull } else { FailureCode::EngineFailed };
         match &error {
             // Says what to do, and names nothing but an address of our own settings.
-            EngineError::Unreachable { .. } | EngineError::BadAddress { .. } => {
+            EngineError::Unreachable { .. }
+            | EngineError::Forbidden { .. }
+            | EngineError::BadAddress { .. } => {
                 Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
             }
             EngineError::Refused { .. }
@@ -217,6 +232,12 @@ impl From<StageError> for Stop {
     }
 }
 
+impl From<ArchiveError> for Stop {
+    fn from(error: ArchiveError) -> Self {
+        Self::storage(error.is_disk_full(), &error)
+    }
+}
+
 impl From<BlobError> for Stop {
     fn from(error: BlobError) -> Self {
         Self::storage(error.is_disk_full(), &error)
@@ -227,7 +248,7 @@ impl From<StateError> for Stop {
     fn from(error: StateError) -> Self {
         match error {
             StateError::Unsafe(error) => of_unsafe(&error),
-            StateError::NotJson { .. } | StateError::NotAnObject { .. } => {
+            StateError::NotJson { .. } | StateError::NotYaml { .. } | StateError::NotAnObject { .. } => {
                 Self::users(FailureCode::OutputInvalid, error.to_string())
             }
             StateError::Stored { .. } => Self::platform(FailureCode::CatalogFailed, &error),

@@ -25,6 +25,9 @@ pub(crate) struct ResultDocument {
     pub(crate) image: Option<ImagePart>,
     pub(crate) input: InputPart,
     pub(crate) output: OutputPart,
+    /// The data folder before and after the container; in debug mode only.
+    #[serde(default)]
+    pub(crate) archives: Vec<FilePart>,
     pub(crate) phases: Vec<PhasePart>,
     pub(crate) usage: UsagePart,
     /// What was done differently from what a Keboola configuration asks, and similar remarks.
@@ -161,6 +164,7 @@ impl ResultDocument {
             image: None,
             input: InputPart::default(),
             output: OutputPart::default(),
+            archives: Vec::new(),
             phases: Vec::new(),
             usage: UsagePart::default(),
             notices: Vec::new(),
@@ -279,5 +283,10 @@ pub(crate) fn published_words(tables: usize, files: usize) -> String {
     let some = |count: usize, one: &str| {
         if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
     };
-    format!("{} and {} published", some(tables, "table"), some(files, "file"))
+    match (tables, files) {
+        (0, 0) => "nothing was published".to_owned(),
+        (_, 0) => format!("{} published", some(tables, "table")),
+        (0, _) => format!("{} published", some(files, "file")),
+        (_, _) => format!("{} and {} published", some(tables, "table"), some(files, "file")),
+    }
 }

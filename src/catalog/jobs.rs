@@ -31,6 +31,7 @@ macro_rules! select_jobs {
 
 impl Catalog {
     /// Records a job (status waiting) with its request document (JSON text). A known id is [`CatalogError::JobExists`].
+    #[cfg(test)]
     pub(crate) async fn create_job(
         &self,
         id: JobId,
@@ -38,63 +39,39 @@ impl Catalog {
         configuration: Option<&ConfigurationId>,
         request: &str,
     ) -> Result<(), CatalogError> {
-        let action = || doing(format!("record job {id}"));
         let mut transaction = self.begin_note().await?;
-        let inserted = sqlx::query(
-            "INSERT INTO jobs (id, component, configuration, request, status, attempt, created)
-             VALUES ($1, $2, $3, $4, 'waiting', 0, $5) ON CONFLICT DO NOTHING",
-        )
-        .bind(id.to_string())
-        .bind(component.as_str())
-        .bind(configuration.map(ConfigurationId::as_str))
-        .bind(request)
-        .bind(stored_now())
-        .execute(&mut *transaction)
-        .await
-        .map_err(action())?;
-        if inserted.rows_affected() == 0 {
-            return Err(CatalogError::JobExists { job: id });
-        }
-        transaction.commit().await.map_err(action())
+        insert_job(&mut transaction, id, component, configuration, request).await?;
+        transaction.commit().await.map_err(doing(format!("record job {id}")))
+    }
+
+    /// Records a job and takes its first attempt in one: who dies in between leaves nothing, and no job that waits
+    /// for ever.
+    pub(crate) async fn begin_job(
+        &self,
+        id: JobId,
+        component: &ComponentId,
+        configuration: Option<&ConfigurationId>,
+        request: &str,
+        worker: &WorkerId,
+    ) -> Result<AttemptNumber, CatalogError> {
+        let mut transaction = self.begin_note().await?;
+        insert_job(&mut transaction, id, component, configuration, request).await?;
+        let attempt = take_attempt(&mut transaction, id, worker).await?;
+        transaction.commit().await.map_err(doing(format!("record job {id}")))?;
+        attempt.ok_or(CatalogError::NoSuchJob { job: id })
     }
 
     /// Takes the next attempt by compare-and-set; `None` when the job is running or done.
+    #[cfg(test)]
     pub(crate) async fn claim(
         &self,
         job: JobId,
         worker: &WorkerId,
     ) -> Result<Option<AttemptNumber>, CatalogError> {
-        let action = || doing(format!("claim job {job}"));
-        let now = stored_now();
         let mut transaction = self.begin_note().await?;
-        let claimed = sqlx::query(
-            "UPDATE jobs SET status = 'processing', attempt = attempt + 1, started = COALESCE(started, $1)
-             WHERE id = $2 AND status = 'waiting' RETURNING attempt",
-        )
-        .bind(now)
-        .bind(job.to_string())
-        .fetch_optional(&mut *transaction)
-        .await
-        .map_err(action())?;
-        let Some(row) = claimed else {
-            return if read_job(&mut transaction, job).await?.is_some() {
-                Ok(None)
-            } else {
-                Err(CatalogError::NoSuchJob { job })
-            };
-        };
-        let attempt = attempt_number(&row, "attempt")?;
-        sqlx::query("INSERT INTO attempts (job, number, worker, phase, started) VALUES ($1, $2, $3, $4, $5)")
-            .bind(job.to_string())
-            .bind(i64::from(attempt.0))
-            .bind(worker.as_str())
-            .bind(Phase::Resolve.as_str())
-            .bind(now)
-            .execute(&mut *transaction)
-            .await
-            .map_err(action())?;
-        transaction.commit().await.map_err(action())?;
-        Ok(Some(attempt))
+        let attempt = take_attempt(&mut transaction, job, worker).await?;
+        transaction.commit().await.map_err(doing(format!("claim job {job}")))?;
+        Ok(attempt)
     }
 
     /// Where the attempt is, what the result document says so far; `None` leaves what is recorded. False: the fence is
@@ -200,6 +177,61 @@ impl Catalog {
         .map_err(doing("list the open attempts"))?;
         rows.iter().map(open_attempt).collect()
     }
+}
+
+async fn insert_job(
+    connection: &mut AnyConnection,
+    id: JobId,
+    component: &ComponentId,
+    configuration: Option<&ConfigurationId>,
+    request: &str,
+) -> Result<(), CatalogError> {
+    let inserted = sqlx::query(
+        "INSERT INTO jobs (id, component, configuration, request, status, attempt, created)
+         VALUES ($1, $2, $3, $4, 'waiting', 0, $5) ON CONFLICT DO NOTHING",
+    )
+    .bind(id.to_string())
+    .bind(component.as_str())
+    .bind(configuration.map(ConfigurationId::as_str))
+    .bind(request)
+    .bind(stored_now())
+    .execute(connection)
+    .await
+    .map_err(doing(format!("record job {id}")))?;
+    if inserted.rows_affected() == 0 { Err(CatalogError::JobExists { job: id }) } else { Ok(()) }
+}
+
+async fn take_attempt(
+    connection: &mut AnyConnection,
+    job: JobId,
+    worker: &WorkerId,
+) -> Result<Option<AttemptNumber>, CatalogError> {
+    let action = || doing(format!("claim job {job}"));
+    let now = stored_now();
+    let claimed = sqlx::query(
+        "UPDATE jobs SET status = 'processing', attempt = attempt + 1, started = COALESCE(started, $1)
+         WHERE id = $2 AND status = 'waiting' RETURNING attempt",
+    )
+    .bind(now)
+    .bind(job.to_string())
+    .fetch_optional(&mut *connection)
+    .await
+    .map_err(action())?;
+    let Some(row) = claimed else {
+        let is_known = read_job(connection, job).await?.is_some();
+        return if is_known { Ok(None) } else { Err(CatalogError::NoSuchJob { job }) };
+    };
+    let attempt = attempt_number(&row, "attempt")?;
+    sqlx::query("INSERT INTO attempts (job, number, worker, phase, started) VALUES ($1, $2, $3, $4, $5)")
+        .bind(job.to_string())
+        .bind(i64::from(attempt.0))
+        .bind(worker.as_str())
+        .bind(Phase::Resolve.as_str())
+        .bind(now)
+        .execute(connection)
+        .await
+        .map_err(action())?;
+    Ok(Some(attempt))
 }
 
 /// Refuses an end that is none.

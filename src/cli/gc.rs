@@ -23,11 +23,10 @@ struct Freed {
     versions: u64,
     blobs: u64,
     bytes: u64,
+    /// Blobs that nothing needs, left because other processes are at work.
+    kept: u64,
     quarantines: u64,
 }
-
-/// Blobs younger than this may belong to a commit that is being prepared.
-const BLOB_AGE_MIN: SignedDuration = SignedDuration::from_hours(1);
 
 pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<ExitStatus, Trouble> {
     let mut freed = Freed::default();
@@ -35,15 +34,16 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         let before = Timestamp::now() - SignedDuration::from_hours(24 * i64::from(days));
         freed.versions = home.catalog.forget_versions(before).await?;
     }
-    // Listed before the references are read: what is published in between is then referenced or not listed.
+    // The order is the proof. What is published after the listing is not listed. Who is not at work after the
+    // references were read either had published before, which they say, or began later and read only what they name.
+    // Anybody in between may be about to publish an upload, or still be reading a version that is forgotten by now.
+    // How old a blob is proves nothing: a component gives its files any time it likes.
     let stored = home.blobs.list("").await?;
     let needed: HashSet<_> = home.catalog.referenced_blobs().await?.into_iter().collect();
-    let running: Vec<String> =
-        home.catalog.open_attempts().await?.iter().map(|attempt| attempt.job.to_string()).collect();
-    let young = Timestamp::now() - BLOB_AGE_MIN;
-    for blob in stored {
-        let is_running = running.iter().any(|job| blob.key.as_str().split('/').any(|part| part == job));
-        if needed.contains(&blob.key) || is_running || blob.modified > young {
+    let is_busy = home.workers.has_others(&home.folder.worker)?;
+    for blob in stored.into_iter().filter(|blob| !needed.contains(&blob.key)) {
+        if is_busy {
+            freed.kept += 1;
             continue;
         }
         freed.blobs += 1;
@@ -56,6 +56,11 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         forget_quarantines(&home.quarantine_dir(), home.settings.quarantine_retention, arguments.dry_run)
             .await
             .map_err(|error| Trouble::platform(&error))?;
+    if freed.kept > 0 {
+        let kept = freed.kept;
+        printer
+            .note(&format!("{kept} blobs were left, as another longshore is at work: run gc again after it"));
+    }
     let verb = if arguments.dry_run { "would free" } else { "freed" };
     printer.report(&freed, || {
         format!(

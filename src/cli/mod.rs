@@ -10,6 +10,7 @@ mod print;
 mod progress;
 mod run;
 mod table;
+mod turn;
 mod view;
 
 use std::path::PathBuf;
@@ -22,6 +23,9 @@ use print::{Format, Printer};
 
 use crate::settings::{Settings, SettingsError, process_environment};
 
+/// Where the help lists what every verb takes.
+const EVERYWHERE: &str = "Options of every verb";
+
 /// Runs data components in containers, between two table mappings.
 ///
 /// Exit codes: 0 success, 1 user error, 2 wrong usage, 3 component error, 4 platform error, 130 interrupted.
@@ -29,13 +33,13 @@ use crate::settings::{Settings, SettingsError, process_environment};
 #[command(name = "longshore", version, max_term_width = 110)]
 struct Arguments {
     /// Project folder (where `longshore.yaml` and `.longshore/` are); default: found upwards from here
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     project: Option<PathBuf>,
     /// How reports are printed to stdout
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = EVERYWHERE)]
     format: Format,
     /// Say only what failed
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     #[command(subcommand)]
     verb: Verb,
@@ -60,7 +64,13 @@ enum Verb {
     /// Remove what no version, file or job needs any more
     Gc(gc::Arguments),
     /// Print a completion script for a shell
-    Completions { shell: clap_complete::Shell },
+    ///
+    /// bash: source <(longshore completions bash); zsh: write it as `_longshore` into a folder of $fpath; fish: write
+    /// it to ~/.config/fish/completions/longshore.fish
+    Completions {
+        /// Whose script
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the command line to its end.
@@ -122,7 +132,7 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
 fn settings_trouble(error: &SettingsError) -> Trouble {
     let messages = match error {
         SettingsError::Invalid(complaints) => complaints.0.iter().map(ToString::to_string).collect(),
-        SettingsError::NoProject { .. } | SettingsError::Unreadable { .. } => vec![exit::chain(error)],
+        SettingsError::NoProject { .. } | SettingsError::Unreadable(_) => vec![exit::chain(error)],
     };
     Trouble { status: ExitStatus::User, messages, hint: None }
 }

@@ -10,6 +10,7 @@ mod logging;
 mod quantity;
 mod source;
 mod spec;
+mod text;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ pub(crate) use source::read_tag;
 pub(crate) use source::{ImageSource, Policy};
 pub(crate) use spec::content_hash;
 pub(crate) use spec::parse_spec;
+pub(crate) use text::{ReadError, check_readable, read_text};
 
 /// What can be run: an image with limits and habits.
 #[derive(Clone, PartialEq)]

@@ -27,7 +27,9 @@ impl fmt::Display for Place {
 /// What is wrong with a CSV file. `Display` is one line: file, record, line, byte, what, remedy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CsvError {
-    #[error("{file}: the file is empty; write a header record, or name the columns in the manifest")]
+    #[error(
+        "{file}: the file is empty; write a header line, or name the columns where the file is described"
+    )]
     Empty { file: String },
     #[error("{place}: column {number} has no name; every column needs one")]
     ColumnUnnamed { place: Place, number: usize },

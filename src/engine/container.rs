@@ -90,6 +90,14 @@ impl Engine {
         inspected(id, response)
     }
 
+    /// Bytes that the container has written over its image's files, where the engine keeps count. Walks through them.
+    pub(crate) async fn written_bytes(&self, id: &str) -> Result<Option<u64>, EngineError> {
+        let options = Some(InspectContainerOptions { size: true });
+        let asked = self.docker.inspect_container(id, options);
+        let response = self.ask("measure", &subject(id), asked).await?;
+        Ok(response.size_rw.and_then(|bytes| u64::try_from(bytes).ok()))
+    }
+
     /// Removes a container, running or not, with its anonymous volumes. A container that is gone or on its way
     /// out counts as removed.
     pub(crate) async fn remove_container(&self, id: &str) -> Result<(), EngineError> {

@@ -13,6 +13,11 @@ pub(crate) enum EngineError {
         "no container engine answers at {address}; start the Docker engine, or set DOCKER_HOST to where it listens"
     )]
     Unreachable { address: String, source: Option<Box<dyn StdError + Send + Sync>> },
+    #[error(
+        "the container engine at {address} may not be used by this user: join the group of its socket (usually \
+         `docker`), or run as root"
+    )]
+    Forbidden { address: String, source: Box<dyn StdError + Send + Sync> },
     #[error("{host:?} is not the address of an engine: use unix:///path/to/socket or tcp://host:port")]
     BadAddress { host: String },
     #[error("the engine refused to {action} {subject} (status {status}): {message}")]
@@ -35,6 +40,7 @@ impl EngineError {
             Self::Refused { message, .. } => message.contains("no space left on device"),
             Self::Broken { source, .. } => source.to_string().contains("no space left on device"),
             Self::Unreachable { .. }
+            | Self::Forbidden { .. }
             | Self::BadAddress { .. }
             | Self::Silent { .. }
             | Self::ForeignNetwork { .. } => false,
@@ -47,6 +53,7 @@ impl EngineError {
         match self {
             Self::Unreachable { .. } | Self::Silent { .. } => true,
             Self::Broken { .. }
+            | Self::Forbidden { .. }
             | Self::BadAddress { .. }
             | Self::Refused { .. }
             | Self::ForeignNetwork { .. } => false,
@@ -58,6 +65,7 @@ impl EngineError {
         match self {
             Self::Refused { status, .. } => Some(*status),
             Self::Unreachable { .. }
+            | Self::Forbidden { .. }
             | Self::BadAddress { .. }
             | Self::Silent { .. }
             | Self::Broken { .. }
@@ -87,10 +95,25 @@ impl EngineError {
             ClientError::SocketNotFoundError(_) => {
                 Self::Unreachable { address: address.into(), source: None }
             }
+            ClientError::HyperLegacyError { err } if err.is_connect() && is_forbidden(&err) => {
+                Self::Forbidden { address: address.into(), source: Box::new(err) }
+            }
             ClientError::HyperLegacyError { err } if err.is_connect() => {
                 Self::Unreachable { address: address.into(), source: Some(Box::new(err)) }
             }
             other => Self::Broken { action, subject: subject.into(), source: Box::new(other) },
         }
     }
+}
+
+fn is_forbidden(error: &(dyn StdError + 'static)) -> bool {
+    let mut cause = Some(error);
+    while let Some(error) = cause {
+        let io_error = error.downcast_ref::<std::io::Error>();
+        if io_error.is_some_and(|error| error.kind() == std::io::ErrorKind::PermissionDenied) {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }

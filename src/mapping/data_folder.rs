@@ -18,6 +18,10 @@ use crate::job::{AttemptNumber, JobId};
 /// Folders made inside the data folder, parents first.
 const FOLDERS: [&str; 8] = ["", "in", "in/tables", "in/files", "in/user", "out", "out/tables", "out/files"];
 
+/// What may hold secrets by the interface: the configuration, and the states before and after the run.
+pub(super) const CONFIDENTIAL: [&str; 6] =
+    ["config.json", "config.yml", "in/state.json", "in/state.yml", "out/state.json", "out/state.yml"];
+
 /// Whom the container runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Owner {
@@ -87,6 +91,13 @@ impl DataFolder {
     /// Writes `in/state.json` (or `.yml`): the component's part of its state.
     pub(crate) async fn write_state(&self, component: &Value) -> Result<(), FolderError> {
         self.write_document("in/state", component).await
+    }
+
+    /// Bytes that can still be written to the disk under the folder; nothing where that cannot be known.
+    pub(crate) async fn room(&self) -> Option<u64> {
+        let root = self.root.clone();
+        let disk = blocking(move || rustix::fs::statvfs(&root)).await.ok()?;
+        Some(disk.f_bavail.saturating_mul(disk.f_frsize))
     }
 
     /// Removes the folder with whatever the component made of it. Removing it twice is fine.

@@ -85,7 +85,10 @@ impl Shelf {
     pub(super) async fn clear(&self, blob: &BlobStore) -> Result<(), BlobError> {
         let taken = std::mem::take(&mut *self.taken.lock().unwrap_or_else(PoisonError::into_inner));
         for (key, path) in taken {
-            blob.deliver(&key, &path, Delivery::Link).await?;
+            // A copy that is still there is as good, and one that cannot be put back is no reason to keep the upload.
+            if let Err(error) = blob.deliver(&key, &path, Delivery::Link).await {
+                tracing::debug!(%error, "an output was not put back");
+            }
         }
         for prefix in ["slices", "files"] {
             for stored in blob.list(&format!("{prefix}/{}/", self.place)).await? {

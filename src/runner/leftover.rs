@@ -12,12 +12,19 @@ use crate::job::RunMode;
 use crate::mapping::{DataFolder, FolderError, Owner};
 use crate::runtime::Container;
 
-/// Removes a container. When the engine does not let us, the next sweep does.
-pub(super) async fn remove_container(container: Option<Container>) {
-    if let Some(container) = container
-        && let Err(error) = container.remove().await
-    {
+/// What the disk must still hold for outputs of a failed run to be kept: the job's end has to be recorded too.
+const ROOM_MIN: u64 = 64 << 20;
+
+/// Removes a container. When the engine does not let us, the next sweep does: a file in the worker's folder makes it
+/// look.
+pub(super) async fn remove_container(job: &Job<'_>, container: Option<Container>) {
+    let Some(container) = container else { return };
+    if let Err(error) = container.remove().await {
         tracing::warn!(error = %crate::failure::chain(&error), "a container was not removed");
+        let reminder = job.runner.options.work_dir.join("a-container-is-left");
+        if let Err(error) = tokio::fs::write(reminder, "").await {
+            tracing::warn!(%error, "nobody will be reminded of it");
+        }
     }
 }
 
@@ -65,6 +72,9 @@ pub(super) async fn keep(unit: &UnitRun<'_>, folder: &DataFolder, is_success: bo
     }
     if is_success || is_empty(&folder.data().join("out")).await {
         return None;
+    }
+    if folder.room().await.is_some_and(|room| room < ROOM_MIN) {
+        return Some("the disk is nearly full, so what the component left was not kept".to_owned());
     }
     // Only what the component wrote: the configuration beside it holds secrets in plain text.
     let place = options.quarantine_dir.join(job).join(unit.unit.row_index.to_string());

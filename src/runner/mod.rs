@@ -1,6 +1,7 @@
 //! One job: resolve → stage → run → collect → upload → commit. Reads like the story it tells.
 //! Knows no queue, no terminal, no HTTP: whoever watches gets [`News`], whoever asks cancels the token.
 
+mod debug;
 mod environment;
 mod leftover;
 mod listen;
@@ -11,6 +12,8 @@ mod resolve;
 mod scribe;
 mod so_far;
 mod unit;
+
+use std::convert::Infallible;
 
 use tokio_util::sync::CancellationToken;
 
@@ -37,13 +40,29 @@ use unit::{Next, UnitRun};
 pub(crate) enum RunError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
-    /// Somebody else runs it, or it has ended.
-    #[error("job {job} cannot be claimed: it is running elsewhere or has ended")]
-    NotClaimed { job: crate::job::JobId },
 }
 
 /// Runs a job to its one end and returns its result document.
 pub(crate) async fn run(
+    runner: &Runner,
+    order: &Order,
+    news: &News,
+    cancel: &CancellationToken,
+) -> Result<ResultDocument, RunError> {
+    // While the job is recorded and resolved, the engine says who it is.
+    let greeting = async {
+        if order.request.mode != RunMode::Input {
+            runner.greet_engine().await;
+        }
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        ended = Box::pin(run_job(runner, order, news, cancel)) => ended,
+        never = greeting => match never {},
+    }
+}
+
+async fn run_job(
     runner: &Runner,
     order: &Order,
     news: &News,
@@ -71,9 +90,9 @@ pub(crate) async fn run(
 async fn claim(runner: &Runner, order: &Order) -> Result<AttemptNumber, RunError> {
     let request = order.request_document();
     let configuration = order.request.configuration.as_ref();
-    runner.catalog.create_job(order.job, &order.request.component, configuration, &request).await?;
-    let attempt = runner.catalog.claim(order.job, &runner.options.worker).await?;
-    attempt.ok_or(RunError::NotClaimed { job: order.job })
+    let (catalog, worker) = (&runner.catalog, &runner.options.worker);
+    let component = &order.request.component;
+    Ok(catalog.begin_job(order.job, component, configuration, &request, worker).await?)
 }
 
 /// Everything the steps of one attempt share.
@@ -138,7 +157,9 @@ impl Job<'_> {
         for unit in units {
             let source = self.order.image_source(unit)?;
             let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
-            let image = image::ensure(engine, &source.reference, source.policy, &mut watch).await?;
+            let ensuring = image::ensure(engine, &source.reference, source.policy, &mut watch);
+            // A pull may take long, and the engine keeps the layers of one that was given up.
+            let image = self.cancel.run_until_cancelled(ensuring).await.ok_or(Stop::Cancelled)??;
             record.document.image = Some(ImagePart::of(&image));
             images.push(Some(image));
         }

@@ -67,6 +67,14 @@ impl Runner {
     pub(super) async fn engine(&self) -> Result<&Engine, EngineError> {
         self.engine.get_or_try_init(|| Engine::connect(self.engine_options.clone())).await
     }
+
+    /// Makes the acquaintance of the engine, so that nobody waits for it later. What goes wrong is left to whoever
+    /// needs the engine: asking again tells it.
+    pub(super) async fn greet_engine(&self) {
+        if let Ok(engine) = self.engine().await {
+            drop(engine.facts().await);
+        }
+    }
 }
 
 impl Order {

@@ -84,6 +84,7 @@ pub(crate) async fn complaints(
 ) -> Result<Vec<Complaint>, CatalogError> {
     let (units, mut found) = configuration.units(component, id, Timestamp::now());
     found.extend(catalog_complaints(catalog, configuration, &units, pretended).await?);
+    found.sort_by_key(|complaint| (complaint.line, complaint.column));
     Ok(found)
 }
 
@@ -100,9 +101,9 @@ async fn catalog_complaints(
         let (inputs, outputs) = heads(catalog, unit, pretended).await?;
         let (_, found) = mapping::plan_inputs(&unit.input, &inputs, &mapping::InputsSeen::default());
         let missing_but_coming = |complaint: &PlanComplaint| {
-            unit.input.tables.iter().enumerate().any(|(index, table)| {
-                coming.contains(&table.source)
-                    && complaint.path.starts_with(&format!("storage.input.tables[{index}]"))
+            unit.input.tables.iter().any(|table| {
+                let entry = format!("storage.input.tables[{}]", table.entry);
+                coming.contains(&table.source) && complaint.path.starts_with(&entry)
             })
         };
         complaints.extend(

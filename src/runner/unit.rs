@@ -7,7 +7,7 @@ use super::listen::listen;
 use super::record::Record;
 use super::resolve::{self, Planned};
 use super::so_far::SoFar;
-use super::{Job, leftover};
+use super::{Job, debug, leftover};
 use crate::blob::Delivery;
 use crate::catalog::StateKey;
 use crate::configuration::Unit;
@@ -20,6 +20,9 @@ use crate::mapping::{
 };
 use crate::result::{FilePart, InputTablePart};
 use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
+
+/// A disk with no more room than this is full: a component could write no file of any use.
+const ROOM_NONE: u64 = 256 << 10;
 
 /// What comes after this unit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,12 +51,19 @@ struct Staged {
     planned: Planned,
 }
 
+impl Staged {
+    fn bytes(&self) -> u64 {
+        let tables = self.tables.iter().map(|table| table.bytes);
+        tables.chain(self.files.iter().map(|file| file.bytes)).sum()
+    }
+}
+
 impl UnitRun<'_> {
     /// Runs the unit in a folder of its own, which is gone afterwards however the unit ended.
     pub(super) async fn run(&self, record: &mut Record<'_>) -> Result<Receipt, Stop> {
         let planned = resolve::plan(self.job.runner, self.job.order, self.unit).await?;
         let folder = self.make_folder().await?;
-        let ended = self.run_in(&folder, planned, record).await;
+        let ended = Box::pin(self.run_in(&folder, planned, record)).await;
         let since = Instant::now();
         let kept = leftover::keep(self, &folder, ended.is_ok()).await;
         let removed = folder.remove().await;
@@ -77,16 +87,15 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Stage).await?;
-        let (staged, created) = tokio::join!(self.stage(folder, planned), self.create(folder));
+        let (staged, created) = tokio::join!(self.stage(folder, planned, record), self.create(folder));
         let (container, create_took) = created?;
         let staged = match staged {
             Ok(staged) => staged,
             Err(stop) => {
-                leftover::remove_container(container).await;
+                leftover::remove_container(self.job, container).await;
                 return Err(stop);
             }
         };
-        record.leave(staged.tables.iter().map(|table| table.bytes).sum());
         note_inputs(&staged, record);
         record.note(Phase::Create, create_took, 0);
         let Some(container) = container else {
@@ -103,21 +112,37 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         let ran = self.watch(&mut container, folder, record).await;
-        let removal = leftover::remove_container(Some(container));
+        let removal = async {
+            let since = Instant::now();
+            leftover::remove_container(self.job, Some(container)).await;
+            since.elapsed()
+        };
         let publishing = async {
             let (ended, words) = ran?;
+            leftover::store_log(self.job, record, self.index).await;
             self.note_usage(&ended, &staged, record);
             match &ended.exit {
-                Exit::Clean(proof) => self.publish(proof, folder, staged, record).await,
+                Exit::Clean(proof) => {
+                    self.archive(debug::AFTER, folder, staged.bytes(), record).await?;
+                    self.publish(proof, folder, staged, record).await
+                }
                 Exit::Bad(exit) => {
                     let logging = &self.job.order.component.logging;
                     let stop = failure::of_exit(exit, &words, logging, &ended.inspect["State"]);
+                    self.archive_despite(folder, staged.bytes(), record).await;
+                    // A component that ran out of disk below its own limit is not at fault.
+                    if matches!(exit, BadExit::Code(_))
+                        && folder.room().await.is_some_and(|room| room < ROOM_NONE)
+                    {
+                        return Err(failure::disk_full(stop));
+                    }
                     self.publish_despite(exit, folder, record).await;
                     Err(stop)
                 }
             }
         };
-        let (published, ()) = tokio::join!(publishing, removal);
+        let (published, removal_took) = tokio::join!(publishing, removal);
+        record.note(Phase::Cleanup, removal_took, 0);
         published
     }
 
@@ -131,7 +156,12 @@ impl UnitRun<'_> {
         Ok(DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?)
     }
 
-    async fn stage(&self, folder: &DataFolder, planned: Planned) -> Result<Staged, Stop> {
+    async fn stage(
+        &self,
+        folder: &DataFolder,
+        planned: Planned,
+        record: &mut Record<'_>,
+    ) -> Result<Staged, Stop> {
         let delivery =
             if self.job.order.component.read_only_inputs { Delivery::Link } else { Delivery::Copy };
         let progress = self.job.news.progress();
@@ -141,7 +171,10 @@ impl UnitRun<'_> {
         let tables =
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
         let files = mapping::stage_files(&planned.files, blobs, folder, delivery, &progress).await?;
-        Ok(Staged { tables, files, planned })
+        let staged = Staged { tables, files, planned };
+        record.leave(staged.bytes());
+        self.archive(debug::BEFORE, folder, staged.bytes(), record).await?;
+        Ok(staged)
     }
 
     async fn create(&self, folder: &DataFolder) -> Result<(Option<Container>, Duration), Stop> {
@@ -204,8 +237,15 @@ impl UnitRun<'_> {
         let reader = spool.reader().await?;
         let (limits, scribe, news) = (self.job.runner.options.speech, self.job.scribe, self.job.news);
         let log_path = leftover::log_path(self.job);
-        let listening = listen(reader, limits, &log_path, scribe, news);
-        let (ended, words) = tokio::join!(container.run(spool, self.job.cancel), listening);
+        let stop = self.job.cancel.child_token();
+        let listening = async {
+            let heard = listen(reader, limits, &log_path, scribe, news).await;
+            // What cannot be kept need not be said: the job has failed, and nobody waits for the component's own end.
+            heard.inspect_err(|_error| stop.cancel())
+        };
+        let (ended, words) = tokio::join!(container.run(spool, &stop), listening);
+        // Whatever went wrong, what was said until then is what explains it.
+        leftover::store_log(self.job, record, self.index).await;
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);
@@ -217,7 +257,6 @@ impl UnitRun<'_> {
             let line = format!("{} further messages are only in the complete log", words.left_out);
             scribe.say(Level::Warning, &line, news).await;
         }
-        leftover::store_log(self.job, record, self.index).await;
         Ok((ended, words))
     }
 
@@ -244,7 +283,10 @@ impl UnitRun<'_> {
             return Ok(Receipt::default());
         }
         if let Err(stop) = self.job.enter(record, Phase::Commit).await {
-            prepared.discard(&self.job.runner.blobs).await?;
+            // Why it stopped is the news; what cannot be removed now is gc's.
+            if let Err(error) = prepared.discard(&self.job.runner.blobs).await {
+                tracing::warn!(error = %failure::chain(&error), "an upload was not removed");
+            }
             return Err(stop);
         }
         let publication = Publication {
@@ -286,9 +328,19 @@ impl UnitRun<'_> {
     async fn upload(&self, collected: Collected) -> Result<Prepared, Stop> {
         let (job, runner) = (self.job, self.job.runner);
         let origin = Origin::Attempt(job.order.job, job.attempt);
-        let tags = file_tags(job, self.unit);
+        let tags = self.file_tags();
         let progress = job.news.progress();
         Ok(mapping::upload(collected, origin, &tags, &runner.catalog, &runner.blobs, &progress).await?)
+    }
+
+    /// Who made a file, as Keboola's runner tags it.
+    pub(super) fn file_tags(&self) -> Vec<String> {
+        let order = self.job.order;
+        let mut tags =
+            vec![format!("componentId: {}", order.request.component), format!("runId: {}", order.job)];
+        tags.extend(order.request.configuration.as_ref().map(|id| format!("configurationId: {id}")));
+        tags.extend(self.unit.row.as_ref().map(|row| format!("configurationRowId: {row}")));
+        tags
     }
 
     /// The state after this run; none without a configuration id.
@@ -307,25 +359,14 @@ impl UnitRun<'_> {
     }
 
     fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {
-        let bytes =
-            staged.tables.iter().map(|table| table.bytes).chain(staged.files.iter().map(|file| file.bytes));
         record.document.add_usage(&Usage {
             memory_peak_bytes: ended.memory_peak_bytes,
             memory_limit_bytes: self.job.order.component.limits.memory_bytes,
             cpu: ended.cpu,
-            input_bytes: bytes.sum(),
+            input_bytes: staged.bytes(),
             input_files: (staged.tables.len() + staged.files.len()) as u64,
         });
     }
-}
-
-/// Who made a file, as Keboola's runner tags it.
-fn file_tags(job: &Job<'_>, unit: &Unit) -> Vec<String> {
-    let mut tags =
-        vec![format!("componentId: {}", job.order.request.component), format!("runId: {}", job.order.job)];
-    tags.extend(job.order.request.configuration.as_ref().map(|id| format!("configurationId: {id}")));
-    tags.extend(unit.row.as_ref().map(|row| format!("configurationRowId: {row}")));
-    tags
 }
 
 fn note_inputs(staged: &Staged, record: &mut Record<'_>) {

@@ -10,6 +10,7 @@ use tracing::{error, warn};
 use super::cgroup::{self, CgroupParent};
 use super::follow::{Follower, LogEnd};
 use super::judge::{self, EndFacts, LATE_OOM_LIMIT};
+use super::measure::Weight;
 use super::supervise::Supervisor;
 use super::usage::UsageWatch;
 use super::{ContainerPlan, RuntimeError, SpoolWriter};
@@ -95,6 +96,7 @@ impl Container {
         if cancel.is_cancelled() {
             return self.never_ran(BadExit::Cancelled, Duration::ZERO).await;
         }
+        let before = self.weigh().await?;
         let asked = Instant::now();
         let watch_failed = |source| RuntimeError::Watch { id: self.id.clone(), source };
         let exit = self.engine.wait_next_exit(&self.id).await.map_err(watch_failed)?;
@@ -107,7 +109,7 @@ impl Container {
         }
         let start = asked.elapsed();
         let follower = Follower::new(self.engine.clone(), self.id.clone(), spool, self.plan.log_bytes_max);
-        let supervisor = Supervisor::begin(&self.engine, &self.id, &self.plan, follower);
+        let supervisor = Supervisor::begin(&self.engine, &self.id, &self.plan, before, follower);
         let usage_watch = UsageWatch::begin(&self.engine, &self.id, self.parent.clone()).await;
         let watched = supervisor.watch(exit, cancel).await?;
 
@@ -146,6 +148,15 @@ impl Container {
             cgroup::remove_parent(parent.path()).await;
         }
         Ok(())
+    }
+
+    /// What the data folder weighs with its inputs: the rest is the component's.
+    async fn weigh(&self) -> Result<Weight, RuntimeError> {
+        let path = self.plan.data_folder.clone();
+        let weighed = tokio::task::spawn_blocking(move || Weight::of(&path)).await;
+        let weighed =
+            weighed.map_err(|source| RuntimeError::TaskLost { task: "weighs the inputs", source })?;
+        weighed.map_err(|source| RuntimeError::Measure { path: self.plan.data_folder.clone(), source })
     }
 
     /// A start whose answer never came may have happened: then it counts.

@@ -1,4 +1,5 @@
-//! How much lies under `out/`, measured while an untrusted process may be changing it.
+//! How much lies in the data folder, measured while an untrusted process may be changing it. All of it counts, not only
+//! `out/`: a disk is filled from anywhere.
 //!
 //! Folders are walked by handle and symlinks are never followed, so the walk cannot be led out.
 
@@ -6,36 +7,81 @@ use std::io;
 use std::path::Path;
 
 use cap_std::ambient_authority;
-use cap_std::fs::{Dir, MetadataExt, ReadDir};
+use cap_std::fs::{Dir, Metadata, MetadataExt, ReadDir};
 
 use crate::job::BadExit;
 
 /// Deeper than any output may be; also bounds the open handles of a walk.
 const DEPTH_MAX: usize = 64;
 const BLOCK_BYTES: u64 = 512;
-const OUT: &str = "out";
 
-/// The limits on `out/`.
+/// The limits on what is added to the data folder.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct OutputLimits {
     pub(super) bytes_max: u64,
     pub(super) files_max: u64,
 }
 
-#[derive(Debug, Default)]
-struct Tally {
+/// What lies in a folder, without the folder itself.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Weight {
     apparent_bytes: u64,
     block_bytes: u64,
     files: u64,
 }
 
-/// The first limit that is exceeded by the folder `out` of this data folder, or nothing. Stops counting there, so that
-/// a million files cost no more than the limit. Blocks.
-pub(super) fn exceeded(data_folder: &Path, limits: OutputLimits) -> io::Result<Option<BadExit>> {
-    let mut tally = Tally::default();
-    let Some(root) = open_out(data_folder)? else {
-        return Ok(None);
-    };
+/// The first limit that is exceeded by what came to the data folder since it weighed `before`, or nothing. Stops
+/// counting there, so that a million files cost no more than the limit. Blocks.
+pub(super) fn exceeded(
+    data_folder: &Path,
+    before: Weight,
+    limits: OutputLimits,
+) -> io::Result<Option<BadExit>> {
+    let mut weight = Weight::default();
+    walk(data_folder, |entry, depth| {
+        weight.add(entry);
+        let too_deep = (depth > DEPTH_MAX).then(|| BadExit::SizeLimit {
+            what: "folder depth",
+            limit: DEPTH_MAX as u64,
+            found: depth as u64,
+        });
+        weight.excess(before, limits).or(too_deep)
+    })
+}
+
+impl Weight {
+    /// What lies there now. Blocks.
+    pub(super) fn of(data_folder: &Path) -> io::Result<Self> {
+        let mut weight = Self::default();
+        walk(data_folder, |entry, _depth| {
+            weight.add(entry);
+            None::<()>
+        })?;
+        Ok(weight)
+    }
+
+    fn add(&mut self, entry: &Metadata) {
+        self.files += 1;
+        if !entry.is_dir() {
+            let blocks = entry.blocks().saturating_mul(BLOCK_BYTES);
+            self.apparent_bytes = self.apparent_bytes.saturating_add(entry.len());
+            self.block_bytes = self.block_bytes.saturating_add(blocks);
+        }
+    }
+
+    fn excess(&self, before: Self, limits: OutputLimits) -> Option<BadExit> {
+        // A sparse giant has few blocks, many small files have more blocks than bytes: the larger one counts.
+        let apparent = self.apparent_bytes.saturating_sub(before.apparent_bytes);
+        let bytes = apparent.max(self.block_bytes.saturating_sub(before.block_bytes));
+        let files = self.files.saturating_sub(before.files);
+        let over = |what, limit, found| (found > limit).then_some(BadExit::SizeLimit { what, limit, found });
+        over("data folder", limits.bytes_max, bytes).or_else(|| over("file count", limits.files_max, files))
+    }
+}
+
+/// Shows every entry below a folder with its depth, until the visitor has seen enough.
+fn walk<T>(root: &Path, mut visit: impl FnMut(&Metadata, usize) -> Option<T>) -> io::Result<Option<T>> {
+    let root = Dir::open_ambient_dir(root, ambient_authority())?;
     let mut open: Vec<ReadDir> = vec![root.entries()?];
     while let Some(entries) = open.last_mut() {
         let Some(entry) = entries.next() else {
@@ -45,51 +91,18 @@ pub(super) fn exceeded(data_folder: &Path, limits: OutputLimits) -> io::Result<O
         // Entries vanish under a walk; what is gone weighs nothing.
         let Ok(entry) = entry else { continue };
         let Ok(metadata) = entry.metadata() else { continue };
-        tally.files += 1;
-        if !metadata.is_dir() {
-            tally.apparent_bytes = tally.apparent_bytes.saturating_add(metadata.len());
-            tally.block_bytes =
-                tally.block_bytes.saturating_add(metadata.blocks().saturating_mul(BLOCK_BYTES));
+        if let Some(seen) = visit(&metadata, open.len()) {
+            return Ok(Some(seen));
         }
-        if let Some(excess) = tally.excess(limits) {
-            return Ok(Some(excess));
-        }
-        if metadata.is_dir() {
-            if open.len() >= DEPTH_MAX {
-                let found = DEPTH_MAX as u64 + 1;
-                return Ok(Some(BadExit::SizeLimit { what: "folder depth", limit: DEPTH_MAX as u64, found }));
-            }
-            // A folder that was swapped for something else, or is closed to us, is left to the checks at collect.
-            if let Ok(entries) = entry.open_dir().and_then(|folder| folder.entries()) {
-                open.push(entries);
-            }
+        // A folder that was swapped for something else, or is closed to us, is left to the checks at collect.
+        if metadata.is_dir()
+            && open.len() <= DEPTH_MAX
+            && let Ok(entries) = entry.open_dir().and_then(|folder| folder.entries())
+        {
+            open.push(entries);
         }
     }
     Ok(None)
-}
-
-/// A component may remove `out`, close it or put something else in its place: then there is nothing to measure, and the
-/// checks at collect will say so.
-fn open_out(data_folder: &Path) -> io::Result<Option<Dir>> {
-    let data = Dir::open_ambient_dir(data_folder, ambient_authority())?;
-    let opened = data
-        .symlink_metadata(OUT)
-        .and_then(|metadata| if metadata.is_dir() { data.open_dir(OUT).map(Some) } else { Ok(None) });
-    #[expect(clippy::wildcard_enum_match_arm, reason = "foreign, open enum")]
-    opened.or_else(|error| match error.kind() {
-        io::ErrorKind::NotFound | io::ErrorKind::PermissionDenied | io::ErrorKind::NotADirectory => Ok(None),
-        _ => Err(error),
-    })
-}
-
-impl Tally {
-    fn excess(&self, limits: OutputLimits) -> Option<BadExit> {
-        // A sparse giant has few blocks, many small files have more blocks than bytes: the larger one counts.
-        let bytes = self.apparent_bytes.max(self.block_bytes);
-        let over = |what, limit, found| (found > limit).then_some(BadExit::SizeLimit { what, limit, found });
-        over("data folder", limits.bytes_max, bytes)
-            .or_else(|| over("file count", limits.files_max, self.files))
-    }
 }
 
 #[cfg(test)]
@@ -98,6 +111,9 @@ mod tests {
 
     use super::*;
 
+    const OUT: &str = "out";
+    /// Of the folder as it is made, with `out` alone in it.
+    const BEFORE: Weight = Weight { apparent_bytes: 0, block_bytes: 0, files: 1 };
     const LIMITS: OutputLimits = OutputLimits { bytes_max: 1 << 20, files_max: 10 };
 
     fn data_folder() -> tempfile::TempDir {
@@ -109,10 +125,10 @@ mod tests {
     #[test]
     fn a_missing_and_a_small_folder_are_within_limits() {
         let folder = data_folder();
-        assert_eq!(exceeded(tempfile::tempdir().unwrap().path(), LIMITS).unwrap(), None);
+        assert_eq!(exceeded(tempfile::tempdir().unwrap().path(), Weight::default(), LIMITS).unwrap(), None);
         fs::create_dir_all(folder.path().join(OUT).join("tables/x.csv")).unwrap();
         fs::write(folder.path().join(OUT).join("tables/x.csv/part"), [0; 5000]).unwrap();
-        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), None);
+        assert_eq!(exceeded(folder.path(), BEFORE, LIMITS).unwrap(), None);
     }
 
     #[test]
@@ -120,7 +136,7 @@ mod tests {
         let folder = data_folder();
         fs::File::create(folder.path().join(OUT).join("giant")).unwrap().set_len(1 << 30).unwrap();
         let expected = BadExit::SizeLimit { what: "data folder", limit: 1 << 20, found: 1 << 30 };
-        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), Some(expected));
+        assert_eq!(exceeded(folder.path(), BEFORE, LIMITS).unwrap(), Some(expected));
     }
 
     #[test]
@@ -130,7 +146,7 @@ mod tests {
             fs::write(folder.path().join(OUT).join(number.to_string()), "").unwrap();
         }
         let expected = BadExit::SizeLimit { what: "file count", limit: 10, found: 11 };
-        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), Some(expected));
+        assert_eq!(exceeded(folder.path(), BEFORE, LIMITS).unwrap(), Some(expected));
     }
 
     #[test]
@@ -141,7 +157,7 @@ mod tests {
         std::os::unix::fs::symlink(outside.path(), folder.path().join(OUT).join("away")).unwrap();
         std::os::unix::fs::symlink(outside.path().join("big"), folder.path().join(OUT).join("big")).unwrap();
         std::os::unix::fs::symlink(".", folder.path().join(OUT).join("loop")).unwrap();
-        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), None);
+        assert_eq!(exceeded(folder.path(), BEFORE, LIMITS).unwrap(), None);
     }
 
     #[test]
@@ -150,7 +166,7 @@ mod tests {
         let outside = tempfile::tempdir().unwrap();
         fs::write(outside.path().join("big"), vec![1; 2 << 20]).unwrap();
         std::os::unix::fs::symlink(outside.path(), folder.path().join(OUT)).unwrap();
-        assert_eq!(exceeded(folder.path(), LIMITS).unwrap(), None);
+        assert_eq!(exceeded(folder.path(), BEFORE, LIMITS).unwrap(), None);
     }
 
     #[test]
@@ -160,6 +176,6 @@ mod tests {
         fs::create_dir_all(deep).unwrap();
         let limits = OutputLimits { files_max: 1000, ..LIMITS };
         let expected = BadExit::SizeLimit { what: "folder depth", limit: 64, found: 65 };
-        assert_eq!(exceeded(folder.path(), limits).unwrap(), Some(expected));
+        assert_eq!(exceeded(folder.path(), BEFORE, limits).unwrap(), Some(expected));
     }
 }

@@ -123,6 +123,20 @@ impl SpoolReader {
         Ok(Some(SpoolRecord { stream, time, bytes }))
     }
 
+    /// What has been written by now, at least one record and not too many; nothing at the end. A record at a time
+    /// would cost more to hand over than to read.
+    pub(crate) async fn next_batch(&mut self) -> Result<Vec<SpoolRecord>, SpoolError> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while let Some(record) = self.next().await? {
+            bytes += HEADER_BYTES + record.bytes.len();
+            batch.push(record);
+            if bytes >= READ_BUFFER_BYTES || *self.written.borrow() <= self.position {
+                break;
+            }
+        }
+        Ok(batch)
+    }
+
     async fn fill(&mut self, buffer: &mut [u8]) -> Result<(), SpoolError> {
         match self.file.read_exact(buffer).await {
             Ok(_count) => Ok(()),
@@ -182,10 +196,13 @@ mod tests {
 
     async fn read_all(mut reader: SpoolReader) -> Vec<SpoolRecord> {
         let mut records = Vec::new();
-        while let Some(record) = reader.next().await.unwrap() {
-            records.push(record);
+        loop {
+            let batch = reader.next_batch().await.unwrap();
+            if batch.is_empty() {
+                return records;
+            }
+            records.extend(batch);
         }
-        records
     }
 
     #[tokio::test]

@@ -9,13 +9,16 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::follow::{Follower, LogEnd};
-use super::measure::OutputLimits;
-use super::{ContainerPlan, RuntimeError, SpoolError, watchdog};
+use super::measure::{OutputLimits, Weight};
+use super::watchdog::Watchdog;
+use super::{ContainerPlan, RuntimeError, SpoolError};
 use crate::engine::{Engine, EngineError, ExitWait, SignalOutcome};
 use crate::job::BadExit;
 
 /// An engine may lose the news of an exit; now and then we look for ourselves.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
+/// How soon the news of an exit comes when a signal found nothing to signal.
+const NEWS_LIMIT: Duration = Duration::from_secs(5);
 /// The engine itself tries for about 12 seconds to kill.
 const KILL_LIMIT: Duration = Duration::from_secs(60);
 /// How long a restarting engine may be away.
@@ -68,8 +71,10 @@ enum State {
     Killed {
         give_up_at: Instant,
     },
-    /// It had ended before our signal; the news is on its way.
-    Ending,
+    /// It had ended before our signal; the news is on its way, or lost.
+    Ending {
+        look_at: Instant,
+    },
 }
 
 enum Wake {
@@ -105,6 +110,7 @@ impl<'a> Supervisor<'a> {
         engine: &'a Engine,
         id: &'a str,
         plan: &'a ContainerPlan,
+        before: Weight,
         follower: Follower,
     ) -> Self {
         let started = Instant::now();
@@ -112,12 +118,16 @@ impl<'a> Supervisor<'a> {
         let mut tasks = JoinSet::new();
         let follower_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Log(follower.run(follower_ended).await) });
-        let limits = OutputLimits { bytes_max: plan.output_bytes_max, files_max: plan.output_files_max };
-        let data_folder = plan.data_folder.clone();
+        let watchdog = Watchdog {
+            engine: engine.clone(),
+            id: id.to_owned(),
+            data_folder: plan.data_folder.clone(),
+            before,
+            limits: OutputLimits { bytes_max: plan.output_bytes_max, files_max: plan.output_files_max },
+            is_root_writable: !plan.read_only_root,
+        };
         let watchdog_ended = ended.clone();
-        tasks.spawn(
-            async move { TaskEnd::Output(watchdog::watch(data_folder, limits, watchdog_ended).await) },
-        );
+        tasks.spawn(async move { TaskEnd::Output(watchdog.watch(watchdog_ended).await) });
         let state = State::Running { time_up: plan.timeout.map(|timeout| started + timeout) };
         Self { engine, id, plan, state, stop: None, log: None, tasks, ended, started }
     }
@@ -147,10 +157,14 @@ impl<'a> Supervisor<'a> {
                         self.ask_to_end(reason).await;
                     }
                 }
-                Wake::TimeUp => self.time_up().await?,
+                Wake::TimeUp => {
+                    if self.time_up().await? {
+                        break;
+                    }
+                }
                 Wake::Look => {
                     look_at = Instant::now() + LOOK_INTERVAL;
-                    if self.has_ended().await {
+                    if self.has_ended().await? {
                         break;
                     }
                 }
@@ -165,7 +179,7 @@ impl<'a> Supervisor<'a> {
             State::Running { time_up } => time_up,
             State::Asked { kill_at } => Some(kill_at),
             State::Killed { give_up_at } => Some(give_up_at),
-            State::Ending => None,
+            State::Ending { look_at } => Some(look_at),
         };
         tokio::select! {
             // The exit first: a container that has ended by itself was not stopped by us.
@@ -178,20 +192,24 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    async fn time_up(&mut self) -> Result<(), RuntimeError> {
+    /// Takes the next, harder step; true where there is nothing left to stop.
+    async fn time_up(&mut self) -> Result<bool, RuntimeError> {
         match self.state {
             State::Running { .. } => {
                 let limit = self.plan.timeout.unwrap_or_default();
                 self.ask_to_end(Stop::Exit(BadExit::TimeLimit { limit })).await;
-                Ok(())
+                Ok(false)
             }
             State::Asked { .. } => {
                 self.state = State::Killed { give_up_at: Instant::now() + KILL_LIMIT };
                 self.signal("SIGKILL").await;
-                Ok(())
+                Ok(false)
             }
             State::Killed { .. } => Err(RuntimeError::WillNotDie { id: self.id.into(), after: KILL_LIMIT }),
-            State::Ending => Ok(()),
+            State::Ending { .. } => {
+                self.state = State::Ending { look_at: Instant::now() + NEWS_LIMIT };
+                self.has_ended().await
+            }
         }
     }
 
@@ -205,7 +223,7 @@ impl<'a> Supervisor<'a> {
         self.stop = Some(reason);
         self.state = State::Asked { kill_at: Instant::now() + self.plan.grace };
         if self.signal("SIGTERM").await == Some(SignalOutcome::NotRunning) {
-            self.state = State::Ending;
+            self.state = State::Ending { look_at: Instant::now() + NEWS_LIMIT };
             self.stop = self.stop.take().filter(Stop::outlives_the_end);
         }
     }
@@ -251,12 +269,16 @@ impl<'a> Supervisor<'a> {
         }
     }
 
-    async fn has_ended(&self) -> bool {
+    /// An engine that does not answer is given time; one that says there is no such container is believed.
+    async fn has_ended(&self) -> Result<bool, RuntimeError> {
         match self.engine.inspect_container(self.id).await {
-            Ok(inspected) => inspected.state.started && !inspected.state.running,
+            Ok(inspected) => Ok(inspected.state.started && !inspected.state.running),
+            Err(source) if source.status() == Some(404) => {
+                Err(RuntimeError::Watch { id: self.id.into(), source })
+            }
             Err(error) => {
                 warn!(container.id = self.id, %error, "the container could not be looked at");
-                false
+                Ok(false)
             }
         }
     }

@@ -3,14 +3,13 @@
 
 mod environment;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::component::document::{self, Fields, Item, Node, Place, Report, Value};
 use crate::component::{
-    Complaint, Complaints, Preset, Presets, parse_bytes, parse_duration, read_limits, read_positive,
+    Complaint, Complaints, Preset, Presets, ReadError, parse_bytes, parse_duration, read_limits,
+    read_positive, read_text,
 };
 
 pub(crate) use environment::process_environment;
@@ -57,8 +56,8 @@ pub(crate) enum ColumnNames {
 pub(crate) enum SettingsError {
     #[error("the project {path} is not a folder", path = .path.display())]
     NoProject { path: PathBuf },
-    #[error("cannot read {path}", path = .path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
     #[error("{0}")]
     Invalid(Complaints),
 }
@@ -84,8 +83,7 @@ impl Settings {
         let folder = file.as_deref().and_then(Path::parent).map(Path::to_owned);
         let project_dir = folder.or(project).unwrap_or_else(|| start.to_owned());
         let text = match &file {
-            Some(path) => fs::read_to_string(path)
-                .map_err(|source| SettingsError::Unreadable { path: path.clone(), source })?,
+            Some(path) => read_text(path)?,
             None => String::new(),
         };
         let name = file.as_ref().map_or_else(|| FILE_NAME.to_owned(), |file| file.display().to_string());

@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {

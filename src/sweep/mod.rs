@@ -44,6 +44,8 @@ pub(crate) enum Leftover {
     #[error(transparent)]
     Container(#[from] RuntimeError),
     #[error(transparent)]
+    Job(#[from] CatalogError),
+    #[error(transparent)]
     Folder(#[from] FolderError),
     #[error(transparent)]
     Upload(#[from] DiscardError),
@@ -83,7 +85,7 @@ impl Sweep<'_> {
             if !self.workers.is_known(&attempt.worker)
                 || dead.iter().any(|dead| dead.worker == attempt.worker)
             {
-                self.end_lost(&attempt, &mut swept).await?;
+                self.end_lost(&attempt, &mut swept).await;
             }
         }
         // Who left nothing in its folder has removed its container too.
@@ -154,15 +156,20 @@ impl Sweep<'_> {
     }
 
     /// Ends a job whose runner is gone and removes what it uploaded. Published is it never: the commit ends the job.
-    async fn end_lost(&self, attempt: &OpenAttempt, swept: &mut Swept) -> Result<(), SweepError> {
+    async fn end_lost(&self, attempt: &OpenAttempt, swept: &mut Swept) {
         let failure = lost(attempt);
         let end = JobEnd { status: JobStatus::Error, code: Some(failure.code), message: failure.message };
-        if self.catalog.end_job(attempt.job, attempt.attempt, &end, None).await? {
-            swept.jobs.push(attempt.job);
-            let discarded = mapping::discard(attempt.job, attempt.attempt, self.blobs, self.catalog).await;
-            swept.leftovers.extend(discarded.err().map(Leftover::from));
+        match self.catalog.end_job(attempt.job, attempt.attempt, &end, None).await {
+            Ok(true) => {
+                swept.jobs.push(attempt.job);
+                let discarded =
+                    mapping::discard(attempt.job, attempt.attempt, self.blobs, self.catalog).await;
+                swept.leftovers.extend(discarded.err().map(Leftover::from));
+            }
+            Ok(false) => {}
+            // On a full disk nothing can be written, and still somebody must be able to look and to make room.
+            Err(error) => swept.leftovers.push(error.into()),
         }
-        Ok(())
     }
 }
 

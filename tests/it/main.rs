@@ -4,14 +4,17 @@
 #![expect(clippy::print_stderr, reason = "a test that is skipped says so")]
 
 mod architecture;
+mod attack;
 mod cli;
 mod components;
 mod crash;
 mod ends;
+mod faults;
 mod hostile;
 mod house;
 mod openflights;
 mod outputs;
+mod running;
 mod secrets;
 mod tables;
 mod together;

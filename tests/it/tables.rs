@@ -137,6 +137,21 @@ fn a_bad_file_is_refused_with_its_place_and_changes_nothing(
 }
 
 #[test]
+fn long_and_wide_cells_line_up_in_a_terminal_and_are_whole_in_json() {
+    let house = House::new();
+    let long = "x".repeat(100);
+    house.import("in.c-main.t", &format!("名,v\n日本語,{long}\n\"a\nb\",2\n"));
+    let shown = house.call(&["table", "head", "in.c-main.t"]).succeeded().stdout;
+    assert_eq!(shown, format!("名      v\n日本語  {}…\na\\nb    2\n", "x".repeat(39)));
+    let rows = house.call(&["table", "head", "in.c-main.t", "--format", "json"]).succeeded().document();
+    assert_eq!(
+        rows[0].to_string(),
+        format!("{{\"名\":\"日本語\",\"v\":\"{long}\"}}"),
+        "in the order of the columns"
+    );
+}
+
+#[test]
 fn unknown_tables_columns_and_versions_are_named_with_a_hint() {
     let house = orders();
     let ran = house.call(&["table", "head", "in.c-main.nope"]).failed(1);

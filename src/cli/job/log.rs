@@ -10,6 +10,7 @@ use crate::job::JobId;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
+    /// Its id in `longshore job ls`
     job: JobId,
     /// Print the events in the catalog instead, the runner's own among them
     #[arg(long)]

@@ -21,8 +21,7 @@ pub(super) async fn watch(mut items: mpsc::Receiver<NewsItem>, printer: Printer)
             NewsItem::Phase(phase) => progress = begin(phase, printer),
             NewsItem::Moved { bytes, rows } => {
                 if let Some(progress) = &progress {
-                    progress.set(bytes);
-                    progress.say(format!("{} ({rows} rows)", words(Phase::Stage)));
+                    progress.moved(bytes, rows);
                 }
             }
             NewsItem::Pulling(step) => {
@@ -115,14 +114,15 @@ pub(super) async fn interrupts(cancel: &CancellationToken, printer: Printer) -> 
 
 async fn next_interrupt() -> bool {
     use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
+    // The last of them says that the terminal was closed.
+    let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
+    let [Ok(mut interrupt), Ok(mut terminate), Ok(mut hangup)] = kinds.map(signal) else {
         return false;
     };
     let heard = tokio::select! {
         heard = interrupt.recv() => heard,
         heard = terminate.recv() => heard,
+        heard = hangup.recv() => heard,
     };
     // One press of a key may reach us twice, through the terminal and through a parent.
     tokio::time::sleep(Duration::from_millis(50)).await;
