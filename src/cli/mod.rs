@@ -86,7 +86,7 @@ pub fn main() -> std::process::ExitCode {
     };
     let has_colour = process_environment("NO_COLOR").is_none_or(|value| value.is_empty());
     let printer = Printer::new(arguments.format, arguments.quiet, has_colour);
-    start_tracing();
+    start_tracing(printer);
     let ended = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(Box::pin(act(arguments, printer))),
         Err(error) => Err(Trouble::platform(&error)),
@@ -138,10 +138,11 @@ fn settings_trouble(error: &SettingsError) -> Trouble {
 }
 
 /// `LONGSHORE_LOG=debug` shows what the rooms log; by default only warnings.
-fn start_tracing() {
+fn start_tracing(printer: Printer) {
     let filter = process_environment("LONGSHORE_LOG").unwrap_or_else(|| "warn".to_owned());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
+        .with_ansi(printer.has_colour)
         .init();
 }

@@ -120,10 +120,12 @@ pub(crate) fn matching_rows(
     Ok(found)
 }
 
-/// Reads the header of a slice.
+/// Reads the header of a slice, which every slice has.
 fn open_slice<R: Read>(records: &mut Records<'_, R>) -> Result<Vec<String>, CsvError> {
-    let header = records.header()?.ok_or_else(|| CsvError::Empty { file: records.file().into() })?;
-    Ok(header.names)
+    match records.header()? {
+        Some(header) => Ok(header.names),
+        None => Err(CsvError::Damaged { place: records.place(0), expected: 1 }),
+    }
 }
 
 /// Decides row by row what is kept.

@@ -82,6 +82,11 @@ pub(crate) enum CsvError {
 }
 
 impl CsvError {
+    /// Whether a stored slice is not what it was when it was stored.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
     /// The IO error behind it, when reading or writing failed rather than the data being wrong.
     pub(crate) fn io(&self) -> Option<&io::Error> {
         match self {

@@ -12,11 +12,11 @@ use serde_json::{Map, Value, json};
 use tar::{Builder, EntryType, Header};
 
 use super::beneath::{Entry, EntryKind, OutputFolder, PlainFile, UnsafeError};
-use super::data_folder::{CONFIDENTIAL, DataFolder, is_disk_full};
+use super::data_folder::{CONFIDENTIAL, DataFolder};
 use super::shelf::{Origin, Shelf};
 use super::threads::blocking;
 use super::upload::Prepared;
-use crate::blob::{BlobError, BlobStore, Source};
+use crate::blob::{BlobError, BlobStore, Source, is_disk_full};
 use crate::catalog::NewFile;
 use crate::component::document;
 use crate::events::Redactor;

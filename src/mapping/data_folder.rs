@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::removal::remove_tree;
 use super::threads::blocking;
+use crate::blob::is_disk_full;
 use crate::component::DocumentFormat;
 use crate::job::{AttemptNumber, JobId};
 
@@ -52,10 +53,6 @@ impl FolderError {
     pub(crate) fn is_disk_full(&self) -> bool {
         is_disk_full(&self.source)
     }
-}
-
-pub(super) fn is_disk_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl DataFolder {

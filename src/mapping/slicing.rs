@@ -142,15 +142,15 @@ pub(super) fn index(
     let mut options = read_options(shown, &TableOptions::default(), None);
     options.key = key.to_vec();
     let mut keys = create(path)?;
-    match check(input, &options, Some(&mut keys))? {
-        Checked::Canonical(facts) => Ok(facts),
-        // Only canonical files are ever stored.
-        Checked::Foreign => Err(SliceError::Io {
-            action: "index",
-            path: PathBuf::from(shown),
-            source: io::Error::new(io::ErrorKind::InvalidData, "a stored slice is not canonical any more"),
-        }),
-    }
+    // Only canonical files are ever stored, so whatever is wrong with one is nobody's CSV.
+    let damage: Box<dyn std::error::Error + Send + Sync> = match check(input, &options, Some(&mut keys)) {
+        Ok(Checked::Canonical(facts)) => return Ok(facts),
+        Ok(Checked::Foreign) => "a stored slice is not canonical any more".into(),
+        Err(error) if error.io().is_some() => return Err(error.into()),
+        Err(error) => Box::new(error),
+    };
+    let source = io::Error::new(io::ErrorKind::InvalidData, damage);
+    Err(SliceError::Io { action: "index", path: PathBuf::from(shown), source })
 }
 
 fn create(path: &Path) -> Result<File, SliceError> {

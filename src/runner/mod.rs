@@ -27,11 +27,10 @@ use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
 use crate::image::{self, ResolvedImage};
-use crate::job::{AttemptNumber, Failure, Outcome, Phase, RunMode};
-use crate::result::{ImagePart, OutputPart, ResultDocument};
+use crate::job::{AttemptNumber, Failure, FailureCode, Outcome, Phase, RunMode};
+use crate::result::{ImagePart, ResultDocument};
 use record::Record;
 use resolve::Asked;
-
 use scribe::Scribe;
 use so_far::SoFar;
 use unit::{Next, UnitRun};
@@ -77,7 +76,9 @@ async fn run_job(
     let outcome = match job.story(asked, &mut record).await {
         Ok(outcome) => outcome,
         Err(Stop::Failed(failure)) => Outcome::Failed(job.masked(&failure)),
-        Err(Stop::Cancelled) if record.has_run => Outcome::Terminated { during: record.phase() },
+        Err(Stop::Cancelled) if record.has_run => {
+            Outcome::Terminated { during: record.phase(), receipt: record.published.clone() }
+        }
         Err(Stop::Cancelled) => Outcome::Cancelled,
     };
     leftover::remove_log(&job).await;
@@ -116,15 +117,17 @@ impl Job<'_> {
             let next = if index + 1 < units.len() { Next::AnotherUnit } else { Next::EndOfJob };
             let run = UnitRun { job: self, unit, index, image: image.as_ref(), so_far: &so_far, next };
             match run.run(record).await {
-                Ok(published) => so_far.add(published),
-                Err(Stop::Failed(failure)) if self.order.configuration.on_error == OnError::Continue => {
+                Ok(published) => {
+                    record.add_published(published);
+                    so_far.succeed();
+                }
+                Err(Stop::Failed(failure)) if self.goes_on_after(&failure) => {
                     so_far.fail(unit, self.masked(&failure));
                 }
                 Err(stop) => return Err(stop),
             }
-            record.document.output = OutputPart::of(&so_far.receipt);
         }
-        Ok(so_far.into_outcome())
+        Ok(so_far.into_outcome(record.published.clone()))
     }
 
     /// Checks the configuration against component and catalog: all complaints at once, before anything is pulled.
@@ -173,6 +176,11 @@ impl Job<'_> {
             self.cancel.cancelled().await;
         }
         if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+
+    /// Whether the next unit may run after one that failed. Never when the job is another runner's by now.
+    fn goes_on_after(&self, failure: &Failure) -> bool {
+        self.order.configuration.on_error == OnError::Continue && failure.code != FailureCode::RunnerLost
     }
 
     /// A failure's texts may quote what the component said or wrote.

@@ -10,7 +10,6 @@ use super::so_far::SoFar;
 use super::{Job, debug, leftover};
 use crate::blob::Delivery;
 use crate::catalog::StateKey;
-use crate::component::Network;
 use crate::configuration::Unit;
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
@@ -19,7 +18,7 @@ use crate::job::{BadExit, CleanExit, Exit, JobEnd, Phase, Receipt, RunMode, Usag
 use crate::mapping::{
     self, Collected, DataFolder, Origin, Owner, Prepared, Publication, StagedFile, StagedTable, State,
 };
-use crate::result::{FilePart, InputTablePart, OutputPart};
+use crate::result::{FilePart, InputTablePart};
 use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
 
 /// A disk with no more room than this is full: a component could write no file of any use.
@@ -67,10 +66,15 @@ impl UnitRun<'_> {
         let ended = Box::pin(self.run_in(&folder, planned, record)).await;
         let since = Instant::now();
         let kept = leftover::keep(self, &folder, ended.is_ok()).await;
-        let removed = folder.remove().await.err().map(|error| failure::chain(&error));
+        let removed = folder.remove().await;
         record.note(Phase::Cleanup, since.elapsed(), 0);
-        for line in kept.into_iter().chain(removed) {
+        if let Some(line) = kept {
             self.job.scribe.say(Level::Notice, &line, self.job.news).await;
+        }
+        if let Err(error) = removed {
+            // It holds the configuration with its secrets: somebody should know.
+            let line = format!("the data folder stays until the next sweep: {}", failure::chain(&error));
+            self.job.scribe.say(Level::Warning, &line, self.job.news).await;
         }
         ended
     }
@@ -84,10 +88,7 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Stage).await?;
         let (staged, created) = tokio::join!(self.stage(folder, planned, record), self.create(folder));
-        let (container, create_took) = match created {
-            Ok(created) => created,
-            Err(stop) => return Err(stop),
-        };
+        let (container, create_took) = created?;
         let staged = match staged {
             Ok(staged) => staged,
             Err(stop) => {
@@ -152,10 +153,7 @@ impl UnitRun<'_> {
             None => Owner::Image,
         };
         let format = order.component.configuration_format;
-        let folder =
-            DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?;
-        folder.write_config(&self.unit.config_document).await?;
-        Ok(folder)
+        Ok(DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?)
     }
 
     async fn stage(
@@ -168,6 +166,7 @@ impl UnitRun<'_> {
             if self.job.order.component.read_only_inputs { Delivery::Link } else { Delivery::Copy };
         let progress = self.job.news.progress();
         let blobs = &self.job.runner.blobs;
+        folder.write_config(&self.unit.config_document).await?;
         folder.write_state(&planned.state.component).await?;
         let tables =
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
@@ -212,10 +211,7 @@ impl UnitRun<'_> {
             tmp_bytes: limits.tmp_bytes,
             timeout: Some(self.unit.timeout.unwrap_or(limits.timeout)),
             grace: options.grace,
-            network: match component.network {
-                Network::None => runtime::Network::None,
-                Network::Bridge => runtime::Network::Bridge,
-            },
+            network: component.network,
             user: options.container_user(component.user).map(|(uid, gid)| format!("{uid}:{gid}")),
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),
@@ -296,7 +292,7 @@ impl UnitRun<'_> {
         let publication = Publication {
             state: self.next_state(component_state, &staged),
             processed_tags: mapping::processed_tags(&staged.planned.files),
-            end: self.end_of_job(&prepared),
+            end: self.end_of_job(&prepared, &record.published),
         };
         let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);
         let receipt = mapping::commit(prepared, publication, catalog, blobs).await?;
@@ -320,7 +316,7 @@ impl UnitRun<'_> {
             Ok::<_, Stop>(mapping::commit(prepared, Publication::default(), catalog, blobs).await?)
         };
         match published.await {
-            Ok(receipt) => record.document.output = OutputPart::of(&receipt),
+            Ok(receipt) => record.add_published(receipt),
             Err(Stop::Failed(failure)) => {
                 let line = format!("tables marked write_always were not published: {}", failure.message);
                 self.job.scribe.say(Level::Warning, &line, self.job.news).await;
@@ -356,9 +352,10 @@ impl UnitRun<'_> {
     }
 
     /// Goes into the last commit, so that the outputs and the job's end are one.
-    fn end_of_job(&self, prepared: &Prepared) -> Option<JobEnd> {
+    fn end_of_job(&self, prepared: &Prepared, published: &Receipt) -> Option<JobEnd> {
         let (tables, files) = prepared.counts();
-        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(tables, files))
+        let all = (published.tables.len() + tables, published.files.len() + files);
+        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(all.0, all.1))
     }
 
     fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {
@@ -368,8 +365,6 @@ impl UnitRun<'_> {
             cpu: ended.cpu,
             input_bytes: staged.bytes(),
             input_files: (staged.tables.len() + staged.files.len()) as u64,
-            output_bytes: 0,
-            output_files: 0,
         });
     }
 }

@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::watch;
 
 use super::Stream;
+use crate::blob::is_disk_full;
 
 const HEADER_BYTES: usize = 13;
 /// Far above the engine's 16 KiB pieces: a longer record means a damaged file.
@@ -20,8 +21,6 @@ const READ_BUFFER_BYTES: usize = 256 << 10;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpoolError {
-    #[error("no room left on the disk of the log spool {path}", path = path.display())]
-    DiskFull { path: PathBuf },
     #[error("cannot {action} the log spool {path}", path = path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error("the log spool {path} is damaged at byte {position}", path = path.display())]
@@ -31,18 +30,13 @@ pub(crate) enum SpoolError {
 impl SpoolError {
     pub(crate) fn is_disk_full(&self) -> bool {
         match self {
-            Self::DiskFull { .. } => true,
-            Self::Io { .. } | Self::Damaged { .. } => false,
+            Self::Io { source, .. } => is_disk_full(source),
+            Self::Damaged { .. } => false,
         }
     }
 
     fn from_io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        let path = path.to_owned();
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign, open enum")]
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
-            _ => Self::Io { action, path, source },
-        }
+        Self::Io { action, path: path.to_owned(), source }
     }
 }
 

@@ -42,8 +42,6 @@ pub(crate) struct Settings {
     pub output_files_max: u64,
     pub log_bytes_max: u64,
     pub presets: Presets,
-    /// Whether people's text may be coloured, as far as the environment says.
-    pub is_colour_wanted: bool,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -92,7 +90,6 @@ impl Settings {
         let mut settings = read(&text, &name, project_dir, &environment).map_err(SettingsError::Invalid)?;
         settings.file = file;
         settings.engine_host = settings.engine_host.or_else(|| environment("DOCKER_HOST"));
-        settings.is_colour_wanted = environment("NO_COLOR").is_none();
         Ok(settings)
     }
 }
@@ -156,7 +153,6 @@ fn read_settings(mut fields: Fields<'_>, project_dir: PathBuf) -> Settings {
             .and_then(|item| item.amount(parse_bytes))
             .unwrap_or(1 << 30),
         presets: fields.get("presets").map(|item| read_presets(&item)).unwrap_or_default(),
-        is_colour_wanted: true,
         project_dir,
     };
     fields.finish();

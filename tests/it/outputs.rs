@@ -229,6 +229,29 @@ fn a_failing_row_stops_the_job_or_is_passed_over_as_the_configuration_says() {
 }
 
 #[test]
+fn the_document_tells_what_earlier_rows_and_write_always_published_of_a_failed_job() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let row = |id: &str, code: u32| {
+        let table =
+            json!({ "source": "t.csv", "destination": format!("out.c-main.{id}"), "write_always": true });
+        let script = format!("printf 'id\\n1\\n' >out/tables/t.csv; exit {code}");
+        let storage = json!({ "output": { "tables": [table] } });
+        json!({ "id": id, "configuration": { "parameters": { "script": script }, "storage": storage } })
+    };
+    house.write("task.json", json!({ "rows": [row("first", 0), row("second", 1)] }).to_string());
+    let spec = crate::house::fixture("components/raw-shell.yaml");
+    let ran = house.call(&["run", spec.to_str().unwrap(), "--config", "task.json", "--format", "json"]);
+    let document = ran.failed(1).document();
+    let tables = document["output"]["tables"].as_array().unwrap();
+    let names: Vec<&str> = tables.iter().map(|table| table["id"].as_str().unwrap()).collect();
+    assert_eq!(names, ["out.c-main.first", "out.c-main.second"]);
+    assert_eq!(document["usage"]["output_files"], 2);
+}
+
+#[test]
 fn input_mode_stages_and_stops() {
     if !has_engine() {
         return;

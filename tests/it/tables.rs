@@ -224,3 +224,18 @@ fn files_are_stored_with_tags_and_come_back() {
     house.call(&["file", "rm", id]).succeeded();
     house.call(&["file", "get", id, "--output", "-"]).failed(1);
 }
+
+#[test]
+fn a_damaged_slice_is_the_platforms_fault_and_not_that_of_the_file_being_loaded() {
+    let house = House::new();
+    house.import("in.c-main.t", "id,v\n1,a\n2,b\n");
+    let shown = house.call(&["table", "show", "in.c-main.t", "--format", "json"]).succeeded().stdout;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let slice = house.path().join(".longshore/blobs").join(shown["slices"][0]["blob"].as_str().unwrap());
+    std::fs::write(&slice, "id,v\n1,a\n2\n").unwrap();
+    let file = house.write("more.csv", "id,v\n3,c\n");
+    let arguments = ["table", "import", "in.c-main.t", file.to_str().unwrap(), "--incremental"];
+    let changed = [&arguments[..], &["--primary-key", "id", "--change-primary-key"]].concat();
+    let ran = house.call(&changed).failed(4);
+    assert!(ran.stderr.contains("in.c-main.t"), "{}", ran.stderr);
+}
