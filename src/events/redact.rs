@@ -18,8 +18,7 @@ const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove
 /// Python's `quote`.
 const WITH_SLASH: &AsciiSet = &UNRESERVED.remove(b'/');
 /// JavaScript's `encodeURIComponent`.
-const COMPONENT: &AsciiSet =
-    &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
+const COMPONENT: &AsciiSet = &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
 /// HTML forms, which also write a space as `+`.
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
 const ENCODERS: [&AsciiSet; 6] = [NON_ALPHANUMERIC, URI_LENIENT, UNRESERVED, WITH_SLASH, COMPONENT, FORM];

@@ -143,7 +143,8 @@ fn used_rooms(text: &str) -> Vec<String> {
 
 #[test]
 fn a_group_of_rooms_is_read_over_several_lines() {
-    let text = "use crate::{\n    job::{Phase, Usage},\n    runner, // crate::cli\n};\nlet x = crate::csv::check;";
+    let text =
+        "use crate::{\n    job::{Phase, Usage},\n    runner, // crate::cli\n};\nlet x = crate::csv::check;";
     assert_eq!(used_rooms(text), ["job", "runner", "csv"]);
 }
 

@@ -9,7 +9,7 @@ use std::process::{Command, Stdio};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::house::{House, NO_VERSIONS, fixture, has_engine, ran};
+use crate::house::{House, NO_VERSIONS, fixture, has_engine, numbered, ran};
 use crate::running::Running;
 
 fn one_output() -> Value {
@@ -310,9 +310,9 @@ fn runs_of_one_configuration_take_turns_and_lose_no_update_of_the_state() {
 #[test]
 fn gc_takes_nothing_from_under_a_reader_and_everything_after_it() {
     let house = House::new();
-    let rows: String = (0..400_000).map(|n| format!("{n}\n")).collect();
+    let rows = numbered(400_000, "");
     house.import("in.c-main.t", &format!("id\n{rows}"));
-    house.write("more.csv", &format!("id\n{rows}"));
+    house.write("more.csv", format!("id\n{rows}"));
     house.call(&["table", "import", "in.c-main.t", "more.csv", "--incremental"]).succeeded();
     let mut reader = Running::start(&mut house.command(&["table", "export", "in.c-main.t"]));
     let mut first = vec![0; 1000];

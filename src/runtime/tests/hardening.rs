@@ -3,8 +3,8 @@
 use std::fs;
 
 use super::house::House;
-use crate::job::Exit;
 use crate::component::Network;
+use crate::job::Exit;
 use crate::runtime::Stream;
 
 #[tokio::test]
