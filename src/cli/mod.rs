@@ -144,5 +144,7 @@ fn start_tracing(printer: Printer) {
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
         .with_ansi(printer.has_colour)
+        // It would tell by `eprintln!` that stderr is closed, and so end the job in the middle.
+        .log_internal_errors(false)
         .init();
 }
