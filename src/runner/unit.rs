@@ -245,7 +245,6 @@ impl UnitRun<'_> {
         };
         let (ended, words) = tokio::join!(container.run(spool, &stop), listening);
         // Whatever went wrong, what was said until then is what explains it.
-        leftover::store_log(self.job, record, self.index).await;
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);
