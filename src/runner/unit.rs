@@ -118,8 +118,9 @@ impl UnitRun<'_> {
             since.elapsed()
         };
         let publishing = async {
-            let (ended, words) = ran?;
+            // Whatever went wrong, what was said until then is what explains it.
             leftover::store_log(self.job, record, self.index).await;
+            let (ended, words) = ran?;
             self.note_usage(&ended, &staged, record);
             match &ended.exit {
                 Exit::Clean(proof) => {
@@ -244,7 +245,6 @@ impl UnitRun<'_> {
             heard.inspect_err(|_error| stop.cancel())
         };
         let (ended, words) = tokio::join!(container.run(spool, &stop), listening);
-        // Whatever went wrong, what was said until then is what explains it.
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);
