@@ -10,7 +10,7 @@ use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::house::{House, NO_VERSIONS, fixture, has_engine, ran};
-use crate::running::Running;
+use crate::running::{Running, lines};
 
 fn one_output() -> Value {
     json!({ "output": { "tables": [{ "source": "t.csv", "destination": "out.c-main.t" }] } })
@@ -310,9 +310,9 @@ fn runs_of_one_configuration_take_turns_and_lose_no_update_of_the_state() {
 #[test]
 fn gc_takes_nothing_from_under_a_reader_and_everything_after_it() {
     let house = House::new();
-    let rows: String = (0..400_000).map(|n| format!("{n}\n")).collect();
+    let rows = lines(400_000, "");
     house.import("in.c-main.t", &format!("id\n{rows}"));
-    house.write("more.csv", &format!("id\n{rows}"));
+    house.write("more.csv", format!("id\n{rows}"));
     house.call(&["table", "import", "in.c-main.t", "more.csv", "--incremental"]).succeeded();
     let mut reader = Running::start(&mut house.command(&["table", "export", "in.c-main.t"]));
     let mut first = vec![0; 1000];
@@ -368,4 +368,18 @@ fn a_project_that_cannot_be_written_is_named() {
 /// Only root can become somebody else.
 fn is_root() -> bool {
     Path::new("/proc/self").metadata().is_ok_and(|metadata| metadata.uid() == 0)
+}
+
+#[test]
+fn what_is_kept_for_debugging_is_the_owners_alone() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    house.run_script("echo half >out/tables/t.csv; exit 1", &json!({})).failed(1);
+    house.run_script_with("true", &json!({}), &["--mode", "input"]).succeeded();
+    for folder in ["quarantine", "staged"] {
+        let mode = fs::metadata(house.path().join(".longshore").join(folder)).unwrap().mode();
+        assert_eq!(mode & 0o077, 0, "{folder} is open to others: {mode:o}");
+    }
 }

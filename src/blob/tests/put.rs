@@ -30,7 +30,11 @@ async fn a_copied_file_stays_and_shares_nothing_with_the_blob() {
     fs::write(&path, "changed").unwrap();
     assert_eq!(house.content("t/1.csv"), "a\n1\n");
     assert_eq!(fs::metadata(house.stored("t/1.csv")).unwrap().mode() & 0o7777, 0o644);
-    assert_eq!(fs::read_dir(house.stored(".scratch")).unwrap().count(), 0, "a half-written file was left");
+    assert_eq!(
+        fs::read_dir(house.stored(".scratch/test")).unwrap().count(),
+        0,
+        "a half-written file was left"
+    );
 }
 
 #[tokio::test]
@@ -109,7 +113,11 @@ async fn a_key_is_used_once() {
     assert!(matches!(refused, BlobError::AlreadyStored { .. }));
     assert_eq!(house.content("t/1"), "first");
     assert_eq!(fs::read_to_string(path).unwrap(), "second");
-    assert_eq!(fs::read_dir(house.stored(".scratch")).unwrap().count(), 0, "a half-written file was left");
+    assert_eq!(
+        fs::read_dir(house.stored(".scratch/test")).unwrap().count(),
+        0,
+        "a half-written file was left"
+    );
 }
 
 #[tokio::test]
