@@ -12,9 +12,12 @@ from dataclasses import dataclass
 
 import peers
 import report
-from cases import SOURCE, Bench, all_cases
+from bench_project import DELTA, SMALL_DELTA, SOURCE, WHOLE, Bench
+from catalog_cases import catalog
+from container_cases import containers, log
 from measure import Failed, run_case
-from program import Program
+from program import Program, configuration
+from table_cases import end_to_end, large, publishing, staging, upsert
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
 FOLDER = ROOT / ".cache" / "bench"
@@ -27,6 +30,7 @@ class Data:
 
     path: pathlib.Path
     delta: pathlib.Path
+    small_delta: pathlib.Path
     quoted: str
     bytes: int
     rows: int
@@ -61,11 +65,14 @@ def generate(megabytes, quoted):
     others = [column for column in header if column not in (key, category)]
     values = sorted({row[header.index(category)] for row in sample} - {""})[:CATEGORIES_WANTED]
     rows = peers.duckdb_value(f"SELECT count(*) FROM {peers.read(path)}")
-    delta = path.with_name(path.stem + "-delta.csv")
-    if not delta.exists():
-        peers.duckdb(peers.delta_sql(path, delta, key, rows, quoted == "all"))
+    deltas = []
+    for name, every in (("delta", 10), ("small-delta", 1000)):
+        delta = path.with_name(f"{path.stem}-{name}.csv")
+        if not delta.exists():
+            peers.duckdb(peers.delta_sql(path, delta, key, rows, quoted == "all", every))
+        deltas.append(delta)
     columns = [key, others[0], category, others[1]]
-    return Data(path, delta, quoted, path.stat().st_size, rows, key, columns, category, values)
+    return Data(path, *deltas, quoted, path.stat().st_size, rows, key, columns, category, values)
 
 
 def make_project(data, binary):
@@ -74,8 +81,25 @@ def make_project(data, binary):
     program.create()
     say("… import the table")
     program.import_table(SOURCE, data.path, "--primary-key", data.key)
-    program.import_table("in.c-bench.delta", data.delta)
+    program.import_table(DELTA, data.delta)
+    program.import_table(SMALL_DELTA, data.small_delta)
+    whole = {"source": "whole.csv", "destination": WHOLE}
+    inputs = [{"source": SOURCE, "destination": "source.csv"}]
+    program.run("bench.linked", configuration("cp in/tables/source.csv out/tables/whole.csv", inputs, [whole]))
     return program
+
+
+def all_cases(bench):
+    return [
+        *staging(bench),
+        *publishing(bench),
+        upsert(bench),
+        end_to_end(bench),
+        large(bench),
+        *containers(bench),
+        log(bench),
+        catalog(bench),
+    ]
 
 
 def main():
@@ -91,7 +115,7 @@ def main():
     started = time.monotonic()
     data = generate(options.megabytes, options.quoted)
     try:
-        program = make_project(data, options.binary)
+        program = make_project(data, options.binary.absolute())
     except Failed as failure:
         sys.exit(f"error: the table cannot be imported: {failure}")
     bench = Bench(data, FOLDER, program)

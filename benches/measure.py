@@ -57,6 +57,9 @@ class Case:
     contenders: list
     bars: list
     runs_factor: int = 1
+    # Fixes the number of rounds that count, where each one is long.
+    rounds: int = None
+    warm_up: bool = True
     note: str = ""
     # Filled by `run_case`.
     samples: dict = field(default_factory=dict)
@@ -89,7 +92,8 @@ def run_case(case, runs, say):
     """Every contender once per round, so that a noisy minute meets all of them alike. The first round warms
     caches and is not counted."""
     case.samples = {contender.name: [] for contender in case.contenders}
-    for round_number in range(runs * case.runs_factor + 1):
+    rounds = case.rounds or runs * case.runs_factor
+    for round_number in range(0 if case.warm_up else 1, rounds + 1):
         for contender in case.contenders:
             if contender.name in case.failures:
                 continue

@@ -60,12 +60,12 @@ def upsert_sql(old, delta, key, target):
     return copy(query, target)
 
 
-def delta_sql(source, target, key, rows, quoted):
-    """Every tenth row: half of them with a key that exists, half with a new one."""
+def delta_sql(source, target, key, rows, quoted, every=10):
+    """Every n-th row: half of them with a key that exists, half with a new one."""
     query = (
-        f"SELECT * REPLACE (CASE WHEN {name(key)}::BIGINT % 20 = 0 THEN {name(key)}"
+        f"SELECT * REPLACE (CASE WHEN {name(key)}::BIGINT % {2 * every} = 0 THEN {name(key)}"
         f" ELSE ({name(key)}::BIGINT + {rows})::VARCHAR END AS {name(key)})"
-        f" FROM {read(source)} WHERE {name(key)}::BIGINT % 10 = 0"
+        f" FROM {read(source)} WHERE {name(key)}::BIGINT % {every} = 0"
     )
     return copy(query, target, quoted)
 
@@ -84,3 +84,16 @@ def docker_run(*options, command=("true",)):
     finished = execute(["docker", "run", "--rm", *options, SHELL_IMAGE, *command])
     # What its client holds says nothing about a container's cost.
     return Sample(finished.seconds)
+
+
+def docker_run_detached(script):
+    """From start to exit with nobody reading the log: what the engine's log driver takes."""
+    options = ["--network", "none", "--log-driver", "json-file"]
+    created = execute(["docker", "create", *options, SHELL_IMAGE, "sh", "-c", script])
+    container = created.stdout.strip()
+    try:
+        started = execute(["docker", "start", container])
+        waited = execute(["docker", "wait", container])
+    finally:
+        execute(["docker", "rm", "--force", container])
+    return Sample(started.seconds + waited.seconds)

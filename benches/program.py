@@ -7,7 +7,8 @@ import shutil
 
 from measure import Failed, Sample, execute
 
-CONTAINER_PHASES = ("create", "start", "run", "drain", "cleanup")
+# What the engine does for a job: to look for the image, and from the container's creation to its removal.
+CONTAINER_PHASES = ("image", "create", "start", "run", "drain", "cleanup")
 PUBLISH_PHASES = ("collect", "upload", "commit")
 
 SPEC = """id: {id}
@@ -52,9 +53,9 @@ class Program:
     def import_table(self, table, path, *options, sync=False):
         return execute(self.command("table", "import", table, str(path), *options), env=self.environment(sync))
 
-    def run(self, component, configuration=None, sync=False):
+    def run(self, component, configuration=None, sync=False, mode="run"):
         """Runs a job; the finished process and the milliseconds of each phase."""
-        words = ["run", component, "--format", "json", "--quiet"]
+        words = ["run", component, "--mode", mode, "--format", "json", "--quiet"]
         if configuration is not None:
             path = self.folder / "configuration.json"
             path.write_text(json.dumps(configuration))
@@ -73,6 +74,12 @@ class Program:
         """The time that some phases of one job took; the peak is that of the whole process."""
         finished, phases = self.run(component, configuration, sync)
         return Sample(sum(phases.get(name, 0) for name in names) / 1000, finished.peak_mib)
+
+    def sample_staging(self, component, configuration):
+        """The time that staging took in a job that does nothing else; what it staged is removed."""
+        finished, phases = self.run(component, configuration, mode="input")
+        shutil.rmtree(self.folder / ".longshore" / "staged")
+        return Sample(phases["stage"] / 1000, finished.peak_mib)
 
     def copy_to(self, folder):
         """A second project with the same tables. Blobs never change, so they are linked."""

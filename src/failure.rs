@@ -5,7 +5,7 @@ use std::error::Error;
 
 use serde_json::Value;
 
-use crate::blob::BlobError;
+use crate::blob::{BlobError, is_disk_full};
 use crate::catalog::CatalogError;
 use crate::component::{Complaint, Logging};
 use crate::engine::EngineError;
@@ -13,7 +13,8 @@ use crate::events::LastWords;
 use crate::image::{ImageError, ReferenceError};
 use crate::job::{BadExit, Failure, FailureCode};
 use crate::mapping::{
-    CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError, UploadError,
+    ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError,
+    UploadError,
 };
 use crate::runtime::{RuntimeError, SpoolError};
 
@@ -66,8 +67,8 @@ impl Stop {
     }
 }
 
-/// An error with its causes, each said once.
-pub(crate) fn chain(error: &(dyn Error + 'static)) -> String {
+/// An error with its causes on one line, each said once.
+pub(crate) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
@@ -231,6 +232,12 @@ impl From<StageError> for Stop {
     }
 }
 
+impl From<ArchiveError> for Stop {
+    fn from(error: ArchiveError) -> Self {
+        Self::storage(error.is_disk_full(), &error)
+    }
+}
+
 impl From<BlobError> for Stop {
     fn from(error: BlobError) -> Self {
         Self::storage(error.is_disk_full(), &error)
@@ -241,7 +248,7 @@ impl From<StateError> for Stop {
     fn from(error: StateError) -> Self {
         match error {
             StateError::Unsafe(error) => of_unsafe(&error),
-            StateError::NotJson { .. } | StateError::NotAnObject { .. } => {
+            StateError::NotJson { .. } | StateError::NotYaml { .. } | StateError::NotAnObject { .. } => {
                 Self::users(FailureCode::OutputInvalid, error.to_string())
             }
             StateError::Stored { .. } => Self::platform(FailureCode::CatalogFailed, &error),
@@ -274,7 +281,7 @@ impl From<PublishError> for Stop {
 
 /// The complete log could not be written.
 pub(crate) fn of_log(error: &std::io::Error) -> Stop {
-    Stop::storage(is_full(error), error)
+    Stop::storage(is_disk_full(error), error)
 }
 
 /// Whether an import by hand failed through the file or the call, rather than through us.
@@ -302,7 +309,9 @@ fn of_upload(error: &UploadError) -> Stop {
     match error {
         UploadError::Unsafe(error) => of_unsafe(error),
         UploadError::Csv { source, .. } => match source.io() {
-            Some(io) => Stop::storage(is_full(io), error),
+            Some(io) => Stop::storage(is_disk_full(io), error),
+            // A slice was sound when it was stored.
+            None if source.is_damage() => Stop::storage(false, error),
             None => Stop::users(FailureCode::OutputInvalid, error.to_string()),
         },
         UploadError::ColumnsMissing { .. }
@@ -315,7 +324,7 @@ fn of_upload(error: &UploadError) -> Stop {
         | UploadError::DeleteColumnUnknown { .. } => {
             Stop::users(FailureCode::OutputInvalid, error.to_string())
         }
-        UploadError::Io { source, .. } => Stop::storage(is_full(source), error),
+        UploadError::Io { source, .. } => Stop::storage(is_disk_full(source), error),
         UploadError::Blob { source, .. } => Stop::storage(source.is_disk_full(), error),
         UploadError::Catalog(error) => {
             let code = if error.is_disk_full() { FailureCode::DiskFull } else { FailureCode::CatalogFailed };
@@ -336,12 +345,8 @@ fn of_unsafe(error: &UnsafeError) -> Stop {
         | UnsafeError::TooMany { .. }
         | UnsafeError::TooLarge { .. }
         | UnsafeError::Unreadable { .. } => Stop::users(FailureCode::OutputUnsafe, error.to_string()),
-        UnsafeError::Io { source, .. } => Stop::storage(is_full(source), error),
+        UnsafeError::Io { source, .. } => Stop::storage(is_disk_full(source), error),
     }
-}
-
-fn is_full(error: &std::io::Error) -> bool {
-    matches!(error.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
 }
 
 /// Several failures as one: a fault of the platform hides the rest, which may come from it; else all are told under

@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::{ImageOrigin, ImagePolicy, ResolvedImage};
+use crate::image::{ImageOrigin, ResolvedImage};
 use crate::job::{Failure, FailureCode, Outcome, PhaseLedger, Receipt, Usage};
 
 /// Version of the document's shape; grows when a key changes its meaning or goes away.
@@ -25,6 +25,9 @@ pub(crate) struct ResultDocument {
     pub(crate) image: Option<ImagePart>,
     pub(crate) input: InputPart,
     pub(crate) output: OutputPart,
+    /// The data folder before and after the container; in debug mode only.
+    #[serde(default)]
+    pub(crate) archives: Vec<FilePart>,
     pub(crate) phases: Vec<PhasePart>,
     pub(crate) usage: UsagePart,
     /// What was done differently from what a Keboola configuration asks, and similar remarks.
@@ -68,10 +71,6 @@ pub(crate) struct ImagePart {
 
 impl ImagePart {
     pub(crate) fn of(image: &ResolvedImage) -> Self {
-        let policy = match image.policy {
-            ImagePolicy::Release => "release",
-            ImagePolicy::Master => "master",
-        };
         let action = match image.done {
             ImageOrigin::Present => "present",
             ImageOrigin::Pulled => "pulled",
@@ -80,7 +79,7 @@ impl ImagePart {
             reference: image.reference.clone(),
             id: image.id.to_string(),
             digest: image.digest.clone(),
-            policy: policy.to_owned(),
+            policy: image.policy.as_str().to_owned(),
             action: action.to_owned(),
         }
     }
@@ -165,6 +164,7 @@ impl ResultDocument {
             image: None,
             input: InputPart::default(),
             output: OutputPart::default(),
+            archives: Vec::new(),
             phases: Vec::new(),
             usage: UsagePart::default(),
             notices: Vec::new(),
@@ -185,12 +185,14 @@ impl ResultDocument {
             | Outcome::Terminated { .. }
             | Outcome::Cancelled => None,
         };
-        if let Outcome::Succeeded(receipt) | Outcome::Warned { receipt, .. } = outcome {
-            self.output = OutputPart::of(receipt);
-            self.usage.output_bytes = receipt.tables.iter().map(|table| table.bytes_loaded).sum::<u64>()
-                + receipt.files.iter().map(|file| file.bytes).sum::<u64>();
-            self.usage.output_files = (receipt.tables.len() + receipt.files.len()) as u64;
-        }
+    }
+
+    /// Everything that is published so far.
+    pub(crate) fn set_output(&mut self, receipt: &Receipt) {
+        self.output = OutputPart::of(receipt);
+        self.usage.output_bytes = receipt.tables.iter().map(|table| table.bytes_loaded).sum::<u64>()
+            + receipt.files.iter().map(|file| file.bytes).sum::<u64>();
+        self.usage.output_files = (receipt.tables.len() + receipt.files.len()) as u64;
     }
 
     pub(crate) fn set_ledger(&mut self, ledger: &PhaseLedger) {
@@ -212,8 +214,6 @@ impl ResultDocument {
         }
         sum.input_bytes += usage.input_bytes;
         sum.input_files += usage.input_files;
-        sum.output_bytes += usage.output_bytes;
-        sum.output_files += usage.output_files;
     }
 
     /// The exit code of the command line follows from this alone.
@@ -267,8 +267,12 @@ pub(crate) fn message_of(outcome: &Outcome) -> String {
         Outcome::Succeeded(receipt) => published_words(receipt.tables.len(), receipt.files.len()),
         Outcome::Warned { message, .. } => message.clone(),
         Outcome::Failed(failure) => failure.message.clone(),
-        Outcome::Terminated { during } => {
+        Outcome::Terminated { during, receipt } if *receipt == Receipt::default() => {
             format!("stopped on request in phase {}; nothing was published", during.as_str())
+        }
+        Outcome::Terminated { during, receipt } => {
+            let kept = published_words(receipt.tables.len(), receipt.files.len());
+            format!("stopped on request in phase {}; {kept} before by earlier rows", during.as_str())
         }
         Outcome::Cancelled => "cancelled before it began".to_owned(),
     }
@@ -279,5 +283,10 @@ pub(crate) fn published_words(tables: usize, files: usize) -> String {
     let some = |count: usize, one: &str| {
         if count == 1 { format!("1 {one}") } else { format!("{count} {one}s") }
     };
-    format!("{} and {} published", some(tables, "table"), some(files, "file"))
+    match (tables, files) {
+        (0, 0) => "nothing was published".to_owned(),
+        (_, 0) => format!("{} published", some(tables, "table")),
+        (0, _) => format!("{} published", some(files, "file")),
+        (_, _) => format!("{} and {} published", some(tables, "table"), some(files, "file")),
+    }
 }

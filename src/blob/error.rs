@@ -27,13 +27,16 @@ pub(crate) enum BlobError {
     CutOff { what: String, source: tokio::task::JoinError },
 }
 
+/// Whether a file system or a quota is full.
+pub(crate) fn is_disk_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
+}
+
 impl BlobError {
     /// Whether the store's (or the receiver's) file system or quota is full: the operator must act.
     pub(crate) fn is_disk_full(&self) -> bool {
         match self {
-            Self::Io { source, .. } => {
-                matches!(source.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
-            }
+            Self::Io { source, .. } => is_disk_full(source),
             Self::Key { .. }
             | Self::NotFound { .. }
             | Self::AlreadyStored { .. }

@@ -15,7 +15,7 @@ use std::path::Path;
 use jiff::Timestamp;
 
 pub(crate) use directory::DirectoryStore;
-pub(crate) use error::BlobError;
+pub(crate) use error::{BlobError, is_disk_full};
 pub(crate) use key::BlobKey;
 
 /// One stored blob as [`BlobStore::list`] finds it.

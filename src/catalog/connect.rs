@@ -1,6 +1,7 @@
 //! Opens the catalog and begins its transactions. Everything that only one of the databases knows is here.
 
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
@@ -22,6 +23,9 @@ pub(crate) struct Catalog {
     /// What a job says on its way survives a killed process, but the last of it not a power cut: that job is lost
     /// anyway, and a dozen disk flushes a job would cost more than everything else the catalog does.
     pub(super) notes: AnyPool,
+    /// The connection that the catalog was opened with. Were it closed before the pools have theirs, it would be the
+    /// last one, and `SQLite` would fold the log into the file and begin a new one: several disk flushes a command.
+    _first: Arc<Mutex<AnyConnection>>,
 }
 
 /// Readers beside each other; each has a thread.
@@ -43,7 +47,7 @@ impl Catalog {
         sqlx::any::install_default_drivers();
         let path = with_real_parent(path.to_owned()).await?;
         let options = sqlite_options(&path)?;
-        prepare(&path, &options).await?;
+        let first = prepare(&path, &options).await?;
         let pool = |pragmas: &'static str, connections_max: u32| {
             AnyPoolOptions::new()
                 .max_connections(connections_max)
@@ -61,6 +65,7 @@ impl Catalog {
             reads: pool(FOR_READS, READERS_MAX),
             writes: pool(FOR_WRITES, 1),
             notes: pool(FOR_READS, 1),
+            _first: Arc::new(Mutex::new(first)),
         })
     }
 
@@ -115,8 +120,8 @@ fn sqlite_options(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
     Ok(options.disable_statement_logging())
 }
 
-/// Checks that the file is a catalog or fresh, and brings it up to date.
-async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<(), CatalogError> {
+/// Checks that the file is a catalog or fresh, and brings it up to date. Returns the connection that did so.
+async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<AnyConnection, CatalogError> {
     let open_error = |source: sqlx::Error| {
         if is_not_a_database(&source) {
             CatalogError::NotACatalog { path: path.to_owned(), what: "it is no SQLite database" }
@@ -142,7 +147,7 @@ async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<(), Catalog
         migrations::apply(&mut transaction).await?;
         transaction.commit().await.map_err(open_error)?;
     }
-    connection.close().await.map_err(open_error)
+    Ok(connection)
 }
 
 /// What a `SQLite` file holds.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::blob::BlobKey;
+use crate::blob::{BlobKey, is_disk_full};
 use crate::job::{AttemptNumber, JobId, JobStatus, TableId};
 
 use super::SliceId;
@@ -73,9 +73,7 @@ impl CatalogError {
                     || source.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
                         == Some(POSTGRES_DISK_FULL)
             }
-            Self::Directory { source, .. } => {
-                matches!(source.kind(), std::io::ErrorKind::StorageFull | std::io::ErrorKind::QuotaExceeded)
-            }
+            Self::Directory { source, .. } => is_disk_full(source),
             Self::PathNotText { .. }
             | Self::NotACatalog { .. }
             | Self::TooNew { .. }

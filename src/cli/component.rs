@@ -1,14 +1,16 @@
 //! `longshore component …`: needs no project, so nothing is opened.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde::Serialize;
 
 use super::exit::{ExitStatus, Trouble, chain};
-use super::print::{Printer, bytes_text, grid};
-use crate::component::{self, Component, LoadError};
-use crate::configuration;
+use super::print::{Format, Printer, bytes_text, grid};
+use super::view::{CheckView, ComplaintView};
+use crate::component::{self, Complaint, Component, LoadError};
+use crate::configuration::{self, Parsed};
+use crate::job::ConfigurationId;
 use crate::settings::Settings;
 
 #[derive(Debug, Subcommand)]
@@ -27,10 +29,9 @@ pub(super) enum Verb {
 
 pub(super) fn act(verb: Verb, settings: &Settings, printer: Printer) -> Result<ExitStatus, Trouble> {
     match verb {
-        Verb::Ls => list(settings, printer),
-        Verb::Check { spec, config } => check(&spec, config, settings, printer),
-    }?;
-    Ok(ExitStatus::Success)
+        Verb::Ls => list(settings, printer).map(|()| ExitStatus::Success),
+        Verb::Check { spec, config } => check(&spec, config.as_deref(), settings, printer),
+    }
 }
 
 #[derive(Debug, Serialize)]
@@ -81,35 +82,91 @@ fn list(settings: &Settings, printer: Printer) -> Result<(), Trouble> {
     }
 }
 
-fn check(spec: &str, config: Option<PathBuf>, settings: &Settings, printer: Printer) -> Result<(), Trouble> {
-    let mut messages = Vec::new();
+fn check(
+    spec: &str,
+    config: Option<&Path>,
+    settings: &Settings,
+    printer: Printer,
+) -> Result<ExitStatus, Trouble> {
+    let mut complaints = Vec::new();
     let component = match component::load(spec, &settings.component_specs_dir, &settings.presets) {
         Ok(component) => Some(component),
+        Err(LoadError::Invalid(found)) => {
+            complaints.extend(found.0);
+            None
+        }
         Err(error) => {
-            messages.extend(load_trouble(&error).messages);
+            complaints.push(unplaced(spec, chain(&error)));
             None
         }
     };
     if let Some(path) = config {
         let file = path.display().to_string();
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| Trouble::user(format!("cannot read the configuration {file}: {error}")))?;
-        let parsed = configuration::parse(&text, &file);
-        messages.extend(parsed.complaints.iter().map(ToString::to_string));
-        // Where the spec is broken, the configuration is still checked for all that depends on no spec.
-        let stand_in =
-            || component::parse_spec("{id: any, image: {uri: any}}", "any.yaml", &settings.presets).ok();
-        if let Some(component) = component.clone().or_else(stand_in) {
-            let (_units, found) = parsed.configuration.units(&component, None, jiff::Timestamp::now());
-            messages.extend(found.iter().map(ToString::to_string));
+        match component::read_text(path) {
+            Ok(text) => complaints.extend(check_configuration(&text, &file, component.as_ref(), settings)),
+            Err(error) => complaints.push(unplaced(&file, chain(&error))),
         }
     }
+    if printer.format == Format::Json {
+        let id = component.map(|component| component.id.to_string());
+        let views: Vec<ComplaintView> = complaints.iter().map(ComplaintView::of).collect();
+        let is_valid = views.is_empty();
+        printer.report(&CheckView { component: id, is_valid, complaints: views }, String::new)?;
+        return Ok(if is_valid { ExitStatus::Success } else { ExitStatus::User });
+    }
     match component {
-        Some(component) if messages.is_empty() => {
+        Some(component) if complaints.is_empty() => {
             printer.note(&format!("{} is fine", component.id));
-            Ok(())
+            Ok(ExitStatus::Success)
         }
-        Some(_) | None => Err(Trouble { status: ExitStatus::User, messages, hint: None }),
+        Some(_) | None => {
+            let messages = complaints.iter().map(said).collect();
+            Err(Trouble { status: ExitStatus::User, messages, hint: None })
+        }
+    }
+}
+
+/// Where the spec is broken, the configuration is still checked for all that depends on no spec.
+fn check_configuration(
+    text: &str,
+    file: &str,
+    component: Option<&Component>,
+    settings: &Settings,
+) -> Vec<Complaint> {
+    let Parsed { configuration, mut complaints } = configuration::parse(text, file);
+    let stand_in =
+        || component::parse_spec("{id: any, image: {uri: any}}", "any.yaml", &settings.presets).ok();
+    let id = configuration_id(Path::new(file));
+    if let Err(trouble) = &id {
+        complaints.push(unplaced(file, trouble.to_string()));
+    }
+    if let Some(component) = component.cloned().or_else(stand_in) {
+        let (_units, found) = configuration.units(&component, id.ok().as_ref(), jiff::Timestamp::now());
+        complaints.extend(found);
+    }
+    complaints
+}
+
+/// The id that a configuration of this file gets.
+pub(super) fn configuration_id(path: &Path) -> Result<ConfigurationId, Trouble> {
+    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
+    ConfigurationId::parse(stem).map_err(|error| {
+        Trouble::user(format!("{}: {error}", path.display()))
+            .hint("the configuration's id is its file name without the ending: rename the file")
+    })
+}
+
+/// A file that could not even be looked into: the message names it already.
+fn unplaced(file: &str, message: String) -> Complaint {
+    let file = file.to_owned();
+    Complaint { file, line: None, column: None, path: String::new(), message, hint: None }
+}
+
+fn said(complaint: &Complaint) -> String {
+    if complaint.line.is_none() && complaint.message.contains(&complaint.file) {
+        complaint.message.clone()
+    } else {
+        complaint.to_string()
     }
 }
 
@@ -117,7 +174,7 @@ fn check(spec: &str, config: Option<PathBuf>, settings: &Settings, printer: Prin
 pub(super) fn load_trouble(error: &LoadError) -> Trouble {
     let messages = match error {
         LoadError::Invalid(complaints) => complaints.0.iter().map(ToString::to_string).collect(),
-        LoadError::Unreadable { .. } | LoadError::NotFound { .. } => vec![chain(error)],
+        LoadError::Unreadable(_) | LoadError::NotFound { .. } => vec![chain(error)],
     };
     Trouble { status: ExitStatus::User, messages, hint: None }
 }

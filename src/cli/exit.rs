@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use crate::blob::BlobError;
 use crate::catalog::CatalogError;
+pub(crate) use crate::failure::chain;
 use crate::job::Blame;
 
 /// The documented exit codes.
@@ -81,21 +82,6 @@ impl fmt::Display for Trouble {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.messages.join("\n"))
     }
-}
-
-/// An error with its causes on one line, each said once.
-pub(crate) fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let words = error.to_string();
-        if !text.contains(&words) {
-            text.push_str(": ");
-            text.push_str(&words);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 impl From<CatalogError> for Trouble {

@@ -34,13 +34,14 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         let before = Timestamp::now() - SignedDuration::from_hours(24 * i64::from(days));
         freed.versions = home.catalog.forget_versions(before).await?;
     }
-    // The order is the proof. What is published after the listing is not listed. Who is not at work after the
-    // references were read either had published before, which they say, or began later and read only what they name.
-    // Anybody in between may be about to publish an upload, or still be reading a version that is forgotten by now.
+    // The order is the proof. Who begins after the listing uploads nothing that is listed. Who is at work between the
+    // listing and the references may publish an upload, and be gone, before anybody asks again; who is at work after
+    // the references may still be reading a version that they name no more. So it is asked on both sides of them.
     // How old a blob is proves nothing: a component gives its files any time it likes.
     let stored = home.blobs.list("").await?;
+    let were_busy = home.workers.has_others(&home.folder.worker)?;
     let needed: HashSet<_> = home.catalog.referenced_blobs().await?.into_iter().collect();
-    let is_busy = home.workers.has_others(&home.folder.worker)?;
+    let is_busy = were_busy || home.workers.has_others(&home.folder.worker)?;
     for blob in stored.into_iter().filter(|blob| !needed.contains(&blob.key)) {
         if is_busy {
             freed.kept += 1;

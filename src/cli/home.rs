@@ -11,7 +11,7 @@ use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
-use crate::job::{JobId, JobState, Phase};
+use crate::job::{JobId, JobState, Phase, RunMode};
 use crate::result::OutputPart;
 use crate::runner::{Runner, RunnerOptions};
 use crate::settings::{ColumnNames, Settings};
@@ -135,7 +135,9 @@ impl Home {
         if let JobState::Done { end, .. } = record.state {
             document["message"] = end.message.into();
         }
-        if document["output"]["tables"].as_array().is_none_or(Vec::is_empty) {
+        // What a debug job has stored are its archives, which the document tells.
+        let is_debug = document["mode"] == RunMode::Debug.as_str();
+        if !is_debug && document["output"]["tables"].as_array().is_none_or(Vec::is_empty) {
             let receipt = self.catalog.outputs_of(job).await?;
             document["output"] =
                 serde_json::to_value(OutputPart::of(&receipt)).map_err(|error| Trouble::platform(&error))?;

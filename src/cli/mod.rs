@@ -23,6 +23,9 @@ use print::{Format, Printer};
 
 use crate::settings::{Settings, SettingsError, process_environment};
 
+/// Where the help lists what every verb takes.
+const EVERYWHERE: &str = "Options of every verb";
+
 /// Runs data components in containers, between two table mappings.
 ///
 /// Exit codes: 0 success, 1 user error, 2 wrong usage, 3 component error, 4 platform error, 130 interrupted.
@@ -30,13 +33,13 @@ use crate::settings::{Settings, SettingsError, process_environment};
 #[command(name = "longshore", version, max_term_width = 110)]
 struct Arguments {
     /// Project folder (where `longshore.yaml` and `.longshore/` are); default: found upwards from here
-    #[arg(long, global = true, value_name = "DIR")]
+    #[arg(long, global = true, value_name = "DIR", help_heading = EVERYWHERE)]
     project: Option<PathBuf>,
     /// How reports are printed to stdout
-    #[arg(long, global = true, value_enum, default_value_t)]
+    #[arg(long, global = true, value_enum, default_value_t, help_heading = EVERYWHERE)]
     format: Format,
     /// Say only what failed
-    #[arg(long, short, global = true)]
+    #[arg(long, short, global = true, help_heading = EVERYWHERE)]
     quiet: bool,
     #[command(subcommand)]
     verb: Verb,
@@ -61,7 +64,13 @@ enum Verb {
     /// Remove what no version, file or job needs any more
     Gc(gc::Arguments),
     /// Print a completion script for a shell
-    Completions { shell: clap_complete::Shell },
+    ///
+    /// bash: source <(longshore completions bash); zsh: write it as `_longshore` into a folder of $fpath; fish: write
+    /// it to ~/.config/fish/completions/longshore.fish
+    Completions {
+        /// Whose script
+        shell: clap_complete::Shell,
+    },
 }
 
 /// Runs the command line to its end.
@@ -77,7 +86,7 @@ pub fn main() -> std::process::ExitCode {
     };
     let has_colour = process_environment("NO_COLOR").is_none_or(|value| value.is_empty());
     let printer = Printer::new(arguments.format, arguments.quiet, has_colour);
-    start_tracing();
+    start_tracing(printer);
     let ended = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(Box::pin(act(arguments, printer))),
         Err(error) => Err(Trouble::platform(&error)),
@@ -99,7 +108,9 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         return Ok(ExitStatus::Success);
     }
     let here = std::env::current_dir().map_err(|error| Trouble::platform(&error))?;
-    let settings = Settings::load(&here, arguments.project.as_deref(), process_environment)
+    // The engine takes absolute paths only, and everything of a project lies below this one.
+    let project = arguments.project.map(|project| here.join(project));
+    let settings = Settings::load(&here, project.as_deref(), process_environment)
         .map_err(|error| settings_trouble(&error))?;
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
@@ -121,16 +132,17 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
 fn settings_trouble(error: &SettingsError) -> Trouble {
     let messages = match error {
         SettingsError::Invalid(complaints) => complaints.0.iter().map(ToString::to_string).collect(),
-        SettingsError::NoProject { .. } | SettingsError::Unreadable { .. } => vec![exit::chain(error)],
+        SettingsError::NoProject { .. } | SettingsError::Unreadable(_) => vec![exit::chain(error)],
     };
     Trouble { status: ExitStatus::User, messages, hint: None }
 }
 
 /// `LONGSHORE_LOG=debug` shows what the rooms log; by default only warnings.
-fn start_tracing() {
+fn start_tracing(printer: Printer) {
     let filter = process_environment("LONGSHORE_LOG").unwrap_or_else(|| "warn".to_owned());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
         .with_writer(std::io::stderr)
+        .with_ansi(printer.has_colour)
         .init();
 }

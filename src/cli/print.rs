@@ -3,6 +3,7 @@
 use std::io::{self, IsTerminal, Write};
 
 use serde::Serialize;
+use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
 use super::exit::Trouble;
 
@@ -110,11 +111,27 @@ fn printable_lines(text: &str) -> String {
     text.lines().map(printable).collect::<Vec<_>>().join("\n")
 }
 
+/// Text cut to what so many terminal columns hold; wide characters take two.
+pub(crate) fn cut(text: &str, width_max: usize) -> String {
+    let shown = printable(text).replace('\t', "\\t");
+    if shown.width() <= width_max {
+        return shown;
+    }
+    let mut width = 1;
+    let fits = |c: &char| {
+        width += c.width().unwrap_or(0);
+        width <= width_max
+    };
+    let mut short: String = shown.chars().take_while(fits).collect();
+    short.push('…');
+    short
+}
+
 /// Rows in aligned columns; numbers (by `right`) to the right.
 pub(crate) fn grid(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> String {
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
-        cells.chain([head[column].chars().count()]).max().unwrap_or(0)
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.width());
+        cells.chain([head[column].width()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
     let mut text = String::new();
@@ -122,7 +139,7 @@ pub(crate) fn grid(head: &[&str], right: &[bool], rows: &[Vec<String>]) -> Strin
     for row in std::iter::once(&head_row).chain(rows) {
         let mut line = String::new();
         for (column, cell) in row.iter().enumerate() {
-            let padding = " ".repeat(widths[column].saturating_sub(cell.chars().count()));
+            let padding = " ".repeat(widths[column].saturating_sub(cell.width()));
             let is_right = right.get(column).copied().unwrap_or(false);
             let (before, after) = if is_right { (padding.as_str(), "") } else { ("", padding.as_str()) };
             line.push_str(before);
@@ -152,5 +169,34 @@ pub(crate) fn duration_text(took: std::time::Duration) -> String {
         format!("{:.1} s", took.as_secs_f64())
     } else {
         format!("{} min {} s", seconds / 60, seconds % 60)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn columns_line_up_whatever_is_in_them() {
+        let cells = ["a", "日本語", "e\u{301}", "🚢"];
+        let rows: Vec<Vec<String>> =
+            cells.iter().map(|cell| vec![(*cell).to_owned(), "1".to_owned()]).collect();
+        assert_eq!(
+            grid(&["名", "N"], &[], &rows),
+            "名      N\na       1\n日本語  1\ne\u{301}       1\n🚢      1\n"
+        );
+    }
+
+    #[test]
+    fn a_long_cell_is_cut_where_the_terminal_would_be_full() {
+        for (text, shown) in [
+            ("12345678", "12345678"),
+            ("123456789", "1234567…"),
+            ("日本語日本", "日本語…"),
+            ("two\nlines", "two\\nli…"),
+            ("\u{1b}[31m", "\\u{1b}[…"),
+        ] {
+            assert_eq!(cut(text, 8), shown);
+        }
     }
 }

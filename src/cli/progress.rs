@@ -1,10 +1,12 @@
 //! Progress bars with bytes and rows, for a person at a terminal.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
 use super::print::Printer;
+use crate::mapping::ProgressSink;
 
 /// A bar that counts bytes towards a known end, or a spinner when the end is not known.
 #[derive(Debug)]
@@ -19,8 +21,10 @@ impl Progress {
             return Self { bar: ProgressBar::hidden() };
         }
         let template = match total {
-            Some(_) => "{msg} [{bar:30}] {binary_bytes}/{binary_total_bytes} {binary_bytes_per_sec} {eta}",
-            None => "{spinner} {msg} {binary_bytes} {binary_bytes_per_sec}",
+            Some(_) => {
+                "{msg} [{bar:30}] {binary_bytes}/{binary_total_bytes}{prefix} {binary_bytes_per_sec} {eta}"
+            }
+            None => "{spinner} {msg} {binary_bytes}{prefix} {binary_bytes_per_sec}",
         };
         let bar = total.map_or_else(ProgressBar::new_spinner, ProgressBar::new);
         if let Ok(style) = ProgressStyle::with_template(template) {
@@ -31,8 +35,20 @@ impl Progress {
         Self { bar }
     }
 
-    pub(super) fn set(&self, bytes: u64) {
-        self.bar.set_position(bytes);
+    /// Shows what is reported. The bar goes with this value, not with the sink.
+    pub(super) fn sink(&self) -> ProgressSink {
+        let bar = self.bar.clone();
+        let (bytes, rows) = (AtomicU64::new(0), AtomicU64::new(0));
+        ProgressSink::new(move |step| {
+            let bytes = bytes.fetch_add(step.bytes, Ordering::Relaxed) + step.bytes;
+            let rows = rows.fetch_add(step.rows, Ordering::Relaxed) + step.rows;
+            show(&bar, bytes, rows);
+        })
+    }
+
+    /// So many bytes and rows in all.
+    pub(super) fn moved(&self, bytes: u64, rows: u64) {
+        show(&self.bar, bytes, rows);
     }
 
     pub(super) fn say(&self, message: impl Into<String>) {
@@ -42,6 +58,13 @@ impl Progress {
     /// Writes a line above the bar without tearing it.
     pub(super) fn suspend(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
+    }
+}
+
+fn show(bar: &ProgressBar, bytes: u64, rows: u64) {
+    bar.set_position(bytes);
+    if rows > 0 {
+        bar.set_prefix(format!(", {} rows", HumanCount(rows)));
     }
 }
 

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use crate::catalog::{StoredFile, TableSummary, TableVersion};
+use crate::component::Complaint;
 
 /// A line of `table ls` and `table history`.
 #[derive(Debug, Serialize)]
@@ -80,6 +81,37 @@ impl VersionView {
             primary_key: version.primary_key.clone(),
             job: version.job.map(|job| job.to_string()),
             slices: slices.collect(),
+        }
+    }
+}
+
+/// `component check`.
+#[derive(Debug, Serialize)]
+pub(super) struct CheckView {
+    pub(super) component: Option<String>,
+    pub(super) is_valid: bool,
+    pub(super) complaints: Vec<ComplaintView>,
+}
+
+#[derive(Debug, Serialize)]
+pub(super) struct ComplaintView {
+    pub(super) file: String,
+    pub(super) line: Option<usize>,
+    pub(super) column: Option<usize>,
+    pub(super) path: String,
+    pub(super) message: String,
+    pub(super) hint: Option<String>,
+}
+
+impl ComplaintView {
+    pub(super) fn of(complaint: &Complaint) -> Self {
+        Self {
+            file: complaint.file.clone(),
+            line: complaint.line,
+            column: complaint.column,
+            path: complaint.path.clone(),
+            message: complaint.message.clone(),
+            hint: complaint.hint.clone(),
         }
     }
 }

@@ -5,7 +5,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::document::{has_extension, most_like};
-use super::{Complaints, Component, Presets, parse_spec};
+use super::{Complaints, Component, Presets, ReadError, parse_spec, read_text};
 use crate::job::ComponentId;
 
 /// Why a component could not be loaded.
@@ -13,8 +13,8 @@ use crate::job::ComponentId;
 pub(crate) enum LoadError {
     #[error("component {id} not found in {folder}{hint}", folder = .folder.display(), hint = hint(.similar.as_deref()))]
     NotFound { id: String, folder: PathBuf, similar: Option<String> },
-    #[error("cannot read {path}", path = .path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
     #[error("{0}")]
     Invalid(Complaints),
 }
@@ -54,7 +54,7 @@ pub(crate) fn list_specs(folder: &Path, presets: &Presets) -> Result<Vec<ListedS
         Ok(paths) => paths,
         Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
         Err(source) => {
-            return Err(LoadError::Unreadable { path: folder.to_owned(), source });
+            return Err(ReadError::of(folder, source).into());
         }
     };
     let list = |path: PathBuf| ListedSpec { component: load_file(&path, presets) };
@@ -62,8 +62,7 @@ pub(crate) fn list_specs(folder: &Path, presets: &Presets) -> Result<Vec<ListedS
 }
 
 fn load_file(path: &Path, presets: &Presets) -> Result<Component, LoadError> {
-    let text =
-        fs::read_to_string(path).map_err(|source| LoadError::Unreadable { path: path.to_owned(), source })?;
+    let text = read_text(path)?;
     parse_spec(&text, &path.to_string_lossy(), presets).map_err(LoadError::Invalid)
 }
 

@@ -10,6 +10,7 @@ mod logging;
 mod quantity;
 mod source;
 mod spec;
+mod text;
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,12 +21,13 @@ pub(crate) use complaint::{Complaint, Complaints};
 pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use limits::{Limits, Preset, Presets};
 pub(crate) use limits::{read_limits, read_positive, read_timeout};
-pub(crate) use logging::Logging;
+pub(crate) use logging::{LogChannel, Logging};
 pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
 pub(crate) use source::{ImageSource, Policy};
 pub(crate) use spec::content_hash;
 pub(crate) use spec::parse_spec;
+pub(crate) use text::{ReadError, check_readable, read_text};
 
 /// What can be run: an image with limits and habits.
 #[derive(Clone, PartialEq)]

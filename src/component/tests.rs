@@ -167,7 +167,7 @@ fn a_component_is_found_by_path_or_by_id() {
             folder.path().display()
         )
     );
-    assert!(matches!(load("nowhere/x.yaml"), Err(LoadError::Unreadable { .. })));
+    assert!(matches!(load("nowhere/x.yaml"), Err(LoadError::Unreadable(_))));
     let listed = list_specs(folder.path(), &Presets::default()).unwrap();
     let ok: Vec<bool> = listed.iter().map(|spec| spec.component.is_ok()).collect();
     assert_eq!(ok, [true, false]);

@@ -18,9 +18,10 @@ pub(super) fn read_input(item: &Item<'_>, now: Timestamp) -> InputMapping {
     };
     let mut taken = Vec::new();
     let items = fields.get("tables").map(|item| item.items()).unwrap_or_default();
-    let tables = items.iter().filter_map(|item| read_table(item, now, &mut taken)).collect();
+    let tables = items.iter().enumerate();
+    let tables = tables.filter_map(|(entry, item)| read_table(item, entry, now, &mut taken)).collect();
     let items = fields.get("files").map(|item| item.items()).unwrap_or_default();
-    let files = items.iter().filter_map(|item| read_file(item, now)).collect();
+    let files = items.iter().enumerate().filter_map(|(entry, item)| read_file(item, entry, now)).collect();
     fields.ignore(&["read_only_storage_access"]);
     fields.finish();
     InputMapping { tables, files }
@@ -29,6 +30,7 @@ pub(super) fn read_input(item: &Item<'_>, now: Timestamp) -> InputMapping {
 /// A table without a readable source is dropped; anything else that is wrong only loses that part.
 fn read_table<'a>(
     item: &Item<'a>,
+    entry: usize,
     now: Timestamp,
     taken: &mut Vec<(String, Item<'a>)>,
 ) -> Option<InputTable> {
@@ -57,7 +59,7 @@ fn read_table<'a>(
     if !is_lost {
         claim_destination(taken, &destination, said.unwrap_or_else(|| item.clone()));
     }
-    Some(InputTable { source, destination, columns, filters, changed_since, rows_max })
+    Some(InputTable { entry, source, destination, columns, filters, changed_since, rows_max })
 }
 
 /// Tells that a key which would change what is read has no meaning here.
@@ -135,7 +137,7 @@ fn read_all_filters(fields: &mut Fields<'_>) -> Vec<Filter> {
     filters
 }
 
-fn read_file(item: &Item<'_>, now: Timestamp) -> Option<InputFile> {
+fn read_file(item: &Item<'_>, entry: usize, now: Timestamp) -> Option<InputFile> {
     let mut fields = item.fields()?;
     let search = fields.filled("query");
     if let Some(item) = &search {
@@ -166,7 +168,7 @@ fn read_file(item: &Item<'_>, now: Timestamp) -> Option<InputFile> {
     let query = query?;
     // Files chosen by id are all wanted, however many.
     let files_max = if matches!(query, FileQuery::Ids(_)) { u64::MAX } else { files_max };
-    Some(InputFile { query, changed_since, files_max, processed_tags })
+    Some(InputFile { entry, query, changed_since, files_max, processed_tags })
 }
 
 fn read_query(tags: Option<Item<'_>>, source: Option<Item<'_>>, ids: Option<Item<'_>>) -> Option<FileQuery> {

@@ -13,8 +13,9 @@ pub(super) fn read_output(item: &Item<'_>, now: Timestamp, notices: &mut Vec<Str
     };
     let default_bucket = fields.filled("default_bucket").and_then(|item| read_bucket(&item));
     let mut tables: Vec<OutputTable> = Vec::new();
-    for item in fields.get("tables").map(|item| item.items()).unwrap_or_default() {
-        let Some(table) = read_table(&item, now, notices) else {
+    let items = fields.get("tables").map(|item| item.items()).unwrap_or_default();
+    for (entry, item) in items.into_iter().enumerate() {
+        let Some(table) = read_table(&item, entry, now, notices) else {
             continue;
         };
         let is_same =
@@ -50,13 +51,18 @@ fn read_bucket(item: &Item<'_>) -> Option<String> {
     Some(bucket.to_owned())
 }
 
-fn read_table(item: &Item<'_>, now: Timestamp, notices: &mut Vec<String>) -> Option<OutputTable> {
+fn read_table(
+    item: &Item<'_>,
+    entry: usize,
+    now: Timestamp,
+    notices: &mut Vec<String>,
+) -> Option<OutputTable> {
     let mut fields = item.fields()?;
     let source = fields.required("source").and_then(|item| item.parsed(entry_name));
     let destination = fields.filled("destination").and_then(|item| item.parsed(str::parse));
     let options = read_table_options(&mut fields, now, notices);
     fields.finish();
-    Some(OutputTable { source: source?, destination, options })
+    Some(OutputTable { entry, source: source?, destination, options })
 }
 
 fn read_file(item: &Item<'_>) -> Option<OutputFile> {

@@ -50,6 +50,7 @@ pub(crate) fn check(
             hasher.hash_batch(&batch, keys).map_err(writing)?;
         }
         digest.update(batch.text(), batch.rows());
+        options.count(batch.rows());
     }
     if records.is_cut() || records.has_carriage_return() {
         return Ok(Checked::Foreign);

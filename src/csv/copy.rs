@@ -1,6 +1,6 @@
 //! Copies selected rows of one slice. Looks at structure first, at text only where it decides.
 
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 
 use roaring::RoaringBitmap;
 
@@ -12,6 +12,11 @@ use super::scanner::Wanted;
 use super::selection::{Plan, Shape, Span, encode_row};
 use super::{CsvError, Dialect, Selection, WriteDialect, field};
 use crate::job::Filter;
+
+/// Most headers fit, and little of the rows that the kernel copies is read for it.
+const HEADER_BYTES: usize = 4096;
+
+const BUFFER_BYTES: usize = 256 * 1024;
 
 /// What [`copy_rows`] did.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -60,15 +65,21 @@ pub(crate) fn copy_rows(
 }
 
 /// Copies all rows of one canonical slice, without its header, as fast as the system can: uncounted and unchecked.
-/// Returns the bytes.
-pub(crate) fn copy_all(input: &mut impl Read, file: &str, output: &mut impl Write) -> Result<u64, CsvError> {
-    let mut records = Records::new(input, file, Dialect::CANONICAL, Trust::Slice);
+/// Between two files the kernel copies. Returns the bytes.
+pub(crate) fn copy_all<R: Read, W: Write>(
+    input: &mut R,
+    file: &str,
+    output: &mut W,
+) -> Result<u64, CsvError> {
+    let mut records = Records::with_buffer(input, file, Dialect::CANONICAL, Trust::Slice, HEADER_BYTES);
     open_slice(&mut records)?;
     let ahead = records.ahead();
     let writing = |source| CsvError::Write { file: file.into(), source };
     output.write_all(ahead).map_err(writing)?;
     let read = ahead.len() as u64;
-    Ok(read + io::copy(input, output).map_err(writing)?)
+    // The buffer is for outputs that the kernel cannot copy to.
+    let mut rest = BufReader::with_capacity(BUFFER_BYTES, input);
+    Ok(read + io::copy(&mut rest, output).map_err(writing)?)
 }
 
 /// Writes a header record in `write`'s dialect; returns its bytes.
@@ -109,10 +120,12 @@ pub(crate) fn matching_rows(
     Ok(found)
 }
 
-/// Reads the header of a slice.
+/// Reads the header of a slice, which every slice has.
 fn open_slice<R: Read>(records: &mut Records<'_, R>) -> Result<Vec<String>, CsvError> {
-    let header = records.header()?.ok_or_else(|| CsvError::Empty { file: records.file().into() })?;
-    Ok(header.names)
+    match records.header()? {
+        Some(header) => Ok(header.names),
+        None => Err(CsvError::Damaged { place: records.place(0), expected: 1 }),
+    }
 }
 
 /// Decides row by row what is kept.

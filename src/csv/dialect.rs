@@ -1,5 +1,8 @@
 //! How a CSV file is written, and what its reader is told about it.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
 /// How fields and records are written. Both bytes are ASCII and neither is CR, LF or the other one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Dialect {
@@ -56,4 +59,12 @@ pub(crate) struct ReadOptions {
     pub header: Header,
     /// Columns whose unquoted values are hashed into a key index; empty for none.
     pub key: Vec<String>,
+    /// Grows by the rows read, for whoever watches.
+    pub rows_read: Arc<AtomicU64>,
+}
+
+impl ReadOptions {
+    pub(super) fn count(&self, rows: usize) {
+        self.rows_read.fetch_add(rows as u64, Ordering::Relaxed);
+    }
 }

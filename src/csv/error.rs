@@ -27,7 +27,9 @@ impl fmt::Display for Place {
 /// What is wrong with a CSV file. `Display` is one line: file, record, line, byte, what, remedy.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum CsvError {
-    #[error("{file}: the file is empty; write a header record, or name the columns in the manifest")]
+    #[error(
+        "{file}: the file is empty; write a header line, or name the columns where the file is described"
+    )]
     Empty { file: String },
     #[error("{place}: column {number} has no name; every column needs one")]
     ColumnUnnamed { place: Place, number: usize },
@@ -80,6 +82,11 @@ pub(crate) enum CsvError {
 }
 
 impl CsvError {
+    /// Whether a stored slice is not what it was when it was stored.
+    pub(crate) fn is_damage(&self) -> bool {
+        matches!(self, Self::Damaged { .. })
+    }
+
     /// The IO error behind it, when reading or writing failed rather than the data being wrong.
     pub(crate) fn io(&self) -> Option<&io::Error> {
         match self {

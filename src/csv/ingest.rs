@@ -47,6 +47,7 @@ pub(crate) fn ingest(
     let writing = |source| CsvError::Write { file: file.clone(), source };
     while let Some(batch) = records.next_batch()? {
         intake.take(&batch).map_err(writing)?;
+        options.count(batch.rows());
     }
     intake.finish().map_err(writing)
 }

@@ -95,10 +95,6 @@ impl<'a, R: Read> Records<'a, R> {
         }
     }
 
-    pub(super) fn file(&self) -> &'a str {
-        self.file
-    }
-
     pub(super) fn has_bom(&self) -> bool {
         self.has_bom
     }

@@ -140,12 +140,11 @@ impl Engine {
     }
 
     async fn ask_facts(&self) -> Result<EngineFacts, EngineError> {
-        let version = self.ask("tell", "its version", self.docker.version()).await?;
         let info = self.ask("tell", "its configuration", self.docker.info()).await?;
         let security = info.security_options.unwrap_or_default();
         let has = |name: &str| security.iter().any(|option| option.split(',').any(|part| part == name));
         Ok(EngineFacts {
-            version: version.version.unwrap_or_default(),
+            version: info.server_version.unwrap_or_default(),
             api: self.api_version(),
             cgroup_version: info.cgroup_version.and_then(cgroup_version),
             cgroup_driver: info.cgroup_driver.map_or(CgroupDriver::None, cgroup_driver),

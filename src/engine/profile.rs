@@ -16,8 +16,8 @@ const SHARED_MEMORY_BYTES: i64 = 64 << 20;
 /// The kernel should pick a component before it picks the worker or the engine.
 const OOM_SCORE: i64 = 500;
 
-/// A container to be made. Whatever is not said here is fixed for all of them.
-#[derive(Debug, Clone)]
+/// A container to be made. Whatever is not said here is fixed for all of them. Not to be printed: values of
+/// environment variables may be secrets.
 pub(crate) struct NewContainer<'a> {
     pub name: &'a str,
     /// An image id, never a tag.

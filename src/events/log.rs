@@ -1,7 +1,7 @@
 //! The complete log of an attempt: one compressed object, line after line as it was said, already masked.
 //!
-//! Each line is `<RFC 3339 time> <out|err><end><text>`, where `<end>` is `|` when the line ended with a newline and `\\`
-//! when the stream ended without one.
+//! Each line is `<RFC 3339 time> <out|err><end><text>`, where `<end>` is `|` when the line ended with a newline and `\`
+//! when the stream ended without one, or when the line goes on in the next entry because it is too long to hold.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 
@@ -24,7 +24,7 @@ pub(crate) struct LogEntry {
     pub time: Timestamp,
     pub source: Source,
     pub text: Vec<u8>,
-    /// False for the last words of a stream that did not end with a newline.
+    /// False for a piece of a line: its beginning, or the last words of a stream.
     pub has_newline: bool,
 }
 

@@ -13,6 +13,15 @@ const SECRET_LENGTH_MIN: usize = 3;
 
 /// What `encodeURI`-like encoders leave as it is.
 const URI_LENIENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'%').add(b'`');
+/// RFC 3986, as most encoders do: the unreserved characters stay.
+const UNRESERVED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~');
+/// Python's `quote`.
+const WITH_SLASH: &AsciiSet = &UNRESERVED.remove(b'/');
+/// JavaScript's `encodeURIComponent`.
+const COMPONENT: &AsciiSet = &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'').remove(b'(').remove(b')');
+/// HTML forms, which also write a space as `+`.
+const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
+const ENCODERS: [&AsciiSet; 6] = [NON_ALPHANUMERIC, URI_LENIENT, UNRESERVED, WITH_SLASH, COMPONENT, FORM];
 
 /// Finds secrets as they stand, JSON-escaped, URL-encoded and in base64 at each of its three offsets.
 ///
@@ -47,9 +56,11 @@ impl Redactor {
             return Self::default();
         };
         let built = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(&variants);
-        // Building fails only past two thousand million states; hiding everything is then the safe answer.
-        let automaton = built.or_else(|_too_large| AhoCorasick::new([""])).ok();
-        Self { patterns: automaton.map(|automaton| Patterns { automaton, length_max }) }
+        match built {
+            Ok(automaton) => Self { patterns: Some(Patterns { automaton, length_max }) },
+            // To go on would be to say the secrets.
+            Err(error) => unreachable!("fails only past two thousand million bytes of secrets: {error}"),
+        }
     }
 
     /// `text` with every secret replaced.
@@ -145,19 +156,52 @@ fn variants(secret: &str) -> Vec<Vec<u8>> {
             variants.push(piece.as_bytes().to_vec());
         }
         if let Ok(json) = serde_json::to_string(piece) {
-            let inner = json.trim_matches('"').to_owned();
-            variants.push(inner.replace('/', "\\/").into_bytes());
-            variants.push(inner.into_bytes());
+            let inner = json.strip_prefix('"').and_then(|json| json.strip_suffix('"')).unwrap_or(&json);
+            for written in [inner.to_owned(), ascii_json(inner)] {
+                variants.push(written.replace('/', "\\/").into_bytes());
+                variants.push(written.into_bytes());
+            }
         }
-        for set in [NON_ALPHANUMERIC, URI_LENIENT] {
+        for set in ENCODERS {
             let encoded = utf8_percent_encode(piece, set).to_string();
-            variants.push(encoded.to_lowercase().into_bytes());
-            variants.push(encoded.into_bytes());
+            for spaced in [encoded.replace("%20", "+"), encoded] {
+                variants.push(lower_hex(&spaced).into_bytes());
+                variants.push(spaced.into_bytes());
+            }
         }
         variants.extend(base64_variants(piece.as_bytes()));
     }
     variants.retain(|variant| variant.len() >= SECRET_LENGTH_MIN && !variant.contains(&b'\n'));
     variants
+}
+
+/// JSON text whose other letters are escaped too, as Python and PHP write it.
+fn ascii_json(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_ascii() {
+            escaped.push(c);
+        } else {
+            let mut units = [0; 2];
+            escaped.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    escaped
+}
+
+/// A URL-encoded text with the digits of its escapes, and nothing else, in small letters.
+fn lower_hex(encoded: &str) -> String {
+    let mut digits_left = 0;
+    let lower = |c: char| {
+        if c == '%' {
+            digits_left = 2;
+            return c;
+        }
+        let is_digit = digits_left > 0;
+        digits_left -= usize::from(is_digit);
+        if is_digit { c.to_ascii_lowercase() } else { c }
+    };
+    encoded.chars().map(lower).collect()
 }
 
 /// Words that configurations hold under `#` keys without meaning a secret.
@@ -207,6 +251,24 @@ mod tests {
         for said in ["p\"ss/w ord".to_owned(), json, "p%22ss%2Fw%20ord".into(), "p%22ss%2fw%20ord".into()] {
             let masked = redactor.mask(&format!("user=x&{said}&y"));
             assert!(masked.contains("[hidden]") && !masked.contains("ss"), "{said} became {masked}");
+        }
+    }
+
+    #[test]
+    fn a_secret_is_hidden_whichever_encoder_wrote_it() {
+        let redactor = Redactor::new(["Se-cr_et/K\u{e9}y+1 \u{1f511}!"]);
+        for said in [
+            // Python: quote, quote(safe=""), quote_plus, json.dumps
+            "Se-cr_et/K%C3%A9y%2B1%20%F0%9F%94%91%21",
+            "Se-cr_et%2FK%C3%A9y%2B1%20%F0%9F%94%91%21",
+            "Se-cr_et%2FK%C3%A9y%2B1+%F0%9F%94%91%21",
+            "Se-cr_et/K\\u00e9y+1 \\ud83d\\udd11!",
+            // PHP: json_encode; JavaScript: encodeURIComponent; .NET: small digits
+            "Se-cr_et\\/K\\u00e9y+1 \\ud83d\\udd11!",
+            "Se-cr_et%2FK%C3%A9y%2B1%20%F0%9F%94%91!",
+            "Se-cr_et%2fK%c3%a9y%2b1+%f0%9f%94%91!",
+        ] {
+            assert_eq!(redactor.mask(&format!("<{said}>")), "<[hidden]>", "{said}");
         }
     }
 

@@ -1,17 +1,9 @@
 //! Making sure that the image is on the engine, and saying which one it is.
 
 use super::{ImageError, ImageReference};
+use crate::component::Policy;
 use crate::engine::{Engine, EngineError, ImageFacts, PullProgress};
 use crate::job::ImageId;
-
-/// How fresh an image has to be.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum ImagePolicy {
-    /// Pulled once and kept until the spec names another tag.
-    Release,
-    /// Follows its tag.
-    Master,
-}
 
 /// How the image came to be there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,7 +19,7 @@ pub(crate) struct ResolvedImage {
     pub id: ImageId,
     /// `sha256:…` as its registry knows it; an image that never saw a registry has none.
     pub digest: Option<String>,
-    pub policy: ImagePolicy,
+    pub policy: Policy,
     pub done: ImageOrigin,
     /// Entrypoint and command joined by spaces, for messages only.
     pub entrypoint: String,
@@ -37,7 +29,7 @@ pub(crate) struct ResolvedImage {
 pub(crate) async fn ensure(
     engine: &Engine,
     reference: &ImageReference,
-    policy: ImagePolicy,
+    policy: Policy,
     on_progress: &mut (dyn FnMut(PullProgress) + Send),
 ) -> Result<ResolvedImage, ImageError> {
     let unavailable =
@@ -61,7 +53,7 @@ pub(crate) async fn ensure(
 
 fn resolved(
     reference: &ImageReference,
-    policy: ImagePolicy,
+    policy: Policy,
     done: ImageOrigin,
     facts: ImageFacts,
 ) -> Result<ResolvedImage, ImageError> {

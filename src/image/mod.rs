@@ -8,6 +8,6 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use ensure::{ImageOrigin, ImagePolicy, ResolvedImage, ensure};
+pub(crate) use ensure::{ImageOrigin, ResolvedImage, ensure};
 pub(crate) use error::ImageError;
 pub(crate) use reference::{ImageReference, ReferenceError};

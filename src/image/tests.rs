@@ -12,7 +12,8 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use super::{ImageError, ImageOrigin, ImagePolicy, ImageReference, ResolvedImage, ensure};
+use super::{ImageError, ImageOrigin, ImageReference, ResolvedImage, ensure};
+use crate::component::Policy;
 use crate::engine::{Engine, EngineOptions};
 use crate::job::JobId;
 
@@ -129,7 +130,7 @@ async fn serve(mut connection: TcpStream, pages: Arc<Pages>) {
 async fn ensured(engine: &Engine, text: &str) -> Result<(ResolvedImage, Vec<String>), ImageError> {
     let reference: ImageReference = text.parse().unwrap();
     let mut steps = Vec::new();
-    let image = ensure(engine, &reference, ImagePolicy::Release, &mut |step| {
+    let image = ensure(engine, &reference, Policy::Release, &mut |step| {
         steps.push(step.status);
     })
     .await?;
@@ -155,7 +156,7 @@ async fn a_missing_image_is_pulled_once_and_then_present() {
         reference,
         id: image.id.clone(),
         digest: Some(digest),
-        policy: ImagePolicy::Release,
+        policy: Policy::Release,
         done: ImageOrigin::Pulled,
         entrypoint: "/run --now please".into(),
     };

@@ -157,7 +157,7 @@ text_id!(
     /// The engine's id of an image (`sha256:…`): what a container is started from, never a tag.
     ImageId,
     "image id",
-    "expected `sha256:` and 64 hexadecimal digits",
+    "use 1 to 200 of A-Z, a-z, 0-9 and `:`, e.g. sha256:0123…",
     |c| c.is_ascii_alphanumeric() || c == ':'
 );
 text_id!(

@@ -78,7 +78,7 @@ impl PhaseLedger {
     }
 }
 
-/// What the container used.
+/// What a container used and was given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
     pub memory_peak_bytes: Option<u64>,
@@ -86,6 +86,4 @@ pub(crate) struct Usage {
     pub cpu: Option<Duration>,
     pub input_bytes: u64,
     pub input_files: u64,
-    pub output_bytes: u64,
-    pub output_files: u64,
 }

@@ -25,6 +25,8 @@ pub(crate) struct OutputMapping {
 /// One table to stage as `in/tables/<destination>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InputTable {
+    /// Place among the entries as written: others may have been dropped because nothing could be made of them.
+    pub entry: usize,
     pub source: TableId,
     /// File name below `in/tables/`, never absolute, never with `..`.
     pub destination: String,
@@ -82,6 +84,8 @@ impl FilterOperator {
 /// Files to stage as `in/files/<id>_<name>`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct InputFile {
+    /// Place among the entries as written: others may have been dropped because nothing could be made of them.
+    pub entry: usize,
     pub query: FileQuery,
     pub changed_since: Option<ChangedSince>,
     pub files_max: u64,
@@ -101,6 +105,8 @@ pub(crate) enum FileQuery {
 /// One table to publish from `out/tables/<source>`, as the configuration asks for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct OutputTable {
+    /// Place among the entries as written: others may have been dropped because nothing could be made of them.
+    pub entry: usize,
     pub source: String,
     pub destination: Option<TableId>,
     pub options: TableOptions,

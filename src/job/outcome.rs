@@ -12,9 +12,10 @@ pub(crate) enum Outcome {
         message: String,
     },
     Failed(Failure),
-    /// Stopped on request after it had begun.
+    /// Stopped on request after it had begun. The receipt is of the rows that had ended before.
     Terminated {
         during: Phase,
+        receipt: Receipt,
     },
     /// Called off before anything ran.
     Cancelled,

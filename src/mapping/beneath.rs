@@ -80,11 +80,12 @@ pub(super) enum EntryKind {
 }
 
 impl OutputFolder {
-    /// Opens `shown` (`out/tables`) below `data`; `None` when the component removed it.
+    /// Opens `shown` (`out/tables`; empty for the data folder itself) below `data`; `None` when the component removed
+    /// it.
     pub(super) fn open(data: &Path, shown: &str) -> Result<Option<Self>, UnsafeError> {
         let mut fd = open_folder_at(CWD, data.as_os_str(), "the data folder")?;
         let mut walked = String::new();
-        for part in shown.split('/') {
+        for part in shown.split('/').filter(|part| !part.is_empty()) {
             if !walked.is_empty() {
                 walked.push('/');
             }
@@ -138,7 +139,11 @@ impl OutputFolder {
     }
 
     fn show(&self, name: &str) -> String {
-        format!("{}/{name}", self.shown)
+        if self.shown.is_empty() { name.to_owned() } else { format!("{}/{name}", self.shown) }
+    }
+
+    fn named(&self) -> String {
+        if self.shown.is_empty() { "the data folder".to_owned() } else { self.shown.clone() }
     }
 
     fn plain_file(&self, name: &str, shown: String, stat: &Stat) -> Result<PlainFile, UnsafeError> {
@@ -151,7 +156,7 @@ impl OutputFolder {
     }
 
     fn names(&self, complaints: &mut Vec<UnsafeError>) -> Result<Vec<String>, UnsafeError> {
-        let failed = |errno| said(errno, &self.shown);
+        let failed = |errno| said(errno, &self.named());
         let mut names = Vec::new();
         for entry in Dir::read_from(&self.fd).map_err(failed)? {
             let entry = entry.map_err(failed)?;
@@ -164,7 +169,7 @@ impl OutputFolder {
                 Err(complaint) => complaints.push(complaint),
             }
             if names.len() + complaints.len() > ENTRIES_MAX {
-                return Err(UnsafeError::TooMany { folder: self.shown.clone() });
+                return Err(UnsafeError::TooMany { folder: self.named() });
             }
         }
         names.sort_unstable();
@@ -172,7 +177,7 @@ impl OutputFolder {
     }
 
     fn checked_name(&self, raw: &[u8]) -> Result<String, UnsafeError> {
-        let folder = self.shown.clone();
+        let folder = self.named();
         let shown = || format!("{:?}", String::from_utf8_lossy(raw));
         let Ok(name) = std::str::from_utf8(raw) else {
             return Err(UnsafeError::NameNotUtf8 { folder, shown: shown() });
@@ -198,7 +203,7 @@ impl OutputFolder {
         });
         pairs
             .map(|(first, second)| UnsafeError::CaseCollision {
-                folder: self.shown.clone(),
+                folder: self.named(),
                 first: first.clone(),
                 second: second.clone(),
             })

@@ -11,11 +11,16 @@ use serde_json::Value;
 
 use super::removal::remove_tree;
 use super::threads::blocking;
+use crate::blob::is_disk_full;
 use crate::component::DocumentFormat;
 use crate::job::{AttemptNumber, JobId};
 
 /// Folders made inside the data folder, parents first.
 const FOLDERS: [&str; 8] = ["", "in", "in/tables", "in/files", "in/user", "out", "out/tables", "out/files"];
+
+/// What may hold secrets by the interface: the configuration, and the states before and after the run.
+pub(super) const CONFIDENTIAL: [&str; 6] =
+    ["config.json", "config.yml", "in/state.json", "in/state.yml", "out/state.json", "out/state.yml"];
 
 /// Whom the container runs as.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,10 +53,6 @@ impl FolderError {
     pub(crate) fn is_disk_full(&self) -> bool {
         is_disk_full(&self.source)
     }
-}
-
-pub(super) fn is_disk_full(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl DataFolder {

@@ -42,12 +42,12 @@ pub(crate) async fn find_files(
 ) -> Result<(Vec<FoundFiles>, Vec<PlanComplaint>), CatalogError> {
     let mut found = Vec::new();
     let mut complaints = Vec::new();
-    for (index, input) in mapping.files.iter().enumerate() {
+    for input in &mapping.files {
         let files = matching(input, seen, catalog).await?;
         if let FileQuery::Ids(ids) = &input.query {
             let there: HashSet<FileId> = files.iter().map(|file| file.id).collect();
             for (position, id) in ids.iter().enumerate().filter(|(_, id)| !there.contains(id)) {
-                let path = format!("storage.input.files[{index}].file_ids[{position}]");
+                let path = format!("storage.input.files[{}].file_ids[{position}]", input.entry);
                 complaints.push(PlanComplaint { path, message: format!("file {id} does not exist") });
             }
         }

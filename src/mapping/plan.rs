@@ -66,7 +66,7 @@ pub(crate) fn plan_inputs(
     let mut fetches = Vec::new();
     let mut complaints = destination_clashes(mapping);
     for (index, input) in mapping.tables.iter().enumerate() {
-        let path = format!("storage.input.tables[{index}]");
+        let path = format!("storage.input.tables[{}]", input.entry);
         let Some(Some(head)) = heads.get(index) else {
             let message = format!("table {} does not exist", input.source);
             complaints.push(PlanComplaint { path: format!("{path}.source"), message });
@@ -123,29 +123,29 @@ fn unknown_columns(path: &str, input: &InputTable, head: &TableVersion) -> Vec<P
 fn destination_clashes(mapping: &InputMapping) -> Vec<PlanComplaint> {
     let mut owners: HashMap<String, usize> = HashMap::new();
     let mut complaints = Vec::new();
-    for (index, input) in mapping.tables.iter().enumerate() {
-        let destination = &input.destination;
+    for input in &mapping.tables {
+        let (entry, destination) = (input.entry, &input.destination);
         let taken = [destination.clone(), format!("{destination}.manifest")];
         let clash = taken.iter().find_map(|name| owners.get(name));
         if let Some(other) = clash {
             let message =
                 format!("destination {destination:?} clashes with the one of storage.input.tables[{other}]");
-            let path = format!("storage.input.tables[{index}].destination");
+            let path = format!("storage.input.tables[{entry}].destination");
             complaints.push(PlanComplaint { path, message });
         }
         for name in taken {
-            owners.entry(name).or_insert(index);
+            owners.entry(name).or_insert(entry);
         }
     }
-    for (index, input) in mapping.tables.iter().enumerate() {
+    for input in &mapping.tables {
         let folders =
             input.destination.match_indices('/').filter_map(|(end, _)| input.destination.get(..end));
         if let Some(other) = folders.into_iter().find_map(|folder| owners.get(folder)) {
             let destination = &input.destination;
             let message =
                 format!("{destination:?} needs a folder where storage.input.tables[{other}] puts a file");
-            complaints
-                .push(PlanComplaint { path: format!("storage.input.tables[{index}].destination"), message });
+            let path = format!("storage.input.tables[{}].destination", input.entry);
+            complaints.push(PlanComplaint { path, message });
         }
     }
     complaints
@@ -164,10 +164,10 @@ pub(crate) fn plan_outputs(mapping: &OutputMapping, heads: &[Option<TableVersion
     }
     let mut writers: HashMap<&TableId, usize> = HashMap::new();
     for (index, output) in mapping.tables.iter().enumerate() {
-        let path = format!("storage.output.tables[{index}]");
+        let path = format!("storage.output.tables[{}]", output.entry);
         if let Some(destination) = &output.destination {
-            let first = *writers.entry(destination).or_insert(index);
-            if first != index {
+            let first = *writers.entry(destination).or_insert(output.entry);
+            if first != output.entry {
                 let message = format!("{destination} is already written by storage.output.tables[{first}]");
                 complaints.push(PlanComplaint { path: format!("{path}.destination"), message });
             }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Bytes between two reports of one reader: often enough for a smooth bar, too seldom to cost anything.
 const REPORT_BYTES: u64 = 4 * 1024 * 1024;
@@ -47,16 +48,30 @@ impl fmt::Debug for ProgressSink {
     }
 }
 
-/// A reader that reports the bytes read through it.
+/// A reader that reports the bytes read through it, and the rows that were made of them meanwhile.
 pub(super) struct Watched<R> {
     inner: R,
     sink: ProgressSink,
     unreported: u64,
+    rows_read: Arc<AtomicU64>,
+    rows_reported: u64,
 }
 
 impl<R: Read> Watched<R> {
     pub(super) fn new(inner: R, sink: ProgressSink) -> Self {
-        Self { inner, sink, unreported: 0 }
+        Self::of_rows(inner, sink, &Arc::default())
+    }
+
+    /// With the count that whoever makes rows of the bytes keeps.
+    pub(super) fn of_rows(inner: R, sink: ProgressSink, rows_read: &Arc<AtomicU64>) -> Self {
+        let rows_reported = rows_read.load(Ordering::Relaxed);
+        Self { inner, sink, unreported: 0, rows_read: Arc::clone(rows_read), rows_reported }
+    }
+
+    fn report(&mut self) {
+        let rows_read = self.rows_read.load(Ordering::Relaxed);
+        let rows = rows_read - std::mem::replace(&mut self.rows_reported, rows_read);
+        self.sink.report(Progress { rows, bytes: std::mem::take(&mut self.unreported) });
     }
 }
 
@@ -65,7 +80,7 @@ impl<R: Read> Read for Watched<R> {
         let count = self.inner.read(buffer)?;
         self.unreported += count as u64;
         if self.unreported >= REPORT_BYTES || (count == 0 && self.unreported > 0) {
-            self.sink.bytes(std::mem::take(&mut self.unreported));
+            self.report();
         }
         Ok(count)
     }

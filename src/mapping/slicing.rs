@@ -4,6 +4,7 @@
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use super::progress::{ProgressSink, Watched};
 use crate::csv::{Checked, CsvError, Dialect, Header, ReadOptions, SliceFacts, SliceFiles, check, ingest};
@@ -63,7 +64,7 @@ pub(super) fn read_options(shown: &str, options: &TableOptions, renamed: Option<
         delimiter: options.delimiter.unwrap_or(Dialect::CANONICAL.delimiter),
         enclosure: options.enclosure.unwrap_or(Dialect::CANONICAL.enclosure),
     };
-    ReadOptions { file: shown.into(), dialect, header, key: Vec::new() }
+    ReadOptions { file: shown.into(), dialect, header, key: Vec::new(), rows_read: Arc::default() }
 }
 
 /// The columns that the first record names; `None` when it is not readable, which the check will explain.
@@ -87,7 +88,7 @@ pub(super) fn take(
     if can_be_canonical {
         let keys_path = (!options.key.is_empty()).then(|| scratch.path(0, "keys"));
         let mut keys = keys_path.as_deref().map(create).transpose()?;
-        let mut watched = Watched::new(&*input, progress.clone());
+        let mut watched = Watched::of_rows(&*input, progress.clone(), &options.rows_read);
         if let Checked::Canonical(facts) = check(&mut watched, options, keys.as_mut())? {
             return Ok(vec![MadeSlice { facts, csv: None, keys: keys_path }]);
         }
@@ -121,7 +122,7 @@ pub(super) fn convert(
         number += 1;
         Ok(SliceFiles { csv, keys })
     };
-    let mut watched = Watched::new(input, progress.clone());
+    let mut watched = Watched::of_rows(input, progress.clone(), &options.rows_read);
     let facts = ingest(&mut watched, options, SLICE_BYTES_MAX, &mut next)?;
     let slices = facts.into_iter().enumerate().map(|(number, facts)| MadeSlice {
         facts,
@@ -141,15 +142,15 @@ pub(super) fn index(
     let mut options = read_options(shown, &TableOptions::default(), None);
     options.key = key.to_vec();
     let mut keys = create(path)?;
-    match check(input, &options, Some(&mut keys))? {
-        Checked::Canonical(facts) => Ok(facts),
-        // Only canonical files are ever stored.
-        Checked::Foreign => Err(SliceError::Io {
-            action: "index",
-            path: PathBuf::from(shown),
-            source: io::Error::new(io::ErrorKind::InvalidData, "a stored slice is not canonical any more"),
-        }),
-    }
+    // Only canonical files are ever stored, so whatever is wrong with one is nobody's CSV.
+    let damage: Box<dyn std::error::Error + Send + Sync> = match check(input, &options, Some(&mut keys)) {
+        Ok(Checked::Canonical(facts)) => return Ok(facts),
+        Ok(Checked::Foreign) => "a stored slice is not canonical any more".into(),
+        Err(error) if error.io().is_some() => return Err(error.into()),
+        Err(error) => Box::new(error),
+    };
+    let source = io::Error::new(io::ErrorKind::InvalidData, damage);
+    Err(SliceError::Io { action: "index", path: PathBuf::from(shown), source })
 }
 
 fn create(path: &Path) -> Result<File, SliceError> {

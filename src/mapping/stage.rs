@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::data_folder::{DataFolder, FolderError, is_disk_full};
+use super::data_folder::{DataFolder, FolderError};
 use super::joined;
 use super::manifest;
 use super::plan::Fetch;
 use super::progress::ProgressSink;
 use super::table_writer::{CANONICAL, TableWriter, WRITE_BYTES};
 use super::threads::{at_once, blocking};
-use crate::blob::{BlobError, BlobStore, Delivery};
+use crate::blob::{BlobError, BlobStore, Delivery, is_disk_full};
 use crate::catalog::Slice;
 use crate::csv::{Copied, CsvError, write_header};
 use crate::job::{TableId, VersionNumber};

@@ -9,6 +9,7 @@ use super::data_folder::DataFolder;
 use super::files::FoundFiles;
 use super::plan::Fetch;
 use super::threads::blocking;
+use crate::component::{Complaints, document};
 use crate::job::{FileId, FileQuery, TableId};
 
 /// A state is a note, not a table: a larger one is a mistake of the component.
@@ -84,7 +85,10 @@ pub(crate) enum StateError {
     Unsafe(#[from] UnsafeError),
     #[error("{path}, line {line}, column {column}: the state is not valid JSON: {problem}")]
     NotJson { path: String, line: usize, column: usize, problem: String },
-    #[error("{path}: the state must be a JSON object, this is {found}")]
+    /// Names the file, line and column.
+    #[error("{complaints}")]
+    NotYaml { complaints: Complaints },
+    #[error("{path}: the state must be an object, this is {found}")]
     NotAnObject { path: String, found: &'static str },
     #[error("the stored state cannot be read: {problem}")]
     Stored { problem: String },
@@ -158,12 +162,7 @@ fn read_output_state(folder: &DataFolder) -> Result<Value, StateError> {
         Some(EntryKind::File(file)) => file,
     };
     let text = file.read_text(STATE_BYTES_MAX)?;
-    let value: Value = serde_json::from_str(&text).map_err(|error| StateError::NotJson {
-        path: path.into(),
-        line: error.line(),
-        column: error.column(),
-        problem: error.to_string(),
-    })?;
+    let value = parse_output_state(&text, path)?;
     let not_an_object = |found| StateError::NotAnObject { path: path.into(), found };
     match value {
         Value::Object(_) => Ok(value),
@@ -175,6 +174,21 @@ fn read_output_state(folder: &DataFolder) -> Result<Value, StateError> {
         Value::Number(_) => Err(not_an_object("a number")),
         Value::String(_) => Err(not_an_object("a text")),
     }
+}
+
+/// A component whose configuration is YAML writes its state so too.
+fn parse_output_state(text: &str, path: &'static str) -> Result<Value, StateError> {
+    if !document::has_extension(path, &["yml"]) {
+        return serde_json::from_str(text).map_err(|error| StateError::NotJson {
+            path: path.into(),
+            line: error.line(),
+            column: error.column(),
+            problem: error.to_string(),
+        });
+    }
+    document::parse(text, path)
+        .map(|node| node.to_json())
+        .map_err(|complaints| StateError::NotYaml { complaints })
 }
 
 #[derive(Serialize, Deserialize)]

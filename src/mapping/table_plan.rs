@@ -66,8 +66,8 @@ impl TablePlan {
     }
 }
 
-/// Whether a header can be one at all: every column has a name of its own.
+/// Whether a header can be one at all: there are columns, and every column has a name of its own.
 pub(super) fn is_plausible(columns: &[String]) -> bool {
     let distinct: HashSet<&String> = columns.iter().collect();
-    distinct.len() == columns.len() && columns.iter().all(|column| !column.is_empty())
+    !columns.is_empty() && distinct.len() == columns.len() && columns.iter().all(|column| !column.is_empty())
 }

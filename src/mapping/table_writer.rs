@@ -7,7 +7,7 @@ use super::progress::{ProgressSink, Watched};
 use super::stage::{StageError, blob_failed};
 use crate::blob::BlobStore;
 use crate::catalog::Slice;
-use crate::csv::{Copied, Dialect, Selection, WriteDialect, copy_rows};
+use crate::csv::{Copied, Dialect, Selection, WriteDialect, copy_all, copy_rows};
 
 /// Large enough that writing costs no more system calls than reading.
 pub(super) const WRITE_BYTES: usize = 256 * 1024;
@@ -43,6 +43,9 @@ impl TableWriter<'_> {
         rows_max: u64,
         output: &mut impl Write,
     ) -> Result<Copied, StageError> {
+        if self.is_copied_whole(slice, rows_max) {
+            return self.whole_slice(slice, output);
+        }
         let table = &self.fetch.version.table;
         let columns = self.fetch.columns.clone();
         let selection = Selection { columns, filters: self.fetch.filters.clone() };
@@ -55,5 +58,24 @@ impl TableWriter<'_> {
             copied.map_err(|source| StageError::Slice { table: table.clone(), source: Box::new(source) })?;
         self.progress.rows(copied.rows);
         Ok(copied)
+    }
+
+    /// Whether the rows of a slice are asked for exactly as they are stored, so that nothing need be parsed.
+    fn is_copied_whole(&self, slice: &Slice, rows_max: u64) -> bool {
+        self.write == CANONICAL
+            && self.fetch.filters.is_empty()
+            && self.fetch.columns == slice.columns
+            && slice.deleted.is_empty()
+            && slice.rows <= rows_max
+    }
+
+    fn whole_slice(&self, slice: &Slice, output: &mut impl Write) -> Result<Copied, StageError> {
+        let table = &self.fetch.version.table;
+        let mut input = self.blob.open_file(&slice.blob).map_err(|source| blob_failed(table, source))?;
+        let bytes = copy_all(&mut input, &format!("a slice of {table}"), output)
+            .map_err(|source| StageError::Slice { table: table.clone(), source: Box::new(source) })?;
+        self.progress.bytes(bytes);
+        self.progress.rows(slice.rows);
+        Ok(Copied { rows: slice.rows, bytes })
     }
 }

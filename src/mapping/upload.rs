@@ -206,7 +206,6 @@ impl Uploading<'_> {
                     Some(key)
                 }
             };
-            self.progress.rows(slice.facts.rows);
             stored.push(NewSlice {
                 blob,
                 key_index,

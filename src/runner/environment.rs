@@ -2,6 +2,7 @@
 
 use super::Order;
 use crate::configuration::Unit;
+use crate::job::RunMode;
 
 /// The variables of one container. Values reach it byte for byte; no shell is involved anywhere.
 pub(super) fn environment(order: &Order, unit: &Unit, project_id: &str) -> Vec<(String, String)> {
@@ -31,9 +32,9 @@ pub(super) fn environment(order: &Order, unit: &Unit, project_id: &str) -> Vec<(
 }
 
 /// The interface knows only two modes.
-fn run_mode(mode: crate::job::RunMode) -> &'static str {
+fn run_mode(mode: RunMode) -> &'static str {
     match mode {
-        crate::job::RunMode::Run | crate::job::RunMode::Input => "run",
-        crate::job::RunMode::Debug => "debug",
+        RunMode::Run | RunMode::Input => "run",
+        RunMode::Debug => "debug",
     }
 }

@@ -51,23 +51,25 @@ pub(super) async fn listen(
     let mut waiting: Vec<Said> = Vec::new();
     let mut flush_at = Instant::now() + BATCH_AGE_MAX;
     loop {
-        // One future for the whole wait: a record that is half read must not be dropped.
-        let mut next = std::pin::pin!(spool.next());
-        let record = loop {
+        // One future for the whole wait: records that are half read must not be dropped.
+        let mut next = std::pin::pin!(spool.next_batch());
+        let records = loop {
             let wake = tokio::select! {
-                record = &mut next => Wake::Heard(record),
+                records = &mut next => Wake::Heard(records),
                 () = sleep_until(flush_at), if !waiting.is_empty() => Wake::Due,
             };
             match wake {
-                Wake::Heard(record) => break record?,
+                Wake::Heard(records) => break records?,
                 Wake::Due => flush_at = tell(&mut waiting, scribe, news).await?,
             }
         };
-        let Some(record) = record else { break };
+        if records.is_empty() {
+            break;
+        }
         if waiting.is_empty() {
             flush_at = Instant::now() + BATCH_AGE_MAX;
         }
-        waiting.extend(hear(&mut speech, &record)?);
+        waiting.extend(hear(&mut speech, &records)?);
         if waiting.len() >= BATCH_MAX {
             flush_at = tell(&mut waiting, scribe, news).await?;
         }
@@ -79,13 +81,20 @@ pub(super) async fn listen(
     Ok(words)
 }
 
-fn hear(speech: &mut Speech<File>, record: &SpoolRecord) -> Result<Vec<Said>, ListenError> {
-    let source = match record.stream {
-        Stream::Stdout => Source::Stdout,
-        Stream::Stderr => Source::Stderr,
-    };
-    // Masking and compressing a piece is CPU work; the spool keeps what comes meanwhile.
-    tokio::task::block_in_place(|| speech.push(record.time, source, &record.bytes)).map_err(ListenError::Log)
+fn hear(speech: &mut Speech<File>, records: &[SpoolRecord]) -> Result<Vec<Said>, ListenError> {
+    // Masking and compressing is CPU work; the spool keeps what comes meanwhile.
+    let heard = tokio::task::block_in_place(|| {
+        let mut said = Vec::new();
+        for record in records {
+            let source = match record.stream {
+                Stream::Stdout => Source::Stdout,
+                Stream::Stderr => Source::Stderr,
+            };
+            said.extend(speech.push(record.time, source, &record.bytes)?);
+        }
+        Ok(said)
+    });
+    heard.map_err(ListenError::Log)
 }
 
 /// Keeps and tells what waits; returns when the next batch is due at the latest.
@@ -98,6 +107,6 @@ async fn tell(said: &mut Vec<Said>, scribe: &Scribe, news: &News) -> Result<Inst
 
 /// What ends a wait.
 enum Wake {
-    Heard(Result<Option<SpoolRecord>, SpoolError>),
+    Heard(Result<Vec<SpoolRecord>, SpoolError>),
     Due,
 }

@@ -1,6 +1,7 @@
 //! One job: resolve → stage → run → collect → upload → commit. Reads like the story it tells.
 //! Knows no queue, no terminal, no HTTP: whoever watches gets [`News`], whoever asks cancels the token.
 
+mod debug;
 mod environment;
 mod leftover;
 mod listen;
@@ -11,6 +12,8 @@ mod resolve;
 mod scribe;
 mod so_far;
 mod unit;
+
+use std::convert::Infallible;
 
 use tokio_util::sync::CancellationToken;
 
@@ -24,11 +27,10 @@ use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
 use crate::image::{self, ResolvedImage};
-use crate::job::{AttemptNumber, Failure, Outcome, Phase, RunMode};
-use crate::result::{ImagePart, OutputPart, ResultDocument};
+use crate::job::{AttemptNumber, Failure, FailureCode, Outcome, Phase, RunMode};
+use crate::result::{ImagePart, ResultDocument};
 use record::Record;
 use resolve::Asked;
-
 use scribe::Scribe;
 use so_far::SoFar;
 use unit::{Next, UnitRun};
@@ -47,6 +49,25 @@ pub(crate) async fn run(
     news: &News,
     cancel: &CancellationToken,
 ) -> Result<ResultDocument, RunError> {
+    // While the job is recorded and resolved, the engine says who it is.
+    let greeting = async {
+        if order.request.mode != RunMode::Input {
+            runner.greet_engine().await;
+        }
+        std::future::pending::<Infallible>().await
+    };
+    tokio::select! {
+        ended = Box::pin(run_job(runner, order, news, cancel)) => ended,
+        never = greeting => match never {},
+    }
+}
+
+async fn run_job(
+    runner: &Runner,
+    order: &Order,
+    news: &News,
+    cancel: &CancellationToken,
+) -> Result<ResultDocument, RunError> {
     let attempt = claim(runner, order).await?;
     let asked = resolve::ask(runner, order);
     let scribe = Scribe::new(runner.catalog.clone(), order.job, Redactor::new(asked.secrets()));
@@ -55,7 +76,9 @@ pub(crate) async fn run(
     let outcome = match job.story(asked, &mut record).await {
         Ok(outcome) => outcome,
         Err(Stop::Failed(failure)) => Outcome::Failed(job.masked(&failure)),
-        Err(Stop::Cancelled) if record.has_run => Outcome::Terminated { during: record.phase() },
+        Err(Stop::Cancelled) if record.has_run => {
+            Outcome::Terminated { during: record.phase(), receipt: record.published.clone() }
+        }
         Err(Stop::Cancelled) => Outcome::Cancelled,
     };
     leftover::remove_log(&job).await;
@@ -94,15 +117,17 @@ impl Job<'_> {
             let next = if index + 1 < units.len() { Next::AnotherUnit } else { Next::EndOfJob };
             let run = UnitRun { job: self, unit, index, image: image.as_ref(), so_far: &so_far, next };
             match run.run(record).await {
-                Ok(published) => so_far.add(published),
-                Err(Stop::Failed(failure)) if self.order.configuration.on_error == OnError::Continue => {
+                Ok(published) => {
+                    record.add_published(published);
+                    so_far.succeed();
+                }
+                Err(Stop::Failed(failure)) if self.goes_on_after(&failure) => {
                     so_far.fail(unit, self.masked(&failure));
                 }
                 Err(stop) => return Err(stop),
             }
-            record.document.output = OutputPart::of(&so_far.receipt);
         }
-        Ok(so_far.into_outcome())
+        Ok(so_far.into_outcome(record.published.clone()))
     }
 
     /// Checks the configuration against component and catalog: all complaints at once, before anything is pulled.
@@ -151,6 +176,11 @@ impl Job<'_> {
             self.cancel.cancelled().await;
         }
         if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+
+    /// Whether the next unit may run after one that failed. Never when the job is another runner's by now.
+    fn goes_on_after(&self, failure: &Failure) -> bool {
+        self.order.configuration.on_error == OnError::Continue && failure.code != FailureCode::RunnerLost
     }
 
     /// A failure's texts may quote what the component said or wrote.

@@ -12,7 +12,7 @@ use crate::configuration::{Configuration, Unit};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::failure::Stop;
-use crate::image::{ImagePolicy, ImageReference};
+use crate::image::ImageReference;
 use crate::job::{FailureCode, JobId, JobRequest, Phase, WorkerId};
 
 /// One accepted job with everything it names, loaded and parsed.
@@ -28,7 +28,7 @@ pub(crate) struct Order {
 #[derive(Debug)]
 pub(super) struct AskedImage {
     pub(super) reference: ImageReference,
-    pub(super) policy: ImagePolicy,
+    pub(super) policy: Policy,
 }
 
 /// Runs jobs of one project, one at a time or several.
@@ -67,6 +67,14 @@ impl Runner {
     pub(super) async fn engine(&self) -> Result<&Engine, EngineError> {
         self.engine.get_or_try_init(|| Engine::connect(self.engine_options.clone())).await
     }
+
+    /// Makes the acquaintance of the engine, so that nobody waits for it later. What goes wrong is left to whoever
+    /// needs the engine: asking again tells it.
+    pub(super) async fn greet_engine(&self) {
+        if let Ok(engine) = self.engine().await {
+            drop(engine.facts().await);
+        }
+    }
 }
 
 impl Order {
@@ -96,11 +104,7 @@ impl Order {
                     (None, None) => format!("{uri}:latest"),
                 };
                 let reference: ImageReference = reference.parse()?;
-                let policy = match policy {
-                    Policy::Release => ImagePolicy::Release,
-                    Policy::Master => ImagePolicy::Master,
-                };
-                Ok(AskedImage { reference, policy })
+                Ok(AskedImage { reference, policy: *policy })
             }
             ImageSource::Build { .. } => Err(Stop::users(
                 FailureCode::ConfigurationInvalid,

@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{Order, Runner};
 use crate::blob::BlobKey;
 use crate::catalog::CatalogError;
-use crate::job::{AttemptNumber, JobEnd, Outcome, Phase, PhaseLedger};
+use crate::job::{AttemptNumber, JobEnd, Outcome, Phase, PhaseLedger, Receipt};
 use crate::result::{ComponentPart, ConfigurationPart, ResultDocument, message_of};
 
 /// One attempt's record. A phase is entered, then left; what was entered last is where the attempt is.
@@ -15,6 +15,8 @@ pub(super) struct Record<'a> {
     order: &'a Order,
     attempt: AttemptNumber,
     pub(super) document: ResultDocument,
+    /// Of all units so far, also of those that failed with tables marked `write_always`.
+    pub(super) published: Receipt,
     ledger: PhaseLedger,
     phase: Phase,
     since: Instant,
@@ -45,6 +47,7 @@ impl<'a> Record<'a> {
             order,
             attempt,
             document,
+            published: Receipt::default(),
             ledger,
             phase,
             since: Instant::now(),
@@ -71,6 +74,13 @@ impl<'a> Record<'a> {
     /// A phase that was measured elsewhere, beside the current one.
     pub(super) fn note(&mut self, phase: Phase, took: std::time::Duration, bytes: u64) {
         self.ledger.record(phase, took, bytes);
+    }
+
+    /// Adds what a unit has published.
+    pub(super) fn add_published(&mut self, receipt: Receipt) {
+        self.published.tables.extend(receipt.tables);
+        self.published.files.extend(receipt.files);
+        self.document.set_output(&self.published);
     }
 
     /// Writes down what is known so far. `false`: the attempt is not ours any more.

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Order, Runner};
 use crate::catalog::{Catalog, CatalogError, StateKey, TableVersion};
-use crate::component::{Complaint, Component};
+use crate::component::{Complaint, Component, ImageSource, LogChannel, Policy};
 use crate::configuration::{Configuration, Unit};
 use crate::failure::Stop;
 use crate::job::{ConfigurationId, TableId};
@@ -43,7 +43,27 @@ pub(super) fn ask(runner: &Runner, order: &Order) -> Asked {
     for unit in &mut units {
         unit.output.sanitize_column_names |= runner.options.sanitize_column_names;
     }
+    if let Some(unit) = units.first_mut() {
+        unit.notices.extend(not_offered(&order.component).map(str::to_owned));
+    }
     Asked { units, complaints }
+}
+
+/// What a component asks for that is not offered yet, where a run makes sense without it.
+fn not_offered(component: &Component) -> impl Iterator<Item = &'static str> {
+    let gelf = match component.logging.channel {
+        LogChannel::Gelf(_) => Some(
+            "the component asks for GELF logging, which is not offered yet: what it says on stdout and stderr is kept",
+        ),
+        LogChannel::Standard => None,
+    };
+    let freshness = match component.image {
+        ImageSource::Registry { policy: Policy::Master, .. } => Some(
+            "the component's image policy is master, which is not offered yet: an image that is present is not asked for again",
+        ),
+        ImageSource::Registry { policy: Policy::Release, .. } | ImageSource::Build { .. } => None,
+    };
+    gelf.into_iter().chain(freshness)
 }
 
 /// The units of an order, when nothing speaks against running them.
@@ -64,6 +84,7 @@ pub(crate) async fn complaints(
 ) -> Result<Vec<Complaint>, CatalogError> {
     let (units, mut found) = configuration.units(component, id, Timestamp::now());
     found.extend(catalog_complaints(catalog, configuration, &units, pretended).await?);
+    found.sort_by_key(|complaint| (complaint.line, complaint.column));
     Ok(found)
 }
 
@@ -80,9 +101,9 @@ async fn catalog_complaints(
         let (inputs, outputs) = heads(catalog, unit, pretended).await?;
         let (_, found) = mapping::plan_inputs(&unit.input, &inputs, &mapping::InputsSeen::default());
         let missing_but_coming = |complaint: &PlanComplaint| {
-            unit.input.tables.iter().enumerate().any(|(index, table)| {
-                coming.contains(&table.source)
-                    && complaint.path.starts_with(&format!("storage.input.tables[{index}]"))
+            unit.input.tables.iter().any(|table| {
+                let entry = format!("storage.input.tables[{}]", table.entry);
+                coming.contains(&table.source) && complaint.path.starts_with(&entry)
             })
         };
         complaints.extend(
@@ -138,13 +159,11 @@ async fn heads(
     let mut found = catalog.snapshot(&named).await?.into_iter();
     let mut heads: Vec<Option<TableVersion>> = Vec::with_capacity(asked.len());
     for table in &asked {
-        let head = match table {
-            Some(table) => found.next().flatten().or_else(|| pretended.get(table).cloned()),
-            None => None,
-        };
-        // An import replaces what is there: the pretended head wins.
-        let pretended = table.as_ref().and_then(|table| pretended.get(table).cloned());
-        heads.push(pretended.or(head));
+        heads.push(table.as_ref().and_then(|table| {
+            let stored = found.next().flatten();
+            // An import replaces what is there: the pretended head wins.
+            pretended.get(table).cloned().or(stored)
+        }));
     }
     let outputs = heads.split_off(unit.input.tables.len());
     Ok((heads, outputs))

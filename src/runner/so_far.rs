@@ -1,21 +1,18 @@
-//! What the units of a job have come to, and what the job comes to with them.
+//! How the units of a job have ended so far, and what the job comes to with them.
 
 use crate::configuration::Unit;
 use crate::job::{Failure, JobEnd, JobStatus, Outcome, Receipt};
 use crate::result::published_words;
 
-/// Published and failed units, in order. Failed ones are here only where the configuration says to go on.
+/// Failed units are here only where the configuration says to go on.
 #[derive(Debug, Default)]
 pub(super) struct SoFar {
-    pub(super) receipt: Receipt,
     failures: Vec<(String, Failure)>,
     succeeded: usize,
 }
 
 impl SoFar {
-    pub(super) fn add(&mut self, published: Receipt) {
-        self.receipt.tables.extend(published.tables);
-        self.receipt.files.extend(published.files);
+    pub(super) fn succeed(&mut self) {
         self.succeeded += 1;
     }
 
@@ -24,24 +21,24 @@ impl SoFar {
         self.failures.push((row, failure));
     }
 
-    /// The job's end if one more unit publishes so many tables and files: known before that unit's commit, because
-    /// the end is part of it.
+    /// The job's end once its last unit has published and so many tables and files are there: known before that
+    /// unit's commit, because the end is part of it.
     pub(super) fn end_with(&self, tables: usize, files: usize) -> JobEnd {
-        let message = published_words(self.receipt.tables.len() + tables, self.receipt.files.len() + files);
+        let message = published_words(tables, files);
         if self.failures.is_empty() {
             return JobEnd { status: JobStatus::Success, code: None, message };
         }
         JobEnd { status: JobStatus::Warning, code: None, message: self.warning() }
     }
 
-    pub(super) fn into_outcome(mut self) -> Outcome {
+    pub(super) fn into_outcome(mut self, published: Receipt) -> Outcome {
         if self.failures.is_empty() {
-            return Outcome::Succeeded(self.receipt);
+            return Outcome::Succeeded(published);
         }
         if self.succeeded == 0 {
             return Outcome::Failed(self.failures.swap_remove(0).1);
         }
-        Outcome::Warned { message: self.warning(), receipt: self.receipt }
+        Outcome::Warned { message: self.warning(), receipt: published }
     }
 
     fn warning(&self) -> String {

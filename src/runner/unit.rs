@@ -7,10 +7,9 @@ use super::listen::listen;
 use super::record::Record;
 use super::resolve::{self, Planned};
 use super::so_far::SoFar;
-use super::{Job, leftover};
+use super::{Job, debug, leftover};
 use crate::blob::Delivery;
 use crate::catalog::StateKey;
-use crate::component::Network;
 use crate::configuration::Unit;
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
@@ -19,7 +18,7 @@ use crate::job::{BadExit, CleanExit, Exit, JobEnd, Phase, Receipt, RunMode, Usag
 use crate::mapping::{
     self, Collected, DataFolder, Origin, Owner, Prepared, Publication, StagedFile, StagedTable, State,
 };
-use crate::result::{FilePart, InputTablePart, OutputPart};
+use crate::result::{FilePart, InputTablePart};
 use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
 
 /// A disk with no more room than this is full: a component could write no file of any use.
@@ -52,18 +51,30 @@ struct Staged {
     planned: Planned,
 }
 
+impl Staged {
+    fn bytes(&self) -> u64 {
+        let tables = self.tables.iter().map(|table| table.bytes);
+        tables.chain(self.files.iter().map(|file| file.bytes)).sum()
+    }
+}
+
 impl UnitRun<'_> {
     /// Runs the unit in a folder of its own, which is gone afterwards however the unit ended.
     pub(super) async fn run(&self, record: &mut Record<'_>) -> Result<Receipt, Stop> {
         let planned = resolve::plan(self.job.runner, self.job.order, self.unit).await?;
         let folder = self.make_folder().await?;
-        let ended = self.run_in(&folder, planned, record).await;
+        let ended = Box::pin(self.run_in(&folder, planned, record)).await;
         let since = Instant::now();
         let kept = leftover::keep(self, &folder, ended.is_ok()).await;
-        let removed = folder.remove().await.err().map(|error| failure::chain(&error));
+        let removed = folder.remove().await;
         record.note(Phase::Cleanup, since.elapsed(), 0);
-        for line in kept.into_iter().chain(removed) {
+        if let Some(line) = kept {
             self.job.scribe.say(Level::Notice, &line, self.job.news).await;
+        }
+        if let Err(error) = removed {
+            // It holds the configuration with its secrets: somebody should know.
+            let line = format!("the data folder stays until the next sweep: {}", failure::chain(&error));
+            self.job.scribe.say(Level::Warning, &line, self.job.news).await;
         }
         ended
     }
@@ -76,11 +87,8 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Stage).await?;
-        let (staged, created) = tokio::join!(self.stage(folder, planned), self.create(folder));
-        let (container, create_took) = match created {
-            Ok(created) => created,
-            Err(stop) => return Err(stop),
-        };
+        let (staged, created) = tokio::join!(self.stage(folder, planned, record), self.create(folder));
+        let (container, create_took) = created?;
         let staged = match staged {
             Ok(staged) => staged,
             Err(stop) => {
@@ -88,7 +96,6 @@ impl UnitRun<'_> {
                 return Err(stop);
             }
         };
-        record.leave(staged.tables.iter().map(|table| table.bytes).sum());
         note_inputs(&staged, record);
         record.note(Phase::Create, create_took, 0);
         let Some(container) = container else {
@@ -105,15 +112,24 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         let ran = self.watch(&mut container, folder, record).await;
-        let removal = leftover::remove_container(self.job, Some(container));
+        let removal = async {
+            let since = Instant::now();
+            leftover::remove_container(self.job, Some(container)).await;
+            since.elapsed()
+        };
         let publishing = async {
             let (ended, words) = ran?;
+            leftover::store_log(self.job, record, self.index).await;
             self.note_usage(&ended, &staged, record);
             match &ended.exit {
-                Exit::Clean(proof) => self.publish(proof, folder, staged, record).await,
+                Exit::Clean(proof) => {
+                    self.archive(debug::AFTER, folder, staged.bytes(), record).await?;
+                    self.publish(proof, folder, staged, record).await
+                }
                 Exit::Bad(exit) => {
                     let logging = &self.job.order.component.logging;
                     let stop = failure::of_exit(exit, &words, logging, &ended.inspect["State"]);
+                    self.archive_despite(folder, staged.bytes(), record).await;
                     // A component that ran out of disk below its own limit is not at fault.
                     if matches!(exit, BadExit::Code(_))
                         && folder.room().await.is_some_and(|room| room < ROOM_NONE)
@@ -125,7 +141,8 @@ impl UnitRun<'_> {
                 }
             }
         };
-        let (published, ()) = tokio::join!(publishing, removal);
+        let (published, removal_took) = tokio::join!(publishing, removal);
+        record.note(Phase::Cleanup, removal_took, 0);
         published
     }
 
@@ -136,22 +153,28 @@ impl UnitRun<'_> {
             None => Owner::Image,
         };
         let format = order.component.configuration_format;
-        let folder =
-            DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?;
-        folder.write_config(&self.unit.config_document).await?;
-        Ok(folder)
+        Ok(DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?)
     }
 
-    async fn stage(&self, folder: &DataFolder, planned: Planned) -> Result<Staged, Stop> {
+    async fn stage(
+        &self,
+        folder: &DataFolder,
+        planned: Planned,
+        record: &mut Record<'_>,
+    ) -> Result<Staged, Stop> {
         let delivery =
             if self.job.order.component.read_only_inputs { Delivery::Link } else { Delivery::Copy };
         let progress = self.job.news.progress();
         let blobs = &self.job.runner.blobs;
+        folder.write_config(&self.unit.config_document).await?;
         folder.write_state(&planned.state.component).await?;
         let tables =
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
         let files = mapping::stage_files(&planned.files, blobs, folder, delivery, &progress).await?;
-        Ok(Staged { tables, files, planned })
+        let staged = Staged { tables, files, planned };
+        record.leave(staged.bytes());
+        self.archive(debug::BEFORE, folder, staged.bytes(), record).await?;
+        Ok(staged)
     }
 
     async fn create(&self, folder: &DataFolder) -> Result<(Option<Container>, Duration), Stop> {
@@ -188,10 +211,7 @@ impl UnitRun<'_> {
             tmp_bytes: limits.tmp_bytes,
             timeout: Some(self.unit.timeout.unwrap_or(limits.timeout)),
             grace: options.grace,
-            network: match component.network {
-                Network::None => runtime::Network::None,
-                Network::Bridge => runtime::Network::Bridge,
-            },
+            network: component.network,
             user: options.container_user(component.user).map(|(uid, gid)| format!("{uid}:{gid}")),
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),
@@ -272,7 +292,7 @@ impl UnitRun<'_> {
         let publication = Publication {
             state: self.next_state(component_state, &staged),
             processed_tags: mapping::processed_tags(&staged.planned.files),
-            end: self.end_of_job(&prepared),
+            end: self.end_of_job(&prepared, &record.published),
         };
         let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);
         let receipt = mapping::commit(prepared, publication, catalog, blobs).await?;
@@ -296,7 +316,7 @@ impl UnitRun<'_> {
             Ok::<_, Stop>(mapping::commit(prepared, Publication::default(), catalog, blobs).await?)
         };
         match published.await {
-            Ok(receipt) => record.document.output = OutputPart::of(&receipt),
+            Ok(receipt) => record.add_published(receipt),
             Err(Stop::Failed(failure)) => {
                 let line = format!("tables marked write_always were not published: {}", failure.message);
                 self.job.scribe.say(Level::Warning, &line, self.job.news).await;
@@ -308,9 +328,19 @@ impl UnitRun<'_> {
     async fn upload(&self, collected: Collected) -> Result<Prepared, Stop> {
         let (job, runner) = (self.job, self.job.runner);
         let origin = Origin::Attempt(job.order.job, job.attempt);
-        let tags = file_tags(job, self.unit);
+        let tags = self.file_tags();
         let progress = job.news.progress();
         Ok(mapping::upload(collected, origin, &tags, &runner.catalog, &runner.blobs, &progress).await?)
+    }
+
+    /// Who made a file, as Keboola's runner tags it.
+    pub(super) fn file_tags(&self) -> Vec<String> {
+        let order = self.job.order;
+        let mut tags =
+            vec![format!("componentId: {}", order.request.component), format!("runId: {}", order.job)];
+        tags.extend(order.request.configuration.as_ref().map(|id| format!("configurationId: {id}")));
+        tags.extend(self.unit.row.as_ref().map(|row| format!("configurationRowId: {row}")));
+        tags
     }
 
     /// The state after this run; none without a configuration id.
@@ -322,33 +352,21 @@ impl UnitRun<'_> {
     }
 
     /// Goes into the last commit, so that the outputs and the job's end are one.
-    fn end_of_job(&self, prepared: &Prepared) -> Option<JobEnd> {
+    fn end_of_job(&self, prepared: &Prepared, published: &Receipt) -> Option<JobEnd> {
         let (tables, files) = prepared.counts();
-        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(tables, files))
+        let all = (published.tables.len() + tables, published.files.len() + files);
+        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(all.0, all.1))
     }
 
     fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {
-        let bytes =
-            staged.tables.iter().map(|table| table.bytes).chain(staged.files.iter().map(|file| file.bytes));
         record.document.add_usage(&Usage {
             memory_peak_bytes: ended.memory_peak_bytes,
             memory_limit_bytes: self.job.order.component.limits.memory_bytes,
             cpu: ended.cpu,
-            input_bytes: bytes.sum(),
+            input_bytes: staged.bytes(),
             input_files: (staged.tables.len() + staged.files.len()) as u64,
-            output_bytes: 0,
-            output_files: 0,
         });
     }
-}
-
-/// Who made a file, as Keboola's runner tags it.
-fn file_tags(job: &Job<'_>, unit: &Unit) -> Vec<String> {
-    let mut tags =
-        vec![format!("componentId: {}", job.order.request.component), format!("runId: {}", job.order.job)];
-    tags.extend(job.order.request.configuration.as_ref().map(|id| format!("configurationId: {id}")));
-    tags.extend(unit.row.as_ref().map(|row| format!("configurationRowId: {row}")));
-    tags
 }
 
 fn note_inputs(staged: &Staged, record: &mut Record<'_>) {

@@ -13,7 +13,8 @@ use super::judge::{self, EndFacts, LATE_OOM_LIMIT};
 use super::measure::Weight;
 use super::supervise::Supervisor;
 use super::usage::UsageWatch;
-use super::{ContainerPlan, Network, RuntimeError, SpoolWriter};
+use super::{ContainerPlan, RuntimeError, SpoolWriter};
+use crate::component::Network;
 use crate::engine::{ContainerNetwork, Engine, EngineError, InspectedContainer};
 use crate::job::{BadExit, Exit};
 

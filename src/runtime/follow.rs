@@ -10,13 +10,15 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::{SpoolError, SpoolRecord, SpoolWriter, Stream};
-use crate::engine::{Engine, EngineError, LogFrame, LogFrames};
+use crate::engine::{Engine, EngineError, LogFile, LogFrame, LogFrames};
 
 /// After the container has ended the engine only has to send what it has; a longer pause means that it does not.
 const DRAIN_PAUSE_LIMIT: Duration = Duration::from_secs(10);
 /// The engine closes the log a little before it tells of the exit, so an end of the log without news of the exit is
 /// normal for this long and a broken stream afterwards.
 const EXIT_NEWS_LIMIT: Duration = Duration::from_secs(3);
+/// Short enough to feel live, long enough to cost nothing.
+const TAIL_PAUSE: Duration = Duration::from_millis(20);
 /// The one line that the judge may ask for is short.
 const ONLY_LINE_BYTES_MAX: usize = 4096;
 
@@ -57,14 +59,16 @@ impl Follower {
 
     /// Copies until the container has ended (which the token tells) and its log too. Finishes the spool.
     pub(super) async fn run(mut self, ended: CancellationToken) -> Result<LogEnd, SpoolError> {
-        loop {
-            let frames = self.engine.follow_log(&self.id).await;
-            if let Copied::OverLimit = self.copy(frames, &ended).await? {
-                return Ok(self.finish(false));
-            }
-            if timeout(EXIT_NEWS_LIMIT, ended.cancelled()).await.is_ok() {
-                break;
-            }
+        let read = match self.engine.log_file(&self.id).await {
+            Some(file) => self.tail(file, &ended).await?,
+            None => Copied::Broken,
+        };
+        let copied = match read {
+            Copied::ToTheEnd | Copied::OverLimit => read,
+            Copied::Broken => self.follow(&ended).await?,
+        };
+        if let Copied::OverLimit = copied {
+            return Ok(self.finish(false));
         }
         let mut complete = self.has_everything().await.unwrap_or(false);
         if !complete {
@@ -74,6 +78,45 @@ impl Follower {
             complete = self.has_everything().await.unwrap_or(false);
         }
         Ok(self.finish(complete))
+    }
+
+    /// Reads the engine's own file as it grows.
+    async fn tail(&mut self, mut file: LogFile, ended: &CancellationToken) -> Result<Copied, SpoolError> {
+        loop {
+            // The engine tells of the exit after it has written the log: what is there then is everything.
+            let is_last = ended.is_cancelled();
+            loop {
+                match file.next_batch().await {
+                    Ok(batch) if batch.is_empty() => break,
+                    Ok(batch) => self.keep(batch.into_iter().map(record).collect()).await?,
+                    Err(error) => {
+                        warn!(container.id = %self.id, %error, "the engine's log file is odd: asking the engine");
+                        return Ok(Copied::Broken);
+                    }
+                }
+                if self.bytes > self.bytes_max {
+                    return Ok(Copied::OverLimit);
+                }
+            }
+            if is_last {
+                return Ok(Copied::ToTheEnd);
+            }
+            // A file tells nobody that it has grown. The end of the wait does not matter, only that it ends.
+            drop(timeout(TAIL_PAUSE, ended.cancelled()).await);
+        }
+    }
+
+    /// Follows the log through the engine.
+    async fn follow(&mut self, ended: &CancellationToken) -> Result<Copied, SpoolError> {
+        loop {
+            let frames = self.engine.follow_log(&self.id).await;
+            if let Copied::OverLimit = self.copy(frames, ended).await? {
+                return Ok(Copied::OverLimit);
+            }
+            if timeout(EXIT_NEWS_LIMIT, ended.cancelled()).await.is_ok() {
+                return Ok(Copied::ToTheEnd);
+            }
+        }
     }
 
     fn finish(self, complete: bool) -> LogEnd {

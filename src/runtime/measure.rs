@@ -40,8 +40,11 @@ pub(super) fn exceeded(
     let mut weight = Weight::default();
     walk(data_folder, |entry, depth| {
         weight.add(entry);
-        let (limit, found) = (DEPTH_MAX as u64, depth as u64);
-        let too_deep = (found > limit).then_some(BadExit::SizeLimit { what: "folder depth", limit, found });
+        let too_deep = (depth > DEPTH_MAX).then_some(BadExit::SizeLimit {
+            what: "folder depth",
+            limit: DEPTH_MAX as u64,
+            found: depth as u64,
+        });
         weight.excess(before, limits).or(too_deep)
     })
 }

@@ -20,6 +20,6 @@ mod watchdog;
 pub(crate) use crate::engine::LogStream as Stream;
 pub(crate) use container::{Container, Ended, create};
 pub(crate) use error::RuntimeError;
-pub(crate) use plan::{ContainerPlan, Network};
+pub(crate) use plan::ContainerPlan;
 pub(crate) use spool::{SpoolError, SpoolReader, SpoolRecord, SpoolWriter};
 pub(crate) use sweep::{find_containers, remove_by_id};

@@ -4,19 +4,12 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::component::Network;
 use crate::engine::{BindMount, ContainerNetwork, NewContainer};
 use crate::job::ImageId;
 
 /// Where the data folder lies inside.
 const DATA_TARGET: &str = "/data";
-
-/// What the container may reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Network {
-    None,
-    /// Our own bridge network, without traffic between containers.
-    Bridge,
-}
 
 /// One container to be run once. Byte counts are limits; each is enforced.
 #[derive(Clone)]
@@ -40,6 +33,7 @@ pub(crate) struct ContainerPlan {
     pub timeout: Option<Duration>,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// `Bridge` is a network of our own, without traffic between containers.
     pub network: Network,
     /// `uid:gid`; nothing for the image's own user.
     pub user: Option<String>,

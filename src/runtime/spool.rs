@@ -12,6 +12,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
 use tokio::sync::watch;
 
 use super::Stream;
+use crate::blob::is_disk_full;
 
 const HEADER_BYTES: usize = 13;
 /// Far above the engine's 16 KiB pieces: a longer record means a damaged file.
@@ -20,8 +21,6 @@ const READ_BUFFER_BYTES: usize = 256 << 10;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SpoolError {
-    #[error("no room left on the disk of the log spool {path}", path = path.display())]
-    DiskFull { path: PathBuf },
     #[error("cannot {action} the log spool {path}", path = path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     #[error("the log spool {path} is damaged at byte {position}", path = path.display())]
@@ -31,18 +30,13 @@ pub(crate) enum SpoolError {
 impl SpoolError {
     pub(crate) fn is_disk_full(&self) -> bool {
         match self {
-            Self::DiskFull { .. } => true,
-            Self::Io { .. } | Self::Damaged { .. } => false,
+            Self::Io { source, .. } => is_disk_full(source),
+            Self::Damaged { .. } => false,
         }
     }
 
     fn from_io(action: &'static str, path: &Path, source: io::Error) -> Self {
-        let path = path.to_owned();
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign, open enum")]
-        match source.kind() {
-            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::DiskFull { path },
-            _ => Self::Io { action, path, source },
-        }
+        Self::Io { action, path: path.to_owned(), source }
     }
 }
 
@@ -129,6 +123,20 @@ impl SpoolReader {
         Ok(Some(SpoolRecord { stream, time, bytes }))
     }
 
+    /// What has been written by now, at least one record and not too many; nothing at the end. A record at a time
+    /// would cost more to hand over than to read.
+    pub(crate) async fn next_batch(&mut self) -> Result<Vec<SpoolRecord>, SpoolError> {
+        let (mut batch, mut bytes) = (Vec::new(), 0);
+        while let Some(record) = self.next().await? {
+            bytes += HEADER_BYTES + record.bytes.len();
+            batch.push(record);
+            if bytes >= READ_BUFFER_BYTES || *self.written.borrow() <= self.position {
+                break;
+            }
+        }
+        Ok(batch)
+    }
+
     async fn fill(&mut self, buffer: &mut [u8]) -> Result<(), SpoolError> {
         match self.file.read_exact(buffer).await {
             Ok(_count) => Ok(()),
@@ -188,10 +196,13 @@ mod tests {
 
     async fn read_all(mut reader: SpoolReader) -> Vec<SpoolRecord> {
         let mut records = Vec::new();
-        while let Some(record) = reader.next().await.unwrap() {
-            records.push(record);
+        loop {
+            let batch = reader.next_batch().await.unwrap();
+            if batch.is_empty() {
+                return records;
+            }
+            records.extend(batch);
         }
-        records
     }
 
     #[tokio::test]

@@ -3,14 +3,13 @@
 
 mod environment;
 
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::component::document::{self, Fields, Item, Node, Place, Report, Value};
 use crate::component::{
-    Complaint, Complaints, Preset, Presets, parse_bytes, parse_duration, read_limits, read_positive,
+    Complaint, Complaints, Preset, Presets, ReadError, parse_bytes, parse_duration, read_limits,
+    read_positive, read_text,
 };
 
 pub(crate) use environment::process_environment;
@@ -43,8 +42,6 @@ pub(crate) struct Settings {
     pub output_files_max: u64,
     pub log_bytes_max: u64,
     pub presets: Presets,
-    /// Whether people's text may be coloured, as far as the environment says.
-    pub is_colour_wanted: bool,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -59,8 +56,8 @@ pub(crate) enum ColumnNames {
 pub(crate) enum SettingsError {
     #[error("the project {path} is not a folder", path = .path.display())]
     NoProject { path: PathBuf },
-    #[error("cannot read {path}", path = .path.display())]
-    Unreadable { path: PathBuf, source: io::Error },
+    #[error(transparent)]
+    Unreadable(#[from] ReadError),
     #[error("{0}")]
     Invalid(Complaints),
 }
@@ -86,15 +83,13 @@ impl Settings {
         let folder = file.as_deref().and_then(Path::parent).map(Path::to_owned);
         let project_dir = folder.or(project).unwrap_or_else(|| start.to_owned());
         let text = match &file {
-            Some(path) => fs::read_to_string(path)
-                .map_err(|source| SettingsError::Unreadable { path: path.clone(), source })?,
+            Some(path) => read_text(path)?,
             None => String::new(),
         };
         let name = file.as_ref().map_or_else(|| FILE_NAME.to_owned(), |file| file.display().to_string());
         let mut settings = read(&text, &name, project_dir, &environment).map_err(SettingsError::Invalid)?;
         settings.file = file;
         settings.engine_host = settings.engine_host.or_else(|| environment("DOCKER_HOST"));
-        settings.is_colour_wanted = environment("NO_COLOR").is_none();
         Ok(settings)
     }
 }
@@ -158,7 +153,6 @@ fn read_settings(mut fields: Fields<'_>, project_dir: PathBuf) -> Settings {
             .and_then(|item| item.amount(parse_bytes))
             .unwrap_or(1 << 30),
         presets: fields.get("presets").map(|item| read_presets(&item)).unwrap_or_default(),
-        is_colour_wanted: true,
         project_dir,
     };
     fields.finish();

@@ -1,3 +1,5 @@
+use std::fs;
+
 use super::*;
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -41,7 +43,6 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             output_files_max: 100_000,
             log_bytes_max: 1 << 30,
             presets: Presets::default(),
-            is_colour_wanted: true,
         }
     );
 }
@@ -98,7 +99,6 @@ fn every_key_can_be_overridden_by_the_environment() {
         ("LONGSHORE_PRESETS_XLARGE_TIMEOUT", "1m"),
         ("LONGSHORE_PRESETS_XLARGE_TMP", "1m"),
         ("DOCKER_HOST", "unix:///other.sock"),
-        ("NO_COLOR", "1"),
     ];
     let settings = load("sync: true\nevents_max: 5\n", &environment).unwrap();
     let mut presets = Presets::default();
@@ -126,7 +126,6 @@ fn every_key_can_be_overridden_by_the_environment() {
         output_files_max: 8,
         log_bytes_max: 1024,
         presets,
-        is_colour_wanted: false,
         ..settings.clone()
     };
     assert_eq!(settings, expected);

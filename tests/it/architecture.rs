@@ -115,21 +115,37 @@ fn room_of(file: &Path) -> Option<usize> {
     ROOMS.iter().position(|room| *room == name)
 }
 
-/// Every `x` of a `crate::x`, the grouped form `crate::{x, y::z}` included.
+/// Every `x` of a `crate::x`, the grouped form `crate::{x, y::{z}}` included, over however many lines.
 fn used_rooms(text: &str) -> Vec<String> {
+    let lines = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+    let code = lines.collect::<Vec<_>>().join("\n");
     let mut used = Vec::new();
-    for line in text.lines() {
-        let code = line.split("//").next().unwrap_or_default();
-        for rest in code.split("crate::").skip(1) {
-            if let Some(group) = rest.strip_prefix('{') {
-                let names = group.trim_end_matches("};").split(',');
-                used.extend(names.map(|name| first_word(name.trim())).filter(|name| !name.is_empty()));
-            } else {
-                used.push(first_word(rest));
-            }
-        }
+    for rest in code.split("crate::").skip(1) {
+        let Some(group) = rest.strip_prefix('{') else {
+            used.push(first_word(rest));
+            continue;
+        };
+        let mut depth = 1;
+        let own = group.chars().take_while(|c| {
+            depth += i32::from(*c == '{') - i32::from(*c == '}');
+            depth > 0
+        });
+        let own: String = own.collect();
+        let outermost = own.split(',').scan(0_usize, |depth, part| {
+            let before = *depth;
+            *depth = (*depth + part.matches('{').count()).saturating_sub(part.matches('}').count());
+            Some((before == 0).then(|| first_word(part.trim())))
+        });
+        used.extend(outermost.flatten().filter(|name| !name.is_empty()));
     }
     used
+}
+
+#[test]
+fn a_group_of_rooms_is_read_over_several_lines() {
+    let text =
+        "use crate::{\n    job::{Phase, Usage},\n    runner, // crate::cli\n};\nlet x = crate::csv::check;";
+    assert_eq!(used_rooms(text), ["job", "runner", "csv"]);
 }
 
 fn first_word(text: &str) -> String {

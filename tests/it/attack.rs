@@ -9,8 +9,8 @@ use std::process::{Command, Stdio};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::house::{House, NO_VERSIONS, fixture, has_engine, ran};
-use crate::running::{Running, lines};
+use crate::house::{House, NO_VERSIONS, fixture, has_engine, numbered, ran};
+use crate::running::Running;
 
 fn one_output() -> Value {
     json!({ "output": { "tables": [{ "source": "t.csv", "destination": "out.c-main.t" }] } })
@@ -310,7 +310,7 @@ fn runs_of_one_configuration_take_turns_and_lose_no_update_of_the_state() {
 #[test]
 fn gc_takes_nothing_from_under_a_reader_and_everything_after_it() {
     let house = House::new();
-    let rows = lines(400_000, "");
+    let rows = numbered(400_000, "");
     house.import("in.c-main.t", &format!("id\n{rows}"));
     house.write("more.csv", format!("id\n{rows}"));
     house.call(&["table", "import", "in.c-main.t", "more.csv", "--incremental"]).succeeded();

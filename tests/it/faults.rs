@@ -12,8 +12,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::house::{House, NO_VERSIONS, Ran, docker, fixture, has_engine, ran};
-use crate::running::{Running, lines};
+use crate::house::{House, NO_VERSIONS, Ran, docker, fixture, has_engine, numbered, ran};
+use crate::running::Running;
 
 const ENGINE: &str = "/var/run/docker.sock";
 
@@ -238,7 +238,7 @@ fn a_full_disk_is_the_platforms_and_the_project_goes_on_afterwards(#[case] scrip
     }
     let house = House::new();
     let Some(disk) = SmallDisk::at(house.path().join("disk"), 12) else { return };
-    let rows = lines(500_000, ",a text");
+    let rows = numbered(500_000, ",a text");
     let file = house.write("rows.csv", format!("id,text\n{rows}"));
     call_on(&house, &disk.0, &["table", "import", "in.c-main.a", file.to_str().unwrap()]).succeeded();
     let inputs = json!({ "tables": [{ "source": "in.c-main.a", "destination": "a.csv" }] });
@@ -255,7 +255,7 @@ fn a_full_disk_is_the_platforms_and_the_project_goes_on_afterwards(#[case] scrip
 fn an_import_onto_a_full_disk_leaves_nothing() {
     let house = House::new();
     let Some(disk) = SmallDisk::at(house.path().join("disk"), 8) else { return };
-    let rows = lines(900_000, ",a text");
+    let rows = numbered(900_000, ",a text");
     let file = house.write("rows.csv", format!("id,text\n{rows}"));
     let import = ["table", "import", "in.c-main.a", file.to_str().unwrap()];
     let ended = call_on(&house, &disk.0, &import).failed(4);

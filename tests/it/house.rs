@@ -172,6 +172,11 @@ pub(crate) fn ran(output: Output) -> Ran {
     Ran { code: output.status.code().unwrap_or(-1), stdout: text(output.stdout), stderr: text(output.stderr) }
 }
 
+/// Lines `0`, `1`, … with the same end each.
+pub(crate) fn numbered(count: u64, end: &str) -> String {
+    (0..count).fold(String::new(), |lines, n| lines + &n.to_string() + end + "\n")
+}
+
 fn text(bytes: Vec<u8>) -> String {
     String::from_utf8(bytes).unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned())
 }

@@ -1,6 +1,9 @@
 //! What a component may write and what becomes of it, through the whole story.
 
-use serde_json::json;
+use std::collections::HashMap;
+use std::io::Read as _;
+
+use serde_json::{Value, json};
 
 use crate::house::{House, NO_VERSIONS, has_engine};
 
@@ -226,6 +229,29 @@ fn a_failing_row_stops_the_job_or_is_passed_over_as_the_configuration_says() {
 }
 
 #[test]
+fn the_document_tells_what_earlier_rows_and_write_always_published_of_a_failed_job() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let row = |id: &str, code: u32| {
+        let table =
+            json!({ "source": "t.csv", "destination": format!("out.c-main.{id}"), "write_always": true });
+        let script = format!("printf 'id\\n1\\n' >out/tables/t.csv; exit {code}");
+        let storage = json!({ "output": { "tables": [table] } });
+        json!({ "id": id, "configuration": { "parameters": { "script": script }, "storage": storage } })
+    };
+    house.write("task.json", json!({ "rows": [row("first", 0), row("second", 1)] }).to_string());
+    let spec = crate::house::fixture("components/raw-shell.yaml");
+    let ran = house.call(&["run", spec.to_str().unwrap(), "--config", "task.json", "--format", "json"]);
+    let document = ran.failed(1).document();
+    let tables = document["output"]["tables"].as_array().unwrap();
+    let names: Vec<&str> = tables.iter().map(|table| table["id"].as_str().unwrap()).collect();
+    assert_eq!(names, ["out.c-main.first", "out.c-main.second"]);
+    assert_eq!(document["usage"]["output_files"], 2);
+}
+
+#[test]
 fn input_mode_stages_and_stops() {
     if !has_engine() {
         return;
@@ -244,18 +270,109 @@ fn input_mode_stages_and_stops() {
     house.is_clean();
 }
 
+/// The one archive of a stage, unpacked: every file with its bytes.
+fn archive(house: &House, job: &str, stage: &str) -> HashMap<String, Vec<u8>> {
+    let run = format!("runId: {job}");
+    let listed =
+        house.call(&["file", "ls", "--tag", "debug", "--tag", stage, "--tag", &run, "--format", "json"]);
+    let files: Value = serde_json::from_str(&listed.succeeded().stdout).unwrap();
+    assert_eq!(files.as_array().unwrap().len(), 1, "{files}");
+    assert_eq!(files[0]["name"], format!("{stage}.tar.zst"));
+    let output = house.path().join(format!("{job}-{stage}"));
+    let id = files[0]["id"].to_string();
+    house.call(&["file", "get", &id, "--output", output.to_str().unwrap()]).succeeded();
+    let mut tar = tar::Archive::new(zstd::Decoder::new(std::fs::File::open(output).unwrap()).unwrap());
+    let mut contents = HashMap::new();
+    for entry in tar.entries().unwrap() {
+        let mut entry = entry.unwrap();
+        let mut bytes = Vec::new();
+        entry.read_to_end(&mut bytes).unwrap();
+        contents.insert(entry.path().unwrap().display().to_string(), bytes);
+    }
+    contents
+}
+
 #[test]
-fn debug_mode_checks_everything_and_publishes_nothing() {
+fn debug_mode_archives_the_folder_before_and_after_and_publishes_nothing() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    house.import("in.c-main.t", "id\n7\n");
+    let storage = json!({
+        "input": { "tables": [{ "source": "in.c-main.t", "destination": "t.csv" }] },
+        "output": { "tables": [{ "source": "o.csv", "destination": "out.c-main.o" }] },
+    });
+    let script = "printf 'id\\n1\\n' >out/tables/o.csv; echo '{\"last\": 1}' >out/state.json";
+    let ran = house.run_script_with(script, &storage, &["--mode", "debug"]).succeeded();
+    assert_eq!(house.versions("out.c-main.o"), NO_VERSIONS);
+    let document = ran.document();
+    assert_eq!(document["output"], json!({ "tables": [], "files": [] }));
+    assert_eq!(document["archives"].as_array().unwrap().len(), 2);
+    let shown = house.call(&["job", "show", &ran.job()]).succeeded().document();
+    assert_eq!((&shown["output"], &shown["archives"]), (&document["output"], &document["archives"]));
+    let before = archive(&house, &ran.job(), "stage_0");
+    assert_eq!(before["in/tables/t.csv"], b"id\n7\n");
+    assert!(before.contains_key("config.json") && !before.contains_key("out/tables/o.csv"));
+    let after = archive(&house, &ran.job(), "stage_output");
+    assert_eq!(after["out/tables/o.csv"], b"id\n1\n");
+    // The next run goes on from the state before: nothing of a debug run is kept but its archives.
+    let ran = house.run_script("cat in/state.json", &json!({})).succeeded();
+    assert_eq!(house.call(&["job", "log", &ran.job()]).succeeded().stdout.trim(), "{}");
+    house.is_clean();
+}
+
+#[test]
+fn debug_mode_keeps_an_archive_of_what_failed_and_no_secret_is_in_it() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let configuration = json!({
+        "parameters": { "script": "cp in/state.json out/files/copy; fresh=fresh-; echo '{\"#token\": \"'$fresh'token\"}' >out/state.json; ln -s /etc/passwd out/files/link; exit 1" },
+        "authorization": { "oauth_api": { "credentials": {
+            "#data": "{\"access_token\": \"pike-7777777\"}", "#appSecret": "swordfish-9000", "#flag": true, "appKey": "k",
+        } } },
+    });
+    house.write("task.json", configuration.to_string());
+    let spec = crate::house::fixture("components/raw-shell.yaml");
+    let arguments =
+        ["run", spec.to_str().unwrap(), "--config", "task.json", "--mode", "debug", "--format", "json"];
+    let ran = house.call(&arguments).failed(1);
+    assert_eq!(ran.error_code(), "component_user_error");
+    assert_eq!(ran.document()["archives"].as_array().unwrap().len(), 2);
+    assert!(ran.stderr.contains("out/files/link is a symbolic link"), "{}", ran.stderr);
+    let before_and_after = ["stage_0", "stage_output"].map(|stage| archive(&house, &ran.job(), stage));
+    for contents in &before_and_after {
+        let config: Value = serde_json::from_slice(&contents["config.json"]).unwrap();
+        assert_eq!(
+            config["authorization"]["oauth_api"]["credentials"],
+            json!({ "#data": "[hidden]", "#appSecret": "[hidden]", "#flag": "[hidden]", "appKey": "k" })
+        );
+        for (name, bytes) in contents {
+            let text = String::from_utf8_lossy(bytes);
+            for secret in ["swordfish-9000", "pike-7777777", "fresh-token"] {
+                assert!(!text.contains(secret), "{secret} is in {name}");
+            }
+        }
+    }
+    assert!(!before_and_after[0].contains_key("out/files/copy"));
+    assert_eq!(before_and_after[1]["out/files/copy"], b"{}\n");
+    assert!(!before_and_after[1].contains_key("out/files/link"));
+    house.is_clean();
+}
+
+#[test]
+fn debug_mode_checks_the_outputs_as_a_run_does() {
     if !has_engine() {
         return;
     }
     let house = House::new();
     let storage = json!({ "output": { "tables": [{ "source": "o.csv", "destination": "out.c-main.o" }] } });
-    house.run_script_with("printf 'id\\n1\\n' >out/tables/o.csv", &storage, &["--mode", "debug"]).succeeded();
-    assert_eq!(house.versions("out.c-main.o"), NO_VERSIONS);
     let ran = house
         .run_script_with("printf 'id\\n1,2\\n' >out/tables/o.csv", &storage, &["--mode", "debug"])
         .failed(1);
     assert_eq!(ran.error_code(), "output_invalid");
+    assert_eq!(archive(&house, &ran.job(), "stage_output")["out/tables/o.csv"], b"id\n1,2\n");
     house.is_clean();
 }

@@ -5,12 +5,6 @@ use std::process::{Child, ChildStderr, Command, Stdio};
 
 use crate::house::Ran;
 
-/// So many lines, each its number and some text: enough to hold a program up or fill a disk.
-pub(crate) fn lines(count: usize, text: &str) -> String {
-    let numbered = (0..count).map(|number| number.to_string() + text + "\n");
-    numbered.collect()
-}
-
 pub(crate) struct Running {
     child: Child,
     stderr: BufReader<ChildStderr>,

@@ -137,6 +137,21 @@ fn a_bad_file_is_refused_with_its_place_and_changes_nothing(
 }
 
 #[test]
+fn long_and_wide_cells_line_up_in_a_terminal_and_are_whole_in_json() {
+    let house = House::new();
+    let long = "x".repeat(100);
+    house.import("in.c-main.t", &format!("名,v\n日本語,{long}\n\"a\nb\",2\n"));
+    let shown = house.call(&["table", "head", "in.c-main.t"]).succeeded().stdout;
+    assert_eq!(shown, format!("名      v\n日本語  {}…\na\\nb    2\n", "x".repeat(39)));
+    let rows = house.call(&["table", "head", "in.c-main.t", "--format", "json"]).succeeded().document();
+    assert_eq!(
+        rows[0].to_string(),
+        format!("{{\"名\":\"日本語\",\"v\":\"{long}\"}}"),
+        "in the order of the columns"
+    );
+}
+
+#[test]
 fn unknown_tables_columns_and_versions_are_named_with_a_hint() {
     let house = orders();
     let ran = house.call(&["table", "head", "in.c-main.nope"]).failed(1);
@@ -208,4 +223,19 @@ fn files_are_stored_with_tags_and_come_back() {
     assert_eq!(house.call(&["file", "get", id, "--output", "-"]).succeeded().stdout, "some notes");
     house.call(&["file", "rm", id]).succeeded();
     house.call(&["file", "get", id, "--output", "-"]).failed(1);
+}
+
+#[test]
+fn a_damaged_slice_is_the_platforms_fault_and_not_that_of_the_file_being_loaded() {
+    let house = House::new();
+    house.import("in.c-main.t", "id,v\n1,a\n2,b\n");
+    let shown = house.call(&["table", "show", "in.c-main.t", "--format", "json"]).succeeded().stdout;
+    let shown: Value = serde_json::from_str(&shown).unwrap();
+    let slice = house.path().join(".longshore/blobs").join(shown["slices"][0]["blob"].as_str().unwrap());
+    std::fs::write(&slice, "id,v\n1,a\n2\n").unwrap();
+    let file = house.write("more.csv", "id,v\n3,c\n");
+    let arguments = ["table", "import", "in.c-main.t", file.to_str().unwrap(), "--incremental"];
+    let changed = [&arguments[..], &["--primary-key", "id", "--change-primary-key"]].concat();
+    let ran = house.call(&changed).failed(4);
+    assert!(ran.stderr.contains("in.c-main.t"), "{}", ran.stderr);
 }

@@ -1,19 +1,23 @@
 use std::io;
 use std::path::PathBuf;
 
+use serde_json::json;
+
 use crate::blob::Delivery;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
+use crate::cli::print::{Format, Printer, bytes_text};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
+    /// Its number in `longshore file ls`
     id: u64,
     /// Where to; `-` is stdout. Default: the file's own name here
-    #[arg(long, short)]
+    #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
 
-pub(super) async fn act(arguments: Arguments, home: &Home) -> Result<(), Trouble> {
+pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
     let file = super::stored(arguments.id, home).await?;
     if arguments.output.as_deref().is_some_and(|path| path.as_os_str() == "-") {
         let mut blob = home.blobs.open(&file.blob)?;
@@ -39,6 +43,14 @@ pub(super) async fn act(arguments: Arguments, home: &Home) -> Result<(), Trouble
             Trouble::user(format!("{} exists", path.display())).hint("give another name with --output")
         );
     }
-    home.blobs.deliver(&file.blob, &path, Delivery::Copy).await?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        return Err(Trouble::user(format!("the folder {} does not exist", folder.display())));
+    }
+    let bytes = home.blobs.deliver(&file.blob, &path, Delivery::Copy).await?;
+    if printer.format == Format::Json {
+        let view = json!({ "id": arguments.id, "name": file.name, "bytes": bytes, "file": path });
+        printer.report(&view, String::new)?;
+    }
+    printer.note(&format!("wrote {} to {}", bytes_text(bytes), path.display()));
     Ok(())
 }

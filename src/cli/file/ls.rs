@@ -21,7 +21,13 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     printer.report(&views, || {
         let row = |view: &FileView| {
             let name = printable(&view.name);
-            vec![view.id.to_string(), name, bytes_text(view.bytes), view.tags.join(","), view.created.clone()]
+            vec![
+                view.id.to_string(),
+                name,
+                bytes_text(view.bytes),
+                printable(&view.tags.join(",")),
+                view.created.clone(),
+            ]
         };
         let rows: Vec<_> = views.iter().map(row).collect();
         grid(&["ID", "NAME", "SIZE", "TAGS", "CREATED"], &[true, false, true], &rows)

@@ -29,7 +29,7 @@ pub(super) async fn act(verb: Verb, home: &Home, printer: Printer) -> Result<Exi
     match verb {
         Verb::Ls(arguments) => ls::act(arguments, home, printer).await,
         Verb::Put(arguments) => put::act(arguments, home, printer).await,
-        Verb::Get(arguments) => get::act(arguments, home).await,
+        Verb::Get(arguments) => get::act(arguments, home, printer).await,
         Verb::Rm(arguments) => rm::act(arguments, home, printer).await,
     }?;
     Ok(ExitStatus::Success)

@@ -4,12 +4,13 @@ use serde_json::json;
 
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::{Format, Printer};
+use crate::cli::print::{Format, Printer, printable};
 use crate::events::LogReader;
 use crate::job::JobId;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
+    /// Its id in `longshore job ls`
     job: JobId,
     /// Print the events in the catalog instead, the runner's own among them
     #[arg(long)]
@@ -63,7 +64,9 @@ async fn print_events(job: JobId, home: &Home, printer: Printer) -> Result<(), T
         from = last.sequence + 1;
         for event in &events {
             let line = match printer.format {
-                Format::Text => format!("{} {:7} {}\n", event.time, event.level.as_str(), event.message),
+                Format::Text => {
+                    format!("{} {:7} {}\n", event.time, event.level.as_str(), printable(&event.message))
+                }
                 Format::Json => {
                     let (level, source) = (event.level.as_str(), event.source.as_str());
                     let time = event.time.to_string();

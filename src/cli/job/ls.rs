@@ -3,7 +3,7 @@ use serde::Serialize;
 use crate::catalog::JobRecord;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::{Printer, duration_text, grid, printable};
+use crate::cli::print::{Printer, cut, duration_text, grid};
 use crate::job::{FailureCode, JobState};
 
 #[derive(Debug, clap::Args)]
@@ -25,6 +25,9 @@ struct JobView {
     code: Option<&'static str>,
     message: Option<String>,
 }
+
+/// What fits beside the rest; `job show` has it whole.
+const MESSAGE_WIDTH_MAX: usize = 60;
 
 impl JobView {
     fn of(job: &JobRecord) -> Self {
@@ -70,6 +73,6 @@ fn row(job: &JobRecord, view: &JobView) -> Vec<String> {
         }
     };
     let first_line = view.message.as_deref().and_then(|message| message.lines().next()).unwrap_or_default();
-    let message: String = printable(first_line).chars().take(60).collect();
+    let message = cut(first_line, MESSAGE_WIDTH_MAX);
     vec![view.id.clone(), view.component.clone(), view.status.to_owned(), view.created.clone(), took, message]
 }

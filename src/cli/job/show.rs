@@ -5,6 +5,7 @@ use crate::job::JobId;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
+    /// Its id in `longshore job ls`
     job: JobId,
 }
 

@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use super::Arguments;
 use crate::catalog::TableVersion;
-use crate::cli::component::load_trouble;
-use crate::cli::exit::{ExitStatus, Trouble};
+use crate::cli::component::{configuration_id, load_trouble};
+use crate::cli::exit::{ExitStatus, Trouble, chain};
 use crate::cli::home::Home;
-use crate::component::{self, Component};
+use crate::component::{self, Component, ReadError};
 use crate::configuration::{self, Parsed};
 use crate::job::{ConfigurationId, JobId, JobRequest, LoadKind, TableId, VersionNumber};
 use crate::runner::{self, Order, Pretended};
@@ -78,14 +78,8 @@ fn configuration(path: Option<&Path>) -> Result<(Parsed, Option<ConfigurationId>
     let Some(path) = path else {
         return Ok((configuration::parse("{}", "(no configuration)"), None));
     };
-    let text = std::fs::read_to_string(path).map_err(|error| {
-        Trouble::user(format!("cannot read the configuration {}: {error}", path.display()))
-    })?;
-    let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned()).unwrap_or_default();
-    let id = ConfigurationId::parse(stem).map_err(|error| {
-        Trouble::user(error.to_string())
-            .hint("the configuration's id is its file name without the ending: rename it")
-    })?;
+    let text = component::read_text(path).map_err(|error| Trouble::user(chain(&error)))?;
+    let id = configuration_id(path)?;
     Ok((configuration::parse(&text, &path.display().to_string()), Some(id)))
 }
 
@@ -94,22 +88,36 @@ fn pretended(tables: &[TableFile]) -> (Pretended, Vec<String>) {
     let (mut pretended, mut messages) = (Pretended::new(), Vec::new());
     for TableFile { table, file } in tables {
         match columns_of(file) {
+            Ok(columns) if columns.is_empty() => {
+                messages.push(format!(
+                    "--table {table}: {} is empty: its first line must name the columns",
+                    file.display()
+                ));
+            }
             Ok(columns) => {
                 if pretended.insert(table.clone(), head(table, columns)).is_some() {
                     messages.push(format!("--table: {table} is given twice"));
                 }
             }
             Err(problem) => {
-                messages.push(format!("--table {table}: cannot read {}: {problem}", file.display()));
+                messages.push(format!("--table {table}: {problem}"));
             }
         }
     }
     (pretended, messages)
 }
 
-fn columns_of(path: &Path) -> Result<Vec<String>, csv::Error> {
-    let mut reader = csv::Reader::from_reader(File::open(path)?);
-    Ok(reader.headers()?.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect())
+/// The header's names. The file is read twice, here and by the import, which a pipe cannot be.
+fn columns_of(path: &Path) -> Result<Vec<String>, String> {
+    let failed = |error: ReadError| chain(&error);
+    if !component::check_readable(path).map_err(failed)?.is_file() {
+        let shown = path.display();
+        return Err(format!("{shown} is not a plain file; load it with `longshore table import` first"));
+    }
+    let file = File::open(path).map_err(|error| failed(ReadError::of(path, error)))?;
+    let mut reader = csv::Reader::from_reader(file);
+    let names = reader.headers().map_err(|error| format!("cannot read {}: {error}", path.display()))?;
+    Ok(names.iter().map(|name| name.trim_start_matches('\u{feff}').to_owned()).collect())
 }
 
 fn head(table: &TableId, columns: Vec<String>) -> TableVersion {

@@ -25,11 +25,11 @@ pub(super) struct Arguments {
     /// Load a CSV file into a table first, replacing it: in.c-main.orders=orders.csv
     #[arg(long = "table", value_name = "ID=FILE")]
     tables: Vec<asked::TableFile>,
-    /// `input` stages the inputs and stops; `debug` archives every stage and publishes nothing
+    /// How far to go
     #[arg(long, value_enum, default_value_t = Mode::Run)]
     mode: Mode,
     /// Run this image tag instead of the spec's
-    #[arg(long, value_name = "T")]
+    #[arg(long, value_name = "TAG")]
     tag: Option<String>,
     /// Wait at the beginning of a phase until interrupted
     #[arg(long, hide = true, value_parser = parse_phase)]
@@ -38,8 +38,11 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
 enum Mode {
+    /// To the published outputs
     Run,
+    /// Stage the inputs and stop
     Input,
+    /// Run and check the outputs, archive the data folder before and after, publish nothing
     Debug,
 }
 

@@ -24,12 +24,10 @@ pub(super) fn print(document: &ResultDocument, home: &Home, printer: Printer) {
         printer.note(&line);
     }
     match &document.error {
-        None => printer.note(&format!(
-            "{} {}: {}",
-            printer.paint("32;1", &document.status),
-            document.job,
-            document.message
-        )),
+        None => printer.note_marked(
+            &printer.paint("32;1", &document.status),
+            &format!("{}: {}", document.job, document.message),
+        ),
         Some(error) => {
             let trouble = Trouble {
                 status: ExitStatus::User,

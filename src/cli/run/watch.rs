@@ -21,8 +21,7 @@ pub(super) async fn watch(mut items: mpsc::Receiver<NewsItem>, printer: Printer)
             NewsItem::Phase(phase) => progress = begin(phase, printer),
             NewsItem::Moved { bytes, rows } => {
                 if let Some(progress) = &progress {
-                    progress.set(bytes);
-                    progress.say(format!("{} ({rows} rows)", words(Phase::Stage)));
+                    progress.moved(bytes, rows);
                 }
             }
             NewsItem::Pulling(step) => {

@@ -14,7 +14,7 @@ use crate::mapping::{self, ExportOptions, ProgressSink};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// e.g. in.c-main.orders
+    /// The table, e.g. in.c-main.orders
     table: TableId,
     /// The older version
     from: u64,

@@ -1,19 +1,22 @@
 use std::fs::File;
-use std::io;
-use std::path::PathBuf;
+use std::io::{self, IsTerminal};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
 
 use super::pick::{RowChoice, VersionChoice};
+use crate::catalog::TableVersion;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::Printer;
+use crate::cli::print::{Format, Printer};
 use crate::cli::progress::Progress;
-use crate::csv::{Dialect, WriteDialect};
+use crate::csv::{Copied, Dialect, WriteDialect};
 use crate::job::TableId;
-use crate::mapping::{self, ExportOptions, ProgressSink};
+use crate::mapping::{self, ExportOptions};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// e.g. in.c-main.orders
+    /// The table, e.g. in.c-main.orders
     table: TableId,
     /// Where to; stdout without it, or with `-`
     #[arg(long, short, value_name = "FILE")]
@@ -26,7 +29,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
     /// Field delimiter, one character or `\t`
-    #[arg(long, default_value = ",", value_parser = super::import::delimiter)]
+    #[arg(long, default_value = ",", value_name = "BYTE", value_parser = super::import::delimiter)]
     delimiter: u8,
     /// Leave out the header line
     #[arg(long)]
@@ -48,16 +51,14 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         rows_max: arguments.limit,
     };
     let path = arguments.output.filter(|path| path.as_os_str() != "-");
-    let bar = std::sync::Arc::new(Progress::bytes(printer, "exporting", Some(version.bytes)));
-    let seen = std::sync::Arc::clone(&bar);
-    let moved = std::sync::atomic::AtomicU64::new(0);
-    let progress = ProgressSink::new(move |step| {
-        seen.set(moved.fetch_add(step.bytes, std::sync::atomic::Ordering::Relaxed) + step.bytes);
-    });
+    // Rows that go to the same terminal would tear the bar.
+    let is_watched = path.is_some() || !io::stdout().is_terminal();
+    let watcher = Printer { is_quiet: printer.is_quiet || !is_watched, ..printer };
+    let bar = Progress::bytes(watcher, &format!("exporting {}", arguments.table), Some(version.bytes));
+    let progress = bar.sink();
     let exported = match &path {
         Some(path) => {
-            let file = File::create(path)
-                .map_err(|error| Trouble::user(format!("cannot write {}: {error}", path.display())))?;
+            let file = create(path)?;
             mapping::export_table(version.clone(), options, &home.blobs, file, &progress).await
         }
         None => mapping::export_table(version.clone(), options, &home.blobs, io::stdout(), &progress).await,
@@ -67,6 +68,10 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         Ok(copied) => {
             if let Some(path) = path {
                 printer.note(&format!("exported {} rows to {}", copied.rows, path.display()));
+                if printer.format == Format::Json {
+                    let view = ExportView::of(&version, &path, copied);
+                    printer.report(&view, String::new)?;
+                }
             }
             Ok(())
         }
@@ -74,4 +79,36 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         Err(error) if error.is_broken_pipe() => Ok(()),
         Err(error) => Err(Trouble::platform(&error)),
     }
+}
+
+/// What `--format json` prints of an export to a file; the table itself is always CSV.
+#[derive(Debug, Serialize)]
+struct ExportView {
+    id: String,
+    version: u64,
+    rows: u64,
+    bytes: u64,
+    file: String,
+}
+
+impl ExportView {
+    fn of(version: &TableVersion, path: &Path, copied: Copied) -> Self {
+        Self {
+            id: version.table.to_string(),
+            version: version.version.0,
+            rows: copied.rows,
+            bytes: copied.bytes,
+            file: path.display().to_string(),
+        }
+    }
+}
+
+fn create(path: &Path) -> Result<File, Trouble> {
+    File::create(path).map_err(|error| {
+        let cannot = Trouble::user(format!("cannot write {}: {error}", path.display()));
+        match path.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.exists()) {
+            Some(folder) => cannot.hint(format!("make the folder {} first", folder.display())),
+            None => cannot,
+        }
+    })
 }

@@ -1,17 +1,17 @@
-use std::collections::HashMap;
+use serde_json::{Map, Value};
 
 use super::pick::{RowChoice, VersionChoice};
 use crate::catalog::TableVersion;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::{Format, Printer, grid, printable};
+use crate::cli::print::{Format, Printer, cut, grid};
 use crate::csv::{Dialect, Selection, WriteDialect};
 use crate::job::TableId;
 use crate::mapping::{self, ExportOptions, ProgressSink};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// e.g. in.c-main.orders
+    /// The table, e.g. in.c-main.orders
     table: TableId,
     /// How many rows
     #[arg(long, short = 'n', default_value_t = 10, value_name = "N")]
@@ -23,7 +23,7 @@ pub(in crate::cli) struct Arguments {
 }
 
 /// Longer cells are cut in text output; JSON has them whole.
-const CELL_CHARS_MAX: usize = 40;
+const CELL_WIDTH_MAX: usize = 40;
 
 pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
     let version = arguments.version.load(&arguments.table, home).await?;
@@ -31,14 +31,17 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let columns = selection.columns.clone();
     let rows = read_rows(&version, selection, arguments.rows, home).await?;
     if printer.format == Format::Json {
-        let objects: Vec<HashMap<&str, &str>> = rows
-            .iter()
-            .map(|row| columns.iter().map(String::as_str).zip(row.iter().map(String::as_str)).collect())
-            .collect();
+        // A map that keeps the order of the columns.
+        let object = |row: Vec<String>| -> Map<String, Value> {
+            columns.iter().cloned().zip(row.into_iter().map(Value::String)).collect()
+        };
+        let objects: Vec<_> = rows.into_iter().map(object).collect();
         return printer.report(&objects, String::new);
     }
-    let head: Vec<&str> = columns.iter().map(String::as_str).collect();
-    let cells: Vec<Vec<String>> = rows.iter().map(|row| row.iter().map(|cell| cut(cell)).collect()).collect();
+    let head: Vec<String> = columns.iter().map(|name| cut(name, CELL_WIDTH_MAX)).collect();
+    let head: Vec<&str> = head.iter().map(String::as_str).collect();
+    let cells: Vec<Vec<String>> =
+        rows.iter().map(|row| row.iter().map(|cell| cut(cell, CELL_WIDTH_MAX)).collect()).collect();
     printer.data(grid(&head, &[], &cells).as_bytes())
 }
 
@@ -59,16 +62,6 @@ async fn read_rows(
     let mut reader = csv::Reader::from_reader(bytes.as_slice());
     let rows = reader.records().map(|record| record.map(|record| record.iter().map(str::to_owned).collect()));
     rows.collect::<Result<_, csv::Error>>().map_err(|error| Trouble::platform(&error))
-}
-
-fn cut(cell: &str) -> String {
-    let shown = printable(cell);
-    if shown.chars().count() <= CELL_CHARS_MAX {
-        return shown;
-    }
-    let mut short: String = shown.chars().take(CELL_CHARS_MAX - 1).collect();
-    short.push('…');
-    short
 }
 
 /// Collects what is exported; the exporting thread has the other handle.

@@ -7,7 +7,7 @@ use crate::job::TableId;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// e.g. in.c-main.orders
+    /// The table, e.g. in.c-main.orders
     table: TableId,
 }
 

@@ -4,16 +4,17 @@ use crate::cli::exit::{ExitStatus, Trouble, chain};
 use crate::cli::home::Home;
 use crate::cli::print::{Format, Printer};
 use crate::cli::progress::Progress;
+use crate::component::check_readable;
 use crate::failure;
 use crate::job::{Receipt, TableId, TableOptions};
-use crate::mapping::{self, ImportError, ProgressSink, PublishError};
+use crate::mapping::{self, ImportError, PublishError};
 use crate::result::OutputPart;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// e.g. in.c-main.orders; made when it is not there
+    /// The table, e.g. in.c-main.orders; made when it is not there
     table: TableId,
-    /// The CSV file
+    /// The CSV file, or a pipe such as /dev/stdin
     file: PathBuf,
     /// Add to the table (with a primary key: replace rows with the same key) instead of replacing it
     #[arg(long)]
@@ -25,7 +26,7 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, requires = "primary_key")]
     change_primary_key: bool,
     /// Field delimiter, one character or `\t`
-    #[arg(long, value_parser = delimiter)]
+    #[arg(long, value_name = "BYTE", value_parser = delimiter)]
     delimiter: Option<u8>,
     /// The file has no header line; name its columns with --columns
     #[arg(long, requires = "columns")]
@@ -70,17 +71,12 @@ async fn load(
     home: &Home,
     printer: Printer,
 ) -> Result<Receipt, Trouble> {
-    let length = std::fs::metadata(file)
-        .map_err(|error| Trouble::user(format!("cannot read {}: {error}", file.display())))?
-        .len();
-    let bar = std::sync::Arc::new(Progress::bytes(printer, &format!("importing {table}"), Some(length)));
-    let seen = std::sync::Arc::clone(&bar);
-    let moved = std::sync::atomic::AtomicU64::new(0);
-    let progress = ProgressSink::new(move |step| {
-        seen.set(moved.fetch_add(step.bytes, std::sync::atomic::Ordering::Relaxed) + step.bytes);
-    });
+    let metadata = check_readable(file).map_err(|error| Trouble::user(chain(&error)))?;
+    // A pipe has no length.
+    let length = Some(metadata.len()).filter(|_| metadata.is_file());
+    let bar = Progress::bytes(printer, &format!("importing {table}"), length);
     let imported =
-        mapping::import_table(file, table.clone(), options, &home.catalog, &home.blobs, &progress).await;
+        mapping::import_table(file, table.clone(), options, &home.catalog, &home.blobs, &bar.sink()).await;
     drop(bar);
     let receipt = imported.map_err(|error| import_trouble(&error))?;
     for table in &receipt.tables {
@@ -93,7 +89,7 @@ async fn load(
 }
 
 /// A bad file is its owner's, a full disk is not.
-fn import_trouble(error: &ImportError) -> Trouble {
+pub(in crate::cli) fn import_trouble(error: &ImportError) -> Trouble {
     let is_users = match error {
         ImportError::Upload(error) | ImportError::Publish(PublishError::Load(error)) => {
             failure::is_users(error)

@@ -1,6 +1,6 @@
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::{Printer, bytes_text, grid};
+use crate::cli::print::{Printer, bytes_text, grid, printable};
 use crate::cli::view::TableView;
 
 pub(super) async fn act(home: &Home, printer: Printer) -> Result<(), Trouble> {
@@ -13,7 +13,7 @@ pub(super) async fn act(home: &Home, printer: Printer) -> Result<(), Trouble> {
                 view.version.to_string(),
                 view.rows.to_string(),
                 bytes_text(view.bytes),
-                view.primary_key.join(","),
+                printable(&view.primary_key.join(",")),
                 view.created.clone(),
             ]
         };

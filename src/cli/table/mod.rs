@@ -12,7 +12,7 @@ mod show;
 
 use clap::Subcommand;
 
-pub(super) use import::import_file;
+pub(super) use import::{import_file, import_trouble};
 
 use super::exit::{ExitStatus, Trouble};
 use super::home::Home;

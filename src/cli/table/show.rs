@@ -1,13 +1,13 @@
 use super::pick::VersionChoice;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::{Printer, bytes_text, grid};
+use crate::cli::print::{Printer, bytes_text, grid, printable};
 use crate::cli::view::VersionView;
 use crate::job::TableId;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// e.g. in.c-main.orders
+    /// The table, e.g. in.c-main.orders
     table: TableId,
     #[command(flatten)]
     version: VersionChoice,
@@ -20,7 +20,8 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
 }
 
 fn text(view: &VersionView) -> String {
-    let key = if view.primary_key.is_empty() { "none".to_owned() } else { view.primary_key.join(", ") };
+    let key =
+        if view.primary_key.is_empty() { "none".to_owned() } else { printable(&view.primary_key.join(", ")) };
     let by = view.job.clone().unwrap_or_else(|| "import by hand".to_owned());
     let text = format!(
         "table        {}\nversion      {}\ncreated      {}\nload         {}\nby           {by}\nrows         {}\nsize         {}\nprimary key  {key}\ncolumns      {}\n\n",
@@ -30,7 +31,7 @@ fn text(view: &VersionView) -> String {
         view.load,
         view.rows,
         bytes_text(view.bytes),
-        view.columns.join(", "),
+        printable(&view.columns.join(", ")),
     );
     let row = |slice: &crate::cli::view::SliceView| {
         vec![

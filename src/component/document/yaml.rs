@@ -34,10 +34,22 @@ pub(super) fn parse(text: &str) -> Result<Node, Fault> {
     match serde_saphyr::from_str_with_options::<Spanned<Tree<Yaml>>>(text, options) {
         Ok(spanned) => Ok(into_node::<Yaml>(spanned)),
         Err(error) => {
+            if let Some(place) = indenting_tab(text) {
+                let message = "a tab indents this line: YAML is indented with spaces".to_owned();
+                return Err(Fault { place: Some(place), message });
+            }
             let message = UserMessageFormatter.format_message(&error).into_owned();
             Err(Fault { place: error.location().and_then(to_place), message })
         }
     }
+}
+
+/// The first line that begins with a tab. The library tells only what it had hoped to find instead.
+fn indenting_tab(text: &str) -> Option<Place> {
+    text.lines().zip(1..).find_map(|(line, number)| {
+        let column = line.trim_start_matches(' ').starts_with('\t').then(|| line.find('\t'))??;
+        Some(Place { line: number, column: column + 1 })
+    })
 }
 
 /// `None` for the library's "unknown", which counts from 0.

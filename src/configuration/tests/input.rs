@@ -9,8 +9,9 @@ fn files(entries: &str) -> String {
     format!("storage: {{input: {{files: [\n{entries}\n]}}}}")
 }
 
-fn plain(source: &str) -> InputTable {
+fn plain(entry: usize, source: &str) -> InputTable {
     InputTable {
+        entry,
         source: source.parse().unwrap(),
         destination: source.into(),
         columns: Vec::new(),
@@ -42,7 +43,7 @@ fn a_table_mapping_says_what_is_staged_and_where() {
     ));
     let at = |text: &str| Some(ChangedSince::At(text.parse().unwrap()));
     let expected = [
-        plain("in.c-main.orders"),
+        plain(0, "in.c-main.orders"),
         InputTable {
             destination: "sub/orders.csv".into(),
             columns: vec!["id".into(), "2".into()],
@@ -53,11 +54,11 @@ fn a_table_mapping_says_what_is_staged_and_where() {
             ],
             changed_since: at("2024-05-29T10:30:00Z"),
             rows_max: Some(10),
-            ..plain("in.c-main.orders")
+            ..plain(1, "in.c-main.orders")
         },
-        InputTable { changed_since: at("2024-05-30T10:30:00Z"), ..plain("in.c-main.a") },
-        InputTable { changed_since: Some(ChangedSince::LastRun), ..plain("in.c-main.b") },
-        InputTable { columns: vec!["x".into(), "y".into()], ..plain("in.c-main.c") },
+        InputTable { changed_since: at("2024-05-30T10:30:00Z"), ..plain(2, "in.c-main.a") },
+        InputTable { changed_since: Some(ChangedSince::LastRun), ..plain(3, "in.c-main.b") },
+        InputTable { columns: vec!["x".into(), "y".into()], ..plain(4, "in.c-main.c") },
     ];
     assert_eq!(unit.input.tables, expected);
 }
@@ -111,18 +112,21 @@ fn a_file_mapping_selects_by_tags_or_by_ids() {
     ));
     let expected = [
         InputFile {
+            entry: 0,
             query: FileQuery::Tags { include: vec!["a".into(), "b".into()], exclude: Vec::new() },
             changed_since: None,
             files_max: 100,
             processed_tags: vec!["done".into()],
         },
         InputFile {
+            entry: 1,
             query: FileQuery::Tags { include: vec!["a".into()], exclude: vec!["b".into()] },
             changed_since: Some(ChangedSince::LastRun),
             files_max: 5,
             processed_tags: Vec::new(),
         },
         InputFile {
+            entry: 2,
             query: FileQuery::Ids(vec![FileId(7), FileId(8)]),
             changed_since: None,
             files_max: u64::MAX,

@@ -20,11 +20,13 @@ fn only_what_a_table_mapping_says_is_said() {
     ));
     let expected = [
         OutputTable {
+            entry: 0,
             source: "a.csv".into(),
             destination: Some("out.c-main.a".parse().unwrap()),
             options: TableOptions::default(),
         },
         OutputTable {
+            entry: 1,
             source: "b".into(),
             destination: None,
             options: TableOptions {
@@ -41,6 +43,7 @@ fn only_what_a_table_mapping_says_is_said() {
             },
         },
         OutputTable {
+            entry: 2,
             source: "c".into(),
             destination: None,
             options: TableOptions { primary_key: Some(Vec::new()), ..TableOptions::default() },

@@ -119,7 +119,7 @@ fn bytes_that_are_not_utf_8_are_named() {
 fn an_empty_file_says_what_to_do() {
     assert_eq!(
         refused(""),
-        "t.csv: the file is empty; write a header record, or name the columns in the manifest"
+        "t.csv: the file is empty; write a header line, or name the columns where the file is described"
     );
     assert!(matches!(ingested(b"\xEF\xBB\xBF", &options(), 9), Err(CsvError::Empty { .. })));
 }

@@ -8,6 +8,7 @@ mod structure;
 
 use std::fs::File;
 use std::io::{Read, Seek};
+use std::sync::Arc;
 
 use super::*;
 use crate::job::{Filter, FilterOperator};
@@ -31,6 +32,7 @@ fn options() -> ReadOptions {
         dialect: Dialect::CANONICAL,
         header: Header::FirstRecord,
         key: vec![],
+        rows_read: Arc::default(),
     }
 }
 

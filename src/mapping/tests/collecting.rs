@@ -192,6 +192,7 @@ async fn column_names_are_kept_as_written_unless_told_otherwise() {
     write(&folder, "out/tables/b.csv", "Order ID,příliš\n1,x\n");
     let asked = |source: &str, table: &str, sanitize_column_names| OutputMapping {
         tables: vec![OutputTable {
+            entry: 0,
             source: source.into(),
             destination: Some(id(table)),
             options: keyed(&["Order ID"]),

@@ -1,5 +1,6 @@
 //! The room from outside: real catalog, real blob store, real folders.
 
+mod archiving;
 mod collecting;
 mod concurrent;
 mod folder;

@@ -31,9 +31,17 @@ fn complaint(path: &str, message: &str) -> PlanComplaint {
     PlanComplaint { path: path.into(), message: message.into() }
 }
 
+/// The tables, each in the place where it is.
+fn inputs(mut tables: Vec<InputTable>) -> InputMapping {
+    for (entry, table) in tables.iter_mut().enumerate() {
+        table.entry = entry;
+    }
+    InputMapping { tables, files: Vec::new() }
+}
+
 fn plan_of(tables: Vec<InputTable>) -> Vec<PlanComplaint> {
     let heads: Vec<_> = tables.iter().map(|_table| Some(orders())).collect();
-    plan_inputs(&InputMapping { tables, files: Vec::new() }, &heads, &InputsSeen::default()).1
+    plan_inputs(&inputs(tables), &heads, &InputsSeen::default()).1
 }
 
 #[test]
@@ -41,7 +49,7 @@ fn every_mistake_of_an_input_mapping_is_told_at_once() {
     let mut second = input("in.c-main.orders", "orders");
     second.columns = words(&["id", "nmae", "id"]);
     second.filters = vec![filter("colour")];
-    let mapping = InputMapping { tables: vec![input("in.c-main.missing", "a"), second], files: Vec::new() };
+    let mapping = inputs(vec![input("in.c-main.missing", "a"), second]);
     let (fetches, complaints) = plan_inputs(&mapping, &[None, Some(orders())], &InputsSeen::default());
     assert_eq!(fetches, []);
     assert_eq!(
@@ -110,7 +118,7 @@ fn every_mistake_of_an_output_mapping_is_told_before_the_run() {
         ..mapped(vec![
             output("a.csv", "in.c-main.orders", keyed(&["name"])),
             output("b.csv", "in.c-main.orders", deleting),
-            OutputTable { source: "c.csv".into(), destination: None, options: named },
+            OutputTable { entry: 2, source: "c.csv".into(), destination: None, options: named },
         ])
     };
     let complaints = plan_outputs(&mapping, &[Some(orders()), Some(orders()), None]);

@@ -152,7 +152,8 @@ async fn store_file(world: &World, name: &str, text: &str, tags: &[&str]) -> Fil
 }
 
 fn files(query: FileQuery) -> InputMapping {
-    let file = InputFile { query, changed_since: None, files_max: 100, processed_tags: words(&["done"]) };
+    let file =
+        InputFile { entry: 0, query, changed_since: None, files_max: 100, processed_tags: words(&["done"]) };
     InputMapping { tables: Vec::new(), files: vec![file] }
 }
 

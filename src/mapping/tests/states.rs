@@ -2,8 +2,9 @@ use jiff::Timestamp;
 use serde_json::json;
 
 use super::world::{World, at, id, words, write};
-use crate::job::{FileId, FileQuery};
-use crate::mapping::{State, read_state};
+use crate::component::DocumentFormat;
+use crate::job::{AttemptNumber, FileId, FileQuery, JobId};
+use crate::mapping::{DataFolder, Owner, State, read_state};
 
 #[tokio::test]
 async fn a_state_that_is_not_written_is_erased() {
@@ -25,11 +26,24 @@ async fn a_state_that_is_no_json_object_is_refused_with_its_place() {
     assert!(told.starts_with("out/state.json, line 2, column 9: the state is not valid JSON"), "{told}");
     write(&folder, "out/state.json", "3");
     let told = read_state(&folder).await.unwrap_err().to_string();
-    assert_eq!(told, "out/state.json: the state must be a JSON object, this is a number");
+    assert_eq!(told, "out/state.json: the state must be an object, this is a number");
     std::fs::remove_file(at(&folder, "out/state.json")).unwrap();
     std::os::unix::fs::symlink("/etc/passwd", at(&folder, "out/state.json")).unwrap();
     let told = read_state(&folder).await.unwrap_err().to_string();
     assert_eq!(told, "out/state.json is a symbolic link: only plain files are taken");
+}
+
+#[tokio::test]
+async fn a_component_that_reads_yaml_writes_its_state_in_yaml() {
+    let world = World::new().await;
+    let work = world.home.path().join("work");
+    let (job, attempt) = (JobId::fresh(), AttemptNumber::FIRST);
+    let folder = DataFolder::create(&work, job, attempt, Owner::Image, DocumentFormat::Yaml).await.unwrap();
+    write(&folder, "out/state.yml", "cursor:\n  - 7\n");
+    assert_eq!(read_state(&folder).await.unwrap(), json!({"cursor": [7]}));
+    write(&folder, "out/state.yml", "cursor: {\n");
+    let told = read_state(&folder).await.unwrap_err().to_string();
+    assert!(told.starts_with("out/state.yml:1:9: "), "{told}");
 }
 
 #[test]

@@ -152,6 +152,7 @@ pub(super) fn clean() -> CleanExit {
 
 pub(super) fn input(source: &str, destination: &str) -> InputTable {
     InputTable {
+        entry: 0,
         source: id(source),
         destination: destination.into(),
         columns: Vec::new(),
@@ -178,10 +179,14 @@ pub(super) fn upsert(key: &[&str]) -> TableOptions {
 }
 
 pub(super) fn output(source: &str, destination: &str, options: TableOptions) -> OutputTable {
-    OutputTable { source: source.into(), destination: Some(id(destination)), options }
+    OutputTable { entry: 0, source: source.into(), destination: Some(id(destination)), options }
 }
 
-pub(super) fn mapped(tables: Vec<OutputTable>) -> OutputMapping {
+/// A mapping of these tables, each in the place where it is.
+pub(super) fn mapped(mut tables: Vec<OutputTable>) -> OutputMapping {
+    for (entry, table) in tables.iter_mut().enumerate() {
+        table.entry = entry;
+    }
     OutputMapping { tables, ..OutputMapping::default() }
 }
 

@@ -3,8 +3,9 @@
 use std::fs;
 
 use super::house::House;
+use crate::component::Network;
 use crate::job::Exit;
-use crate::runtime::{Network, Stream};
+use crate::runtime::Stream;
 
 #[tokio::test]
 async fn a_component_has_no_capabilities_and_can_gain_none() {

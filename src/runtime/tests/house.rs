@@ -9,9 +9,10 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::component::Network;
 use crate::engine::{Engine, EngineOptions};
 use crate::job::{Exit, ImageId, JobId};
-use crate::runtime::{ContainerPlan, Ended, Network, SpoolReader, SpoolRecord, SpoolWriter, Stream, create};
+use crate::runtime::{ContainerPlan, Ended, SpoolReader, SpoolRecord, SpoolWriter, Stream, create};
 
 pub(super) const LABEL: &str = "longshore.test";
 
