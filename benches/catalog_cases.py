@@ -46,4 +46,4 @@ def catalog(bench):
         Bar("T19", "job ls", milliseconds("job ls"), 50, unit="ms"),
         Bar("T19", "table show", milliseconds("table show"), 50, unit="ms"),
     ], rounds=1, warm_up=False,
-        note="The whole process, the median of five.")
+        note="One round; the whole process, for the lists the median of five.")

@@ -77,7 +77,9 @@ fn entries(lines: &[u8]) -> io::Result<Vec<LogFrame>> {
 
 fn frame(line: &[u8]) -> io::Result<LogFrame> {
     let odd = |what: &'static str| io::Error::new(io::ErrorKind::InvalidData, what);
-    let entry: Entry<'_> = serde_json::from_slice(line)?;
+    // Also where the line only ends too early: it is a whole line of the file.
+    let entry: Entry<'_> =
+        serde_json::from_slice(line).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
     let stream = match &*entry.stream {
         "stdout" => LogStream::Stdout,
         "stderr" => LogStream::Stderr,

@@ -55,19 +55,28 @@ fn empty_folder(top: &OwnedFd, name: &CString, moved: &mut u64) -> Result<(), Er
                 Err(Errno::NOTEMPTY | Errno::EXIST) => {}
                 done => return done,
             }
-            // Moving a folder rewrites its `..`, which needs write permission on the folder itself.
-            *moved += 1;
-            let up = format!(".removed-{moved}");
-            match renameat(&folder, inner, top, up.as_str()) {
+            match move_up(&folder, inner, top, moved) {
+                // Moving a folder rewrites its `..`, which needs write permission on the folder itself.
                 Err(Errno::ACCESS) => {
                     chmodat(&folder, inner, Mode::RWXU, AtFlags::empty())?;
-                    renameat(&folder, inner, top, up.as_str())
+                    move_up(&folder, inner, top, moved)
                 }
                 done => done,
             }
         })?;
         if found == 0 {
             return Ok(());
+        }
+    }
+}
+
+/// Moves a folder into `top` under a name that nothing there has: a removal that was cut off has left such names.
+fn move_up(folder: &OwnedFd, inner: &CString, top: &OwnedFd, moved: &mut u64) -> Result<(), Errno> {
+    loop {
+        *moved += 1;
+        match renameat(folder, inner, top, format!(".removed-{moved}").as_str()) {
+            Err(Errno::NOTEMPTY | Errno::EXIST | Errno::NOTDIR) => {}
+            done => return done,
         }
     }
 }

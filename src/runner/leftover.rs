@@ -90,7 +90,8 @@ pub(super) async fn keep(unit: &UnitRun<'_>, folder: &DataFolder, is_success: bo
 
 async fn move_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     if let Some(parent) = to.parent() {
-        tokio::fs::create_dir_all(parent).await?;
+        // Ours alone, as the data folder was: there may be secrets in what was staged, and in what a component wrote.
+        tokio::fs::DirBuilder::new().recursive(true).mode(0o700).create(parent).await?;
     }
     tokio::fs::rename(from, to).await
 }

@@ -369,3 +369,17 @@ fn a_project_that_cannot_be_written_is_named() {
 fn is_root() -> bool {
     Path::new("/proc/self").metadata().is_ok_and(|metadata| metadata.uid() == 0)
 }
+
+#[test]
+fn what_is_kept_for_debugging_is_the_owners_alone() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    house.run_script("echo half >out/tables/t.csv; exit 1", &json!({})).failed(1);
+    house.run_script_with("true", &json!({}), &["--mode", "input"]).succeeded();
+    for folder in ["quarantine", "staged"] {
+        let mode = fs::metadata(house.path().join(".longshore").join(folder)).unwrap().mode();
+        assert_eq!(mode & 0o077, 0, "{folder} is open to others: {mode:o}");
+    }
+}

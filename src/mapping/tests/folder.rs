@@ -69,3 +69,15 @@ async fn a_folder_is_removed_whatever_a_component_made_of_it() {
     assert_eq!(fs::read_to_string(precious.join("kept")).unwrap(), "kept");
     folder.remove().await.unwrap();
 }
+
+#[tokio::test]
+async fn a_removal_that_was_cut_off_is_taken_up_again() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    for left in [".removed-1/inner/more", ".removed-2/inner/more", "data/out/tables/.removed-1/inner"] {
+        fs::create_dir_all(folder.root().join(left)).unwrap();
+    }
+    fs::write(folder.root().join(".removed-3"), "").unwrap();
+    folder.remove().await.unwrap();
+    assert!(!folder.root().exists());
+}
