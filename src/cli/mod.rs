@@ -146,5 +146,7 @@ fn start_tracing(printer: Printer) {
         .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(printer.has_colour)
+        // It would tell them on stderr, with a panic where nobody reads that any more.
+        .log_internal_errors(false)
         .init();
 }
