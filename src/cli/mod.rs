@@ -142,8 +142,6 @@ fn start_tracing(printer: Printer) {
     let filter = process_environment("LONGSHORE_LOG").unwrap_or_else(|| "warn".to_owned());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        // It would say so on stderr by a macro that panics where nobody reads.
-        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(printer.has_colour)
         // It would tell by `eprintln!` that stderr is closed, and so end the job in the middle.
