@@ -53,10 +53,12 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
             home.blobs.remove(&blob.key).await?;
         }
     }
-    freed.quarantines =
-        forget_quarantines(&home.quarantine_dir(), home.settings.quarantine_retention, arguments.dry_run)
-            .await
-            .map_err(|error| Trouble::platform(&error))?;
+    // Inputs that were staged to be looked at hold plain secrets: they are kept no longer than what a failure left.
+    for folder in [home.quarantine_dir(), home.staged_dir()] {
+        let retention = home.settings.quarantine_retention;
+        let forgotten = forget_quarantines(&folder, retention, arguments.dry_run).await;
+        freed.quarantines += forgotten.map_err(|error| Trouble::platform(&error))?;
+    }
     if freed.kept > 0 {
         let kept = freed.kept;
         printer

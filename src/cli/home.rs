@@ -65,7 +65,7 @@ impl Home {
         let swept = sweep.clean(async || self.engine().await).await?;
         for job in &swept.jobs {
             printer.note(&format!(
-                "job {job} had lost its runner: ended with an error, nothing of it was published"
+                "job {job} had lost its runner: ended with an error, what it had not committed is not published"
             ));
         }
         if swept.containers + swept.folders > 0 {
@@ -102,7 +102,7 @@ impl Home {
                 worker: self.folder.worker.clone(),
                 work_dir: self.folder.path.clone(),
                 quarantine_dir: self.quarantine_dir(),
-                staged_dir: settings.state_dir.join("staged"),
+                staged_dir: self.staged_dir(),
                 project_id: self.project_id.clone(),
                 runner_user: runner_user(),
                 sanitize_column_names: settings.column_names == ColumnNames::Sanitize,
@@ -113,6 +113,11 @@ impl Home {
                 hold_at,
             },
         }
+    }
+
+    /// Where `--mode input` leaves what it staged.
+    pub(crate) fn staged_dir(&self) -> PathBuf {
+        self.settings.state_dir.join("staged")
     }
 
     pub(crate) fn quarantine_dir(&self) -> PathBuf {

@@ -142,11 +142,9 @@ fn start_tracing(printer: Printer) {
     let filter = process_environment("LONGSHORE_LOG").unwrap_or_else(|| "warn".to_owned());
     tracing_subscriber::fmt()
         .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        // It would say so on stderr by a macro that panics where nobody reads.
-        .log_internal_errors(false)
         .with_writer(std::io::stderr)
         .with_ansi(printer.has_colour)
-        // It would tell them on stderr, with a panic where nobody reads that any more.
+        // It would tell by `eprintln!` that stderr is closed, and so end the job in the middle.
         .log_internal_errors(false)
         .init();
 }

@@ -91,14 +91,19 @@ fn to_people(line: &str) {
     drop(writeln!(io::stderr(), "{line}"));
 }
 
+/// What a terminal would act on instead of showing it: control characters, and those that turn the direction of text.
+fn is_obeyed(c: char) -> bool {
+    (c.is_control() && c != '\t') || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+}
+
 /// Text of somebody else's, safe for a terminal: control characters are shown, not obeyed.
 pub(crate) fn printable(text: &str) -> String {
-    if !text.contains(|c: char| c.is_control() && c != '\t') {
+    if !text.contains(is_obeyed) {
         return text.to_owned();
     }
     let mut safe = String::with_capacity(text.len() + 8);
     for c in text.chars() {
-        if c.is_control() && c != '\t' {
+        if is_obeyed(c) {
             safe.extend(c.escape_default());
         } else {
             safe.push(c);

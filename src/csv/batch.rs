@@ -11,7 +11,7 @@ pub(super) struct Batch<'a> {
     pub(super) bytes: &'a [u8],
     /// Where the first record begins.
     pub(super) start: usize,
-    /// Where the fields of all records end; with [`Wanted::Records`] only where records end.
+    /// Where the fields of all records end; where only records are wanted, only their ends.
     pub(super) ends: &'a [u32],
     /// How many entries of `ends` a record has.
     pub(super) ends_per_record: usize,

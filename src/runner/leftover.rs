@@ -35,6 +35,10 @@ pub(super) fn log_path(job: &Job<'_>) -> PathBuf {
 
 /// Stores the complete log as it is so far; the log of a later row is stored over it.
 pub(super) async fn store_log(job: &Job<'_>, record: &mut Record<'_>, units_done: usize) {
+    // Nobody was listened to: the unit ended before its container began.
+    if !tokio::fs::try_exists(log_path(job)).await.unwrap_or(true) {
+        return;
+    }
     let stored = async {
         let key = BlobKey::parse(format!("logs/{}/{}-{units_done}.log.zst", job.order.job, job.attempt))?;
         job.runner.blobs.put_file(&key, &log_path(job), Source::Copy).await?;

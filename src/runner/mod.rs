@@ -27,7 +27,7 @@ use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
 use crate::image::{self, ResolvedImage};
-use crate::job::{AttemptNumber, Failure, FailureCode, Outcome, Phase, RunMode};
+use crate::job::{AttemptNumber, Blame, Failure, Outcome, Phase, RunMode};
 use crate::result::{ImagePart, ResultDocument};
 use record::Record;
 use resolve::Asked;
@@ -178,9 +178,10 @@ impl Job<'_> {
         if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
-    /// Whether the next unit may run after one that failed. Never when the job is another runner's by now.
+    /// Whether the next unit may run after one that failed. Never after trouble of the platform: a later try may help,
+    /// and the job may be another runner's by now.
     fn goes_on_after(&self, failure: &Failure) -> bool {
-        self.order.configuration.on_error == OnError::Continue && failure.code != FailureCode::RunnerLost
+        self.order.configuration.on_error == OnError::Continue && failure.code.blame() != Blame::Platform
     }
 
     /// A failure's texts may quote what the component said or wrote.

@@ -185,7 +185,7 @@ fn lost(attempt: &OpenAttempt) -> Failure {
     Failure {
         code: FailureCode::RunnerLost,
         message: format!(
-            "the runner stopped without a word in phase {}; nothing was published; run the job again",
+            "the runner stopped without a word in phase {}; nothing that it had not committed is published; run the job again",
             attempt.phase.as_str()
         ),
         detail: format!("worker {} holds no lock any more, attempt {}", attempt.worker, attempt.attempt),

@@ -55,7 +55,7 @@ impl std::str::FromStr for Condition {
             return Err(format!("{text:?} is no condition; write e.g. country=CZ or amount>=10"));
         };
         let (column, value) = text.split_at(at);
-        let value = value.trim_start_matches(sign).to_owned();
+        let value = value.strip_prefix(sign).unwrap_or(value).to_owned();
         Ok(Self(Filter { column: column.to_owned(), operator, values: vec![value] }))
     }
 }
@@ -125,6 +125,7 @@ mod tests {
             ("a>=3", "a", FilterOperator::Ge, "3"),
             ("a!=x", "a", FilterOperator::Ne, "x"),
             ("a=", "a", FilterOperator::Eq, ""),
+            ("a==b", "a", FilterOperator::Eq, "=b"),
         ] {
             let Condition(filter) = text.parse().unwrap();
             assert_eq!(
