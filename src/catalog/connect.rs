@@ -77,12 +77,24 @@ impl Catalog {
     /// A transaction that keeps other writers out from its start, so that what it reads holds until it ends; on disk
     /// when its commit returns.
     pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Any>, CatalogError> {
-        self.writes.begin_with("BEGIN IMMEDIATE").await.map_err(doing("begin writing to the catalog"))
+        begin_immediate(&self.writes).await.map_err(doing("begin writing to the catalog"))
     }
 
     /// The same for what a power cut may take.
     pub(super) async fn begin_note(&self) -> Result<Transaction<'static, Any>, CatalogError> {
-        self.notes.begin_with("BEGIN IMMEDIATE").await.map_err(doing("begin writing to the catalog"))
+        begin_immediate(&self.notes).await.map_err(doing("begin writing to the catalog"))
+    }
+}
+
+/// `SQLite` ends a transaction by itself when a disk is full, and the client library then takes the connection to be
+/// within that transaction for ever. Such a connection is closed and another one made.
+async fn begin_immediate(pool: &AnyPool) -> Result<Transaction<'static, Any>, sqlx::Error> {
+    match pool.begin_with("BEGIN IMMEDIATE").await {
+        Err(sqlx::Error::InvalidSavePointStatement) => {
+            pool.acquire().await?.close().await?;
+            pool.begin_with("BEGIN IMMEDIATE").await
+        }
+        begun => begun,
     }
 }
 

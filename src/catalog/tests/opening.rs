@@ -94,6 +94,20 @@ async fn a_full_disk_is_recognised() {
 }
 
 #[tokio::test]
+async fn a_transaction_that_the_database_ended_by_itself_spoils_no_later_one() {
+    let house = house().await;
+    // What SQLite does on a full disk, in the middle of a statement.
+    let mut note = house.catalog.begin_note().await.unwrap();
+    sqlx::raw_sql("ROLLBACK").execute(&mut *note).await.unwrap();
+    drop(note);
+    let mut write = house.catalog.begin_write().await.unwrap();
+    sqlx::raw_sql("ROLLBACK").execute(&mut *write).await.unwrap();
+    drop(write);
+    house.processing_job().await;
+    house.load(replace(vec![slice("a", 3)])).await;
+}
+
+#[tokio::test]
 async fn a_value_that_was_changed_by_other_means_is_named_and_not_guessed() {
     let house = house().await;
     house.load(replace(vec![slice("a", 3)])).await;
