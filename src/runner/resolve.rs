@@ -69,8 +69,8 @@ fn not_offered(component: &Component) -> impl Iterator<Item = &'static str> {
 /// The units of an order, when nothing speaks against running them.
 pub(super) async fn resolve(runner: &Runner, order: &Order, asked: Asked) -> Result<Vec<Unit>, Stop> {
     let Asked { units, mut complaints } = asked;
-    complaints
-        .extend(catalog_complaints(&runner.catalog, &order.configuration, &units, &HashMap::new()).await?);
+    let found = catalog_complaints(&runner.catalog, &order.configuration, &units, &HashMap::new()).await?;
+    add_new(&mut complaints, found);
     if complaints.is_empty() { Ok(units) } else { Err(Stop::complaints(&complaints)) }
 }
 
@@ -83,9 +83,16 @@ pub(crate) async fn complaints(
     pretended: &Pretended,
 ) -> Result<Vec<Complaint>, CatalogError> {
     let (units, mut found) = configuration.units(component, id, Timestamp::now());
-    found.extend(catalog_complaints(catalog, configuration, &units, pretended).await?);
+    add_new(&mut found, catalog_complaints(catalog, configuration, &units, pretended).await?);
     found.sort_by_key(|complaint| (complaint.line, complaint.column));
     Ok(found)
+}
+
+/// The configuration's own reading and the plan both look at destinations: a place is complained of once.
+fn add_new(complaints: &mut Vec<Complaint>, found: Vec<Complaint>) {
+    let is_new = |complaint: &Complaint| complaints.iter().all(|known| known.path != complaint.path);
+    let new: Vec<Complaint> = found.into_iter().filter(is_new).collect();
+    complaints.extend(new);
 }
 
 async fn catalog_complaints(

@@ -205,6 +205,20 @@ fn component_check_tells_scripts_where_each_mistake_is() {
 }
 
 #[test]
+fn a_destination_that_is_taken_is_complained_of_once() {
+    let house = House::new();
+    house.import("in.c-main.a", "id\n1\n");
+    let text = "storage:\n  input:\n    tables:\n\
+        \x20     - {source: in.c-main.a, destination: a.csv}\n\
+        \x20     - {source: in.c-main.a, destination: a.csv}\n";
+    house.write("twice.yaml", text);
+    let spec = fixture("components/raw-shell.yaml");
+    let ran = house.call(&["run", spec.to_str().unwrap(), "--config", "twice.yaml"]).failed(1);
+    let complaints: Vec<&str> = ran.stderr.lines().filter(|line| line.starts_with("error:")).collect();
+    assert!(matches!(complaints[..], [one] if one.contains("twice.yaml:5:")), "{}", ran.stderr);
+}
+
+#[test]
 fn component_check_reports_spec_and_configuration_together() {
     let house = House::new();
     house.write("thing.yaml", "id: other\nimage: {uri: a}\nresources: {memory: 12 apples}\nnetwrk: none\n");
