@@ -13,6 +13,7 @@
 //! - [`events`] what was said: events, redaction, lines, the complete log
 //! - [`component`] the spec of a component; presets of resources
 //! - [`configuration`] what this run really does: rows, secrets, mapping, defaults
+//! - [`request`] the job request, as a message carries it
 //! - [`csv`] dialects, scanning, checking, selecting, slicing, key hashing
 //! - [`blob`] bytes by key
 //! - [`catalog`] what exists, and the one commit that publishes
@@ -24,6 +25,9 @@
 //! - [`result`] the result document
 //! - [`runner`] one job
 //! - [`sweep`] what a dead runner left behind
+//! - [`queue`] the broker: topology, consuming, publishing, dead letters
+//! - [`worker`] many jobs: claim, admit, heartbeat, adopt, drain
+//! - [`api`] health and metrics over HTTP
 //! - [`settings`] `longshore.yaml` and the environment
 //! - [`cli`] one verb, one file
 
@@ -31,6 +35,7 @@ mod job;
 mod events;
 mod component;
 mod configuration;
+mod request;
 mod csv;
 mod blob;
 mod catalog;
@@ -42,5 +47,8 @@ mod failure;
 mod result;
 mod runner;
 mod sweep;
+mod queue;
+mod worker;
+mod api;
 mod settings;
 pub mod cli;

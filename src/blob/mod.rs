@@ -43,6 +43,23 @@ pub(crate) enum Delivery {
     Copy,
 }
 
+/// A bucket of an S3 server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct S3Options {
+    pub bucket: String,
+    /// What all keys begin with, without a slash at the end; may be empty.
+    pub prefix: String,
+    /// `None`: Amazon's own for the region.
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    /// `http://host/bucket/key` instead of `http://bucket.host/key`.
+    pub path_style: bool,
+    /// Key id and secret; `None`: the usual chain (environment, files, instance).
+    pub credentials: Option<(String, crate::job::Hidden)>,
+    /// How long trouble of the store is tried again before the work that needs it fails.
+    pub patience: std::time::Duration,
+}
+
 /// Where blobs lie.
 #[derive(Debug, Clone)]
 pub(crate) enum BlobStore {

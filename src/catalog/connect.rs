@@ -28,6 +28,17 @@ pub(crate) struct Catalog {
     _first: Arc<Mutex<AnyConnection>>,
 }
 
+/// A catalog on a `PostgreSQL` server.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct PostgresOptions {
+    /// `postgres://user:password@host:port/database?sslmode=…`
+    pub(crate) url: crate::job::Hidden,
+    /// Connections of this process, for everything together.
+    pub(crate) connections_max: u32,
+    /// How long a lost connection is tried again before the work that needs it fails.
+    pub(crate) patience: Duration,
+}
+
 /// Readers beside each other; each has a thread.
 const READERS_MAX: u32 = 4;
 /// How long to queue behind our own writers. Longer than `SQLite` waits for the writers of other processes, so that the

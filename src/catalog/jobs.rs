@@ -63,7 +63,7 @@ impl Catalog {
 
     /// Takes the next attempt by compare-and-set; `None` when the job is running or done.
     #[cfg(test)]
-    pub(crate) async fn claim(
+    pub(crate) async fn claim_old(
         &self,
         job: JobId,
         worker: &WorkerId,

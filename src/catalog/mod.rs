@@ -11,6 +11,7 @@ mod load;
 mod migrations;
 mod retention;
 mod rows;
+mod service;
 mod slices;
 mod tables;
 #[cfg(test)]
@@ -18,7 +19,14 @@ mod tests;
 mod types;
 
 pub(crate) use connect::Catalog;
+#[expect(unused_imports, reason = "skeleton")]
+pub(crate) use connect::PostgresOptions;
 pub(crate) use error::{CatalogError, CommitError};
+#[expect(unused_imports, reason = "skeleton")]
+pub(crate) use service::{
+    Accepted, Beat, Begun, CancelAnswer, HeldAttempt, JobCounts, NewJob, PutBack, ReplyAddress,
+    StoredConfiguration, UnitEnd, Untold, WaitingJob,
+};
 pub(crate) use types::{
     At, Commit, JobRecord, NewFile, NewSlice, OpenAttempt, Slice, SliceDeletion, SliceId, StateKey,
     StoredFile, TableLoad, TableSummary, TableVersion,

@@ -172,6 +172,8 @@ pub(crate) struct Commit {
     pub state: Option<(StateKey, String)>,
     /// Tags put on files that were read; a file removed meanwhile is passed over.
     pub processed_tags: Vec<(FileId, Vec<String>)>,
+    /// Records in the same transaction that a unit of the job has ended, so that no later attempt publishes it again.
+    pub unit: Option<super::UnitEnd>,
     /// Ends the job in the same transaction.
     pub end: Option<JobEnd>,
 }

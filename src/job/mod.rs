@@ -2,6 +2,7 @@
 //! Imports nothing of ours, does no IO, knows no wire format.
 
 mod exit;
+mod hidden;
 mod ids;
 mod ledger;
 mod mapping;
@@ -11,6 +12,7 @@ mod state;
 mod table;
 
 pub(crate) use exit::{BadExit, CleanExit, Exit, StartFailure};
+pub(crate) use hidden::Hidden;
 pub(crate) use ids::{
     AttemptNumber, ComponentId, ConfigurationId, ContentHash, FileId, IdError, ImageId, JobId, RowId,
     VersionNumber, WorkerId,
@@ -21,6 +23,6 @@ pub(crate) use mapping::{
     InputTable, LoadKind, OutputFile, OutputMapping, OutputTable, TableOptions,
 };
 pub(crate) use outcome::{Blame, Failure, FailureCode, FileReceipt, Outcome, Receipt, TableReceipt};
-pub(crate) use request::{JobRequest, RunMode};
+pub(crate) use request::{JobRequest, Priority, RunMode};
 pub(crate) use state::{JobEnd, JobState, JobStatus};
 pub(crate) use table::{TableId, TableIdError};

@@ -8,7 +8,7 @@ use super::load::LoadDesk;
 use super::rules::UploadError;
 use super::upload::Prepared;
 use crate::blob::BlobStore;
-use crate::catalog::{Catalog, CatalogError, Commit, CommitError, StateKey, TableLoad};
+use crate::catalog::{Catalog, CatalogError, Commit, CommitError, StateKey, TableLoad, UnitEnd};
 use crate::job::{AttemptNumber, FileId, JobEnd, JobId, Receipt, TableId};
 
 /// Every lost race means that somebody else's commit went through, so this many in a row is a fault.
@@ -21,6 +21,8 @@ const PAUSE_MAX: Duration = Duration::from_millis(200);
 pub(crate) struct Publication {
     pub state: Option<(StateKey, String)>,
     pub processed_tags: Vec<(FileId, Vec<String>)>,
+    /// Which unit of the job this is, so that no later attempt publishes it again.
+    pub unit: Option<UnitEnd>,
     pub end: Option<JobEnd>,
 }
 
@@ -70,6 +72,7 @@ async fn try_commit(
         files: prepared.files.clone(),
         state: publication.state,
         processed_tags: publication.processed_tags,
+        unit: publication.unit,
         end: publication.end,
     };
     let mut tries = 0;

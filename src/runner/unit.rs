@@ -291,6 +291,7 @@ impl UnitRun<'_> {
         let publication = Publication {
             state: self.next_state(component_state, &staged),
             processed_tags: mapping::processed_tags(&staged.planned.files),
+            unit: None,
             end: self.end_of_job(&prepared, &record.published),
         };
         let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);

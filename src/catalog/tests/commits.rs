@@ -45,6 +45,7 @@ async fn everything_of_a_job_appears_in_one_commit_and_its_receipt_can_be_rebuil
         files: vec![report()],
         state: Some((state_key(None), "{\"last\": 1}".into())),
         processed_tags: vec![],
+        unit: None,
         end: Some(success()),
     };
     let receipt = house.catalog.commit(&commit).await.unwrap();
@@ -111,6 +112,7 @@ async fn a_fault_in_the_last_statement_of_a_commit_leaves_nothing() {
         files: vec![report()],
         state: Some((state_key(None), "{}".into())),
         processed_tags: vec![],
+        unit: None,
         end: Some(success()),
     };
     let refused = house.catalog.commit(&commit).await.unwrap_err();

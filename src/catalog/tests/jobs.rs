@@ -40,8 +40,8 @@ async fn a_job_waits_until_it_is_claimed() {
         log: None,
     };
     assert_eq!(waiting, expected);
-    assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), Some(AttemptNumber(1)));
-    assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), None, "a running job was claimed");
+    assert_eq!(house.catalog.claim_old(id, &worker()).await.unwrap(), Some(AttemptNumber(1)));
+    assert_eq!(house.catalog.claim_old(id, &worker()).await.unwrap(), None, "a running job was claimed");
     let processing = record(&house, id).await;
     let since = began(&processing);
     assert!(since >= waiting.created);
@@ -90,7 +90,7 @@ async fn a_job_ends_once() {
     assert!(house.catalog.end_job(id, attempt, &failure(), Some("{\"final\": 1}")).await.unwrap());
     assert!(!house.catalog.end_job(id, attempt, &success(), None).await.unwrap(), "a job ended twice");
     assert!(!house.catalog.progress(id, attempt, Phase::Cleanup, None, Some("{}")).await.unwrap());
-    assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), None, "a job that is done was claimed");
+    assert_eq!(house.catalog.claim_old(id, &worker()).await.unwrap(), None, "a job that is done was claimed");
     let ended = record(&house, id).await;
     let JobState::Done { ended: moment, .. } = ended.state else { panic!("{:?}", ended.state) };
     assert!(moment >= began(&before));
@@ -120,7 +120,7 @@ async fn one_claim_of_many_wins() {
     let mut claims = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let catalog = house.beside().await;
-        claims.spawn(async move { catalog.claim(id, &worker()).await.unwrap() });
+        claims.spawn(async move { catalog.claim_old(id, &worker()).await.unwrap() });
     }
     let mut won = 0;
     while let Some(claim) = claims.join_next().await {
@@ -149,7 +149,7 @@ async fn unknown_jobs_and_known_ids_are_named() {
     assert!(matches!(known, CatalogError::JobExists { job: named } if named == job), "{known}");
     let nobody = JobId::fresh();
     for refused in [
-        house.catalog.claim(nobody, &worker()).await.unwrap_err(),
+        house.catalog.claim_old(nobody, &worker()).await.unwrap_err(),
         house.catalog.annotate(nobody, "{}", None).await.unwrap_err(),
     ] {
         assert!(matches!(refused, CatalogError::NoSuchJob { job } if job == nobody), "{refused}");

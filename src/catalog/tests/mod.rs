@@ -48,7 +48,7 @@ impl House {
     pub(super) async fn processing_job(&self) -> JobId {
         let job = JobId::fresh();
         self.catalog.create_job(job, &component(), None, "{}").await.unwrap();
-        assert_eq!(self.catalog.claim(job, &worker()).await.unwrap(), Some(AttemptNumber::FIRST));
+        assert_eq!(self.catalog.claim_old(job, &worker()).await.unwrap(), Some(AttemptNumber::FIRST));
         job
     }
 

@@ -1,0 +1,1 @@
+//! CONTRACT: HTTP on loopback: `/healthz`, `/readyz`, `/metrics`.
