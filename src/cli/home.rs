@@ -12,6 +12,7 @@ use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::job::{JobId, JobState, Phase, RunMode};
+use crate::queue::Publisher;
 use crate::result::OutputPart;
 use crate::runner::{Runner, RunnerOptions};
 use crate::settings::{ColumnNames, Settings};
@@ -122,6 +123,24 @@ impl Home {
 
     pub(crate) fn quarantine_dir(&self) -> PathBuf {
         self.settings.state_dir.join("quarantine")
+    }
+
+    /// Attempts of a job that is accepted without a worker's doing.
+    #[expect(clippy::unused_self, reason = "skeleton")]
+    pub(crate) fn attempts_max(&self) -> u32 {
+        5
+    }
+
+    /// Whether jobs come by a queue.
+    #[expect(clippy::unused_self, reason = "skeleton")]
+    pub(crate) fn has_queue(&self) -> bool {
+        false
+    }
+
+    /// The way into the queue, where settings name one.
+    #[expect(clippy::unused_self, reason = "skeleton")]
+    pub(crate) fn publisher(&self) -> Option<Publisher> {
+        None
     }
 
     /// A job's result document, as far as the job has come.

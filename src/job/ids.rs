@@ -23,6 +23,12 @@ impl JobId {
     pub(crate) fn fresh() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// The id that a job gets whose idempotency key is a `UUIDv7`; any other key leaves the choice to us.
+    pub(crate) fn of_key(key: &str) -> Option<Self> {
+        let uuid = Uuid::parse_str(key).ok()?;
+        (uuid.get_version() == Some(uuid::Version::SortRand)).then_some(Self(uuid))
+    }
 }
 
 impl fmt::Display for JobId {
