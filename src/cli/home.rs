@@ -126,21 +126,18 @@ impl Home {
     }
 
     /// Attempts of a job that is accepted without a worker's doing.
-    #[expect(clippy::unused_self, reason = "skeleton")]
     pub(crate) fn attempts_max(&self) -> u32 {
-        5
+        self.settings.worker.attempts_max
     }
 
     /// Whether jobs come by a queue.
-    #[expect(clippy::unused_self, reason = "skeleton")]
     pub(crate) fn has_queue(&self) -> bool {
-        false
+        self.settings.queue.is_some()
     }
 
     /// The way into the queue, where settings name one.
-    #[expect(clippy::unused_self, reason = "skeleton")]
     pub(crate) fn publisher(&self) -> Option<Publisher> {
-        None
+        self.settings.queue.clone().map(Publisher::new)
     }
 
     /// A job's result document, as far as the job has come.
