@@ -1,19 +1,8 @@
 //! A message that comes more than once is one job.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Port, eventually, is_served};
-
-fn message(key: &str, script: &str) -> Value {
-    let output = json!({ "source": "t.csv", "destination": "out.c-main.t", "incremental": true });
-    json!({
-        "message_id": key,
-        "request": {
-            "version": 1, "component": "raw-shell", "configuration": "c",
-            "data": { "parameters": { "script": script }, "storage": { "output": { "tables": [output] } } },
-        },
-    })
-}
+use super::{Port, append, eventually, is_served};
 
 #[test]
 fn a_message_delivered_before_during_and_after_the_run_is_published_once() {
@@ -21,7 +10,7 @@ fn a_message_delivered_before_during_and_after_the_run_is_published_once() {
         return;
     }
     let port = Port::open(&json!({}));
-    let same = message("same", "echo begun; sleep 2; printf 'n\\n1\\n' >out/tables/t.csv");
+    let same = append("same", "echo begun; sleep 2", 1);
     port.orchestrator.publish(&[same.clone(), same.clone()]);
     let _worker = port.worker(&[]);
     eventually("the job is accepted", || (port.job("same").code == 0).then_some(()));
@@ -30,7 +19,7 @@ fn a_message_delivered_before_during_and_after_the_run_is_published_once() {
     port.comes_to("same", "success");
     port.orchestrator.publish(&[same]);
     // It goes the same way behind them: when it has ended, they have all been looked at.
-    port.orchestrator.publish(&[message("last", "printf 'n\\n2\\n' >out/tables/t.csv")]);
+    port.orchestrator.publish(&[append("last", "true", 2)]);
     port.comes_to("last", "success");
 
     assert_eq!(port.house.export("out.c-main.t"), "n\n1\n2\n");
@@ -46,7 +35,7 @@ fn a_message_that_is_no_request_is_kept_with_the_reason() {
     let _worker = port.worker(&[]);
     let wrong = json!({ "message_id": "wrong", "request": { "version": 1, "componnt": "raw-shell" } });
     let nameless = json!({ "request": { "version": 1, "component": "raw-shell" } });
-    port.orchestrator.publish(&[wrong, nameless, message("right", "printf 'n\\n1\\n' >out/tables/t.csv")]);
+    port.orchestrator.publish(&[wrong, nameless, append("right", "true", 1)]);
     port.comes_to("right", "success");
     let dead = eventually("both are in the dead-letter queue", || {
         let listed = port.house.call(&["queue", "dead"]).succeeded().stdout;

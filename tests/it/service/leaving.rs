@@ -1,19 +1,11 @@
 //! A worker that is asked to leave: once, and twice.
 
 use rustix::process::Signal;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::{Port, is_served};
+use super::{Port, append, is_served};
 
-fn message(key: &str, script: &str) -> Value {
-    let output = json!({ "source": "t.csv", "destination": "out.c-main.t", "incremental": true });
-    let data = json!({ "parameters": { "script": script }, "storage": { "output": { "tables": [output] } } });
-    json!({ "message_id": key, "request": { "version": 1, "component": "raw-shell", "data": data } })
-}
-
-fn slow(n: u32) -> String {
-    format!("echo begun; sleep 2; printf 'n\\n{n}\\n' >out/tables/t.csv")
-}
+const SLOW: &str = "echo begun; sleep 2";
 
 #[test]
 fn a_worker_asked_to_leave_ends_what_it_runs_and_takes_nothing_more() {
@@ -22,7 +14,7 @@ fn a_worker_asked_to_leave_ends_what_it_runs_and_takes_nothing_more() {
     }
     let port = Port::open(&json!({ "slots": 2 }));
     let mut worker = port.worker(&[]);
-    port.orchestrator.publish(&[message("a", &slow(1)), message("b", &slow(2)), message("c", &slow(3))]);
+    port.orchestrator.publish(&[append("a", SLOW, 1), append("b", SLOW, 2), append("c", SLOW, 3)]);
     port.hears("a", "begun");
     port.hears("b", "begun");
     worker.signal(Signal::TERM);
@@ -45,10 +37,8 @@ fn a_worker_asked_twice_stops_its_jobs_and_another_runs_them_anew() {
     }
     let port = Port::open(&json!({ "slots": 1, "attempts_max": 1 }));
     let mut worker = port.worker(&[]);
-    // Only the first time it would take long.
-    let script =
-        "echo begun; trap 'echo stopped; exit 0' TERM; sleep 30 & wait; printf 'n\\n1\\n' >out/tables/t.csv";
-    port.orchestrator.publish(&[message("a", script)]);
+    let script = "echo begun; trap 'echo stopped; exit 0' TERM; sleep 20 & wait";
+    port.orchestrator.publish(&[append("a", script, 1)]);
     port.hears("a", "begun");
     worker.signal(Signal::TERM);
     worker.says("draining");

@@ -4,9 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::{Port, Worker, is_served};
+use super::{COMPONENTS, Port, Worker, is_served};
 
-const COMPONENTS: [&str; 3] = ["raw-shell", "raw-two", "raw-three"];
 const CONFIGURATIONS: u64 = 4;
 const JOBS: u64 = 200;
 

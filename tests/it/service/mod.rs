@@ -1,10 +1,14 @@
-//! The bench of the service: a database, queues and a bucket prefix of a test's own, machines, and workers on them that
-//! can be frozen and killed.
+//! The bench of the service: a database and queues of a test's own, machines, and workers on them that can be frozen
+//! and killed.
 
 mod again;
+mod deaths;
+mod frozen;
 mod leaving;
 mod many;
 mod orchestrator;
+mod outages;
+mod proxy;
 mod server;
 mod submitting;
 mod worker;
@@ -15,17 +19,21 @@ use serde_json::{Value, json};
 
 use crate::house::{House, Ran, docker, fixture};
 use orchestrator::Orchestrator;
+use proxy::Proxy;
 use server::{Database, Server};
 pub(crate) use worker::Worker;
 
 /// Longer than anything that is waited for takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Components with the same image.
+const COMPONENTS: [&str; 3] = ["raw-shell", "raw-two", "raw-three"];
 
 /// A service of a test's own on the real servers.
 pub(crate) struct Port {
-    /// The project folder that the workers share: a machine.
+    /// The project folder from which the test looks and submits, and in which workers run.
     pub(crate) house: House,
     pub(crate) orchestrator: Orchestrator,
+    settings: Value,
     _database: Database,
 }
 
@@ -35,7 +43,6 @@ impl Port {
         let (postgres, rabbitmq) = (Server::Postgres.address(), Server::Rabbitmq.address());
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
         let database = Database::make(&postgres, &name);
-        let house = House::new();
         let mut settings = json!({
             "sync": false,
             "stop_grace": "1s",
@@ -51,18 +58,36 @@ impl Port {
         for (key, value) in worker.as_object().unwrap() {
             settings["worker"][key] = value.clone();
         }
+        let house = House::new();
         house.write("longshore.yaml", settings.to_string());
         let spec = std::fs::read_to_string(fixture("components/raw-shell.yaml")).unwrap();
-        for component in ["raw-shell", "raw-two", "raw-three"] {
+        for component in COMPONENTS {
             let spec = spec.replace("id: raw-shell", &format!("id: {component}"));
             house.write(&format!("component-specs/{component}.yaml"), spec);
         }
         house.call(&["queue", "setup"]).succeeded();
-        Self { house, orchestrator: Orchestrator { url: rabbitmq, prefix: name }, _database: database }
+        Self {
+            house,
+            orchestrator: Orchestrator { url: rabbitmq, prefix: name },
+            settings,
+            _database: database,
+        }
     }
 
+    /// A worker on the port's own machine.
     pub(crate) fn worker(&self, arguments: &[&str]) -> Worker {
         Worker::start(&self.house, arguments)
+    }
+
+    /// Another machine with other settings. The blobs are the port's, as if they lay in a shared store.
+    pub(crate) fn machine(&self, change: impl FnOnce(&mut Value)) -> House {
+        let mut settings = self.settings.clone();
+        settings["state_dir"] = json!(self.house.path().join(".longshore"));
+        settings["component_specs_dir"] = json!(self.house.path().join("component-specs"));
+        change(&mut settings);
+        let machine = House::new();
+        machine.write("longshore.yaml", settings.to_string());
+        machine
     }
 
     /// Jobs as `job ls` tells them, newest first.
@@ -71,6 +96,7 @@ impl Port {
         listed.document().as_array().unwrap().clone()
     }
 
+    /// A job's result document; `name` is its id or its key.
     pub(crate) fn job(&self, name: &str) -> Ran {
         self.house.call(&["job", "show", name])
     }
@@ -102,6 +128,14 @@ impl Drop for Port {
             }
         }
     }
+}
+
+/// A message for a job that runs a script and appends a row `n` to `out.c-main.t`.
+pub(crate) fn append(key: &str, script: &str, n: u64) -> Value {
+    let script = format!("{script}; printf 'n\\n{n}\\n' >out/tables/t.csv");
+    let output = json!({ "source": "t.csv", "destination": "out.c-main.t", "incremental": true });
+    let data = json!({ "parameters": { "script": script }, "storage": { "output": { "tables": [output] } } });
+    json!({ "message_id": key, "request": { "version": 1, "component": "raw-shell", "data": data } })
 }
 
 /// Asks again until there is an answer.

@@ -20,13 +20,6 @@ impl Server {
         }
     }
 
-    fn variable(self) -> &'static str {
-        match self {
-            Self::Postgres => "LONGSHORE_CATALOG_URL",
-            Self::Rabbitmq => "LONGSHORE_QUEUE_URL",
-        }
-    }
-
     fn run(self, arguments: &[&str]) -> Output {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         Command::new(root.join(self.script())).args(arguments).current_dir(root).output().unwrap()
@@ -49,10 +42,12 @@ impl Server {
     }
 
     pub(super) fn address(self) -> String {
-        let printed = String::from_utf8(self.run(&["env"]).stdout).unwrap();
-        let mut pairs = printed.lines().filter_map(|line| line.split_once('='));
-        let (_name, address) = pairs.find(|(name, _value)| *name == self.variable()).unwrap();
-        address.trim_matches('\'').to_owned()
+        let printed = |verb| String::from_utf8(self.run(&[verb]).stdout).unwrap();
+        let address = match self {
+            Self::Postgres => printed("url"),
+            Self::Rabbitmq => printed("env").replace("LONGSHORE_QUEUE_URL=", ""),
+        };
+        address.trim().to_owned()
     }
 }
 

@@ -20,9 +20,18 @@ struct Said {
 pub(crate) struct Worker {
     child: Child,
     said: Arc<Said>,
+    /// The machine that goes with it, where it has one to itself.
+    machine: Option<House>,
 }
 
 impl Worker {
+    /// On a machine of its own.
+    pub(crate) fn on(machine: House) -> Self {
+        let mut worker = Self::start(&machine, &[]);
+        worker.machine = Some(machine);
+        worker
+    }
+
     pub(crate) fn start(machine: &House, arguments: &[&str]) -> Self {
         let mut command = machine.command(&["worker"]);
         command.args(arguments).env("LONGSHORE_LOG", "info");
@@ -37,7 +46,7 @@ impl Worker {
                 listener.more.notify_all();
             }
         });
-        Self { child, said }
+        Self { child, said, machine: None }
     }
 
     pub(crate) fn said(&self) -> String {
