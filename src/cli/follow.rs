@@ -29,6 +29,14 @@ pub(super) enum Sought {
     Key(String),
 }
 
+impl Sought {
+    /// A job that will be accepted under this key: its id is known where the key is one.
+    pub(super) fn of_key(key: &str) -> Self {
+        let job = JobId::of_key(key);
+        if job.to_string() == key { Self::Job(job) } else { Self::Key(key.to_owned()) }
+    }
+}
+
 impl std::fmt::Display for Sought {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {

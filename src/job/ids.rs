@@ -24,10 +24,10 @@ impl JobId {
         Self(Uuid::now_v7())
     }
 
-    /// The id that a job gets whose idempotency key is a `UUIDv7`; any other key leaves the choice to us.
-    pub(crate) fn of_key(key: &str) -> Option<Self> {
-        let uuid = Uuid::parse_str(key).ok()?;
-        (uuid.get_version() == Some(uuid::Version::SortRand)).then_some(Self(uuid))
+    /// The id of the job that came under an idempotency key: the key itself where it is a `UUIDv7`, so that whoever
+    /// sent it knows the job's id, else a fresh one.
+    pub(crate) fn of_key(key: &str) -> Self {
+        Uuid::parse_str(key).ok().filter(|uuid| uuid.get_version_num() == 7).map_or_else(Self::fresh, Self)
     }
 }
 

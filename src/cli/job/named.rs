@@ -38,7 +38,7 @@ impl JobName {
 
     /// What to look for when it may still come: the key of a job is its id where that is one.
     pub(super) fn sought(&self) -> Sought {
-        JobId::of_key(&self.0).map_or_else(|| Sought::Key(self.0.clone()), Sought::Job)
+        Sought::of_key(&self.0)
     }
 
     pub(super) fn missing(&self) -> Trouble {

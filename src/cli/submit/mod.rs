@@ -84,7 +84,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let key = arguments.id.unwrap_or_else(|| JobId::fresh().to_string());
     let submitted = submit(&document, &key, home).await?;
     let sought = match submitted {
-        Submitted::Queued => JobId::of_key(&key).map_or_else(|| Sought::Key(key.clone()), Sought::Job),
+        Submitted::Queued => Sought::of_key(&key),
         Submitted::Accepted(job) | Submitted::Known(job) => Sought::Job(job),
     };
     let waits = arguments.wait || arguments.follow;
@@ -115,7 +115,7 @@ async fn submit(document: &RequestDocument, key: &str, home: &Home) -> Result<Su
         return Ok(Submitted::Queued);
     }
     let job = NewJob {
-        id: JobId::of_key(key).unwrap_or_else(JobId::fresh),
+        id: JobId::of_key(key),
         key: Some(key.to_owned()),
         component: document.component.clone(),
         configuration: document.configuration.clone(),

@@ -41,7 +41,7 @@ fn a_worker_asked_twice_stops_its_jobs_and_another_runs_them_anew() {
     port.orchestrator.publish(&[append("a", script, 1)]);
     port.hears("a", "begun");
     worker.signal(Signal::TERM);
-    worker.says("draining");
+    worker.says("taking no more jobs");
     worker.signal(Signal::TERM);
     assert_eq!(worker.ended(), 0);
     let document = port.job("a").document();
