@@ -13,6 +13,7 @@ use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::job::{JobId, JobState, Phase, RunMode};
+use crate::queue::Publisher;
 use crate::result::OutputPart;
 use crate::runner::{RetryDelay, Runner, RunnerOptions};
 use crate::settings::{ColumnNames, Settings};
@@ -130,6 +131,21 @@ impl Home {
 
     pub(crate) fn quarantine_dir(&self) -> PathBuf {
         self.settings.state_dir.join("quarantine")
+    }
+
+    /// Attempts of a job that is accepted without a worker's doing.
+    pub(crate) fn attempts_max(&self) -> u32 {
+        self.settings.worker.attempts_max
+    }
+
+    /// Whether jobs come by a queue.
+    pub(crate) fn has_queue(&self) -> bool {
+        self.settings.queue.is_some()
+    }
+
+    /// The way into the queue, where settings name one.
+    pub(crate) fn publisher(&self) -> Option<Publisher> {
+        self.settings.queue.clone().map(Publisher::new)
     }
 
     /// A job's result document, as far as the job has come.

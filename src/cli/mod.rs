@@ -1,14 +1,17 @@
 //! The command line: one verb, one file. Parses, opens the project, calls the rooms, prints.
 
 mod component;
+mod config;
 mod exit;
 mod file;
+mod follow;
 mod gc;
 mod home;
 mod job;
 mod print;
 mod progress;
 mod run;
+mod submit;
 mod table;
 mod turn;
 mod view;
@@ -30,7 +33,8 @@ const EVERYWHERE: &str = "Options of every verb";
 
 /// Runs data components in containers, between two table mappings.
 ///
-/// Exit codes: 0 success, 1 user error, 2 wrong usage, 3 component error, 4 platform error, 130 interrupted.
+/// Exit codes: 0 success, 1 user error, 2 wrong usage, 3 component error, 4 platform error, 124 a wait timed out,
+/// 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, max_term_width = 110)]
 struct Arguments {
@@ -55,13 +59,18 @@ enum Verb {
     ///
     /// SIGTERM: no more jobs, leave when those under way have ended. Again: stop them, other workers will run them.
     Worker(worker::Arguments),
+    /// Submit a job to the workers
+    Submit(submit::Arguments),
+    /// Stored configurations: put, get, list, versions
+    #[command(subcommand)]
+    Config(config::Verb),
     /// Tables: list, look, import, export, compare
     #[command(subcommand)]
     Table(table::Verb),
     /// Files: list, put, get, remove
     #[command(subcommand)]
     File(file::Verb),
-    /// Jobs: list, show, read the log
+    /// Jobs: list, show, read the log, wait, cancel, retry
     #[command(subcommand)]
     Job(job::Verb),
     /// Components: list, check
@@ -126,6 +135,8 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     let status = match arguments.verb {
         Verb::Run(arguments) => Box::pin(run::act(arguments, &home, printer)).await,
         Verb::Worker(arguments) => Box::pin(worker::act(arguments, &home, printer)).await,
+        Verb::Submit(arguments) => Box::pin(submit::act(arguments, &home, printer)).await,
+        Verb::Config(verb) => config::act(verb, &home, printer).await,
         Verb::Table(verb) => table::act(verb, &home, printer).await,
         Verb::File(verb) => file::act(verb, &home, printer).await,
         Verb::Job(verb) => job::act(verb, &home, printer).await,

@@ -9,6 +9,9 @@ pub(super) use watch::{leave, next_interrupt};
 use std::convert::Infallible;
 use std::path::PathBuf;
 
+pub(super) use summary::print as print_end;
+pub(super) use watch::{next_interrupt, show};
+
 use super::exit::{ExitStatus, Trouble};
 use super::home::Home;
 use super::print::{Format, Printer};
@@ -39,7 +42,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Mode {
+pub(super) enum Mode {
     /// To the published outputs
     Run,
     /// Stage the inputs and stop
@@ -116,12 +119,8 @@ fn settle(document: &ResultDocument, home: &Home, printer: Printer) -> Result<Ex
         Format::Json => printer.report(document, String::new)?,
         Format::Text => summary::print(document, home, printer),
     }
-    let status = JobStatus::parse(&document.status);
-    Ok(match (status, document.failure_code()) {
-        (Some(JobStatus::Terminated | JobStatus::Cancelled), _) => ExitStatus::Interrupted,
-        (_, Some(code)) => code.blame().into(),
-        (_, None) => ExitStatus::Success,
-    })
+    let status = JobStatus::parse(&document.status).unwrap_or(JobStatus::Success);
+    Ok(ExitStatus::of_end(status, document.failure_code()))
 }
 
 pub(super) fn parse_phase(text: &str) -> Result<Phase, String> {

@@ -79,7 +79,8 @@ fn words(phase: Phase) -> &'static str {
     }
 }
 
-fn show(event: &Event, printer: Printer) {
+/// A line of a job on stderr, marked by who said it.
+pub(in crate::cli) fn show(event: &Event, printer: Printer) {
     let mark = match (event.source, event.level) {
         (Source::Stdout, _) => printer.paint("2", "out |"),
         (Source::Stderr, _) => printer.paint("33", "err |"),
@@ -111,7 +112,7 @@ pub(super) async fn interrupts(halt: &Halt, printer: Printer) -> Infallible {
     }
 }
 
-/// False: signals cannot be heard.
+/// Waits until the person, or whoever started us, wants an end. False: signals cannot be heard here.
 pub(in crate::cli) async fn next_interrupt() -> bool {
     use tokio::signal::unix::{SignalKind, signal};
     // The last of them says that the terminal was closed.
