@@ -14,6 +14,8 @@ mod read;
 mod tries;
 mod trouble;
 mod upload;
+#[cfg(test)]
+mod tests;
 
 use std::fs::File;
 use std::io;

@@ -122,12 +122,13 @@ impl Multipart {
 
     async fn complete(&mut self) -> Result<(), BlobError> {
         let Open { store, key, id, .. } = &self.open;
+        let (store, key) = (store.clone(), key.clone());
         self.sent.sort_unstable_by_key(CompletedPart::part_number);
         let parts =
             CompletedMultipartUpload::builder().set_parts(Some(std::mem::take(&mut self.sent))).build();
         // Some servers put the parts together before they answer.
-        let asked = Asked { action: "finish storing", key: Some(key), limit: store.limit_of(0) * 4 };
-        let object = store.object(key);
+        let asked = Asked { action: "finish storing", key: Some(&key), limit: store.limit_of(0) * 4 };
+        let object = store.object(&key);
         let completing = || {
             let call = store.shared.client.complete_multipart_upload();
             call.bucket(&store.shared.place.bucket)
@@ -148,15 +149,16 @@ impl Multipart {
         }
     }
 
-    async fn is_there(&self) -> Result<bool, BlobError> {
+    async fn is_there(&mut self) -> Result<bool, BlobError> {
         let Open { store, key, .. } = &self.open;
+        let bytes = self.bytes;
         let asked = Asked { action: "look at", key: Some(key), limit: store.silence() };
         let object = store.object(key);
         let looking =
             || store.shared.client.head_object().bucket(&store.shared.place.bucket).key(&object).send();
         match store.ask(asked, looking).await {
             Ok(found) => {
-                Ok(found.content_length().and_then(|bytes| u64::try_from(bytes).ok()) == Some(self.bytes))
+                Ok(found.content_length().and_then(|bytes| u64::try_from(bytes).ok()) == Some(bytes))
             }
             Err(BlobError::NotFound { .. }) => Ok(false),
             Err(error) => Err(error),
