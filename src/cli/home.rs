@@ -42,7 +42,11 @@ impl Home {
         let catalog = Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?;
         let workers = Workers::open(&state_dir, &settings.work_dir)?;
         let folder = workers.claim()?;
-        let blobs = BlobStore::directory(&state_dir.join("blobs"), folder.worker.as_str(), settings.sync)?;
+        let owner = folder.worker.as_str();
+        let blobs = match &settings.blobs {
+            Some(options) => BlobStore::s3(options, &settings.work_dir, owner).await?,
+            None => BlobStore::directory(&state_dir.join("blobs"), owner, settings.sync)?,
+        };
         let project_id = project_id(&state_dir);
         let home = Self { settings, catalog, blobs, workers, folder, project_id };
         match home.sweep(printer).await {

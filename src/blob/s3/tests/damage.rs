@@ -28,7 +28,11 @@ async fn a_slice_that_was_cut_off_or_written_over_is_noticed() {
     };
     let first_frame = 12 + u32::from_le_bytes(whole[8..12].try_into().unwrap()) as usize;
     for cut in [0, 7, first_frame, first_frame + 5, whole.len() - 1] {
-        assert_eq!(told(&whole[..cut]).await, "blob t/2.csv is damaged: it ends before its end", "cut at {cut}");
+        assert_eq!(
+            told(&whole[..cut]).await,
+            "blob t/2.csv is damaged: it ends before its end",
+            "cut at {cut}"
+        );
     }
     // A frame that is missing within is missing in the sum.
     let end = &whole[whole.len() - 16..];

@@ -29,7 +29,10 @@ fn server() -> Option<S3Options> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/s3.sh");
     let run = |verb: &str| Command::new(&script).arg(verb).output().unwrap();
     if !run("answers").status.success() {
-        #[expect(clippy::disallowed_methods, reason = "CI says by its environment that nothing may be skipped")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "CI says by its environment that nothing may be skipped"
+        )]
         let is_ci = std::env::var_os("CI").is_some();
         assert!(!is_ci, "no S3 server answers; scripts/s3.sh start starts one");
         eprintln!("SKIP (no S3 server): {:?}", std::thread::current().name());
@@ -108,7 +111,8 @@ impl Bucket {
     /// Puts bytes as they are where a blob would lie.
     async fn put_object(&self, key: &str, bytes: Vec<u8>) {
         let shared = &self.s3().shared;
-        let call = shared.client.put_object().bucket(&shared.place.bucket).key(self.s3().object(&key_of(key)));
+        let call =
+            shared.client.put_object().bucket(&shared.place.bucket).key(self.s3().object(&key_of(key)));
         call.body(bytes.into()).send().await.unwrap();
     }
 

@@ -122,7 +122,10 @@ async fn a_moved_file_is_gone_and_what_is_not_a_plain_file_is_refused() {
     symlink("/etc/passwd", &link).unwrap();
     for path in [&link, bucket.folder.path()] {
         let refused = bucket.store.put_file(&key_of("t/2"), path, Source::Move).await.unwrap_err();
-        assert!(matches!(&refused, BlobError::NotPlainFile { path: refused } if refused == path), "{refused}");
+        assert!(
+            matches!(&refused, BlobError::NotPlainFile { path: refused } if refused == path),
+            "{refused}"
+        );
     }
     assert_eq!(bucket.keys("").await, ["t/1.csv"]);
 }
@@ -160,7 +163,8 @@ async fn a_wrong_bucket_wrong_credentials_and_nobody_at_home_are_told_apart() {
     let credentials = Some((id, Hidden::new("0".repeat(64))));
     let (checked, put) = told(S3Options { credentials, ..bucket.options.clone() }).await;
     for (told, what) in [(checked, "look into the blobs"), (put, "store blob t/1")] {
-        let expected = format!("bucket longshore-test at {endpoint} does not let us {what}: check the credentials");
+        let expected =
+            format!("bucket longshore-test at {endpoint} does not let us {what}: check the credentials");
         assert!(told.starts_with(&expected), "{told}");
     }
     // Bound and dropped again: nobody listens there.
