@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Starts what the tests need beside the program, each service by its own script: today the Docker engine.
+# Starts what the tests need beside the program, each service by its own script.
 # Without names all of them are started.
 source "$(dirname "$0")/prelude.sh"
 
-known=(engine)
+known=(engine rabbitmq)
 
 [ $# -gt 0 ] || set -- "${known[@]}"
 for service in "$@"; do

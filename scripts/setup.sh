@@ -23,6 +23,9 @@ collect_packages() {
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages+=(debian-archive-keyring)
     { has busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1; } || packages+=(busybox-static)
     need docker.io docker
+    need rabbitmq-server rabbitmq-server
+    # A client of another language, to which our documentation of messages speaks.
+    /usr/bin/python3 -c 'import pika' 2>/dev/null || packages+=(python3-pika)
     # An engine elsewhere (DOCKER_HOST, a socket that answers) needs no daemon here.
     if ! scripts/engine.sh answers; then
         need docker.io dockerd

@@ -149,3 +149,9 @@ pub(super) fn stored_bitmap(bitmap: &RoaringBitmap) -> Result<Vec<u8>, CatalogEr
 pub(super) fn stored_now() -> i64 {
     Timestamp::now().as_microsecond()
 }
+
+/// A text that components and people influence. `PostgreSQL` refuses the character NUL in any text, so its picture
+/// stands for it, in both databases.
+pub(super) fn stored_text(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
+}

@@ -55,7 +55,7 @@ impl Home {
     }
 
     /// Cleans up after processes that died, and says so.
-    async fn sweep(&self, printer: Printer) -> Result<(), Trouble> {
+    pub(super) async fn sweep(&self, printer: Printer) -> Result<(), Trouble> {
         let sweep = Sweep {
             catalog: &self.catalog,
             blobs: &self.blobs,

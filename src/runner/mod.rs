@@ -22,12 +22,12 @@ pub(crate) use news::{News, NewsItem, channel};
 pub(crate) use order::{Order, Runner, RunnerOptions};
 pub(crate) use resolve::{Pretended, complaints};
 
-use crate::catalog::CatalogError;
+use crate::catalog::{Begun, CatalogError};
 use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
 use crate::image::{self, ResolvedImage};
-use crate::job::{AttemptNumber, Blame, Failure, Outcome, Phase, RunMode};
+use crate::job::{AttemptNumber, Blame, Failure, JobId, Outcome, Phase, RunMode};
 use crate::result::{ImagePart, ResultDocument};
 use record::Record;
 use resolve::Asked;
@@ -40,6 +40,9 @@ use unit::{Next, UnitRun};
 pub(crate) enum RunError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    /// Runs of one configuration take turns.
+    #[error("another run of this configuration has not ended: job {job}")]
+    Busy { job: JobId },
 }
 
 /// Runs a job to its one end and returns its result document.
@@ -92,7 +95,10 @@ async fn claim(runner: &Runner, order: &Order) -> Result<AttemptNumber, RunError
     let configuration = order.request.configuration.as_ref();
     let (catalog, worker) = (&runner.catalog, &runner.options.worker);
     let component = &order.request.component;
-    Ok(catalog.begin_job(order.job, component, configuration, &request, worker).await?)
+    match catalog.begin_job(order.job, component, configuration, &request, worker).await? {
+        Begun::Attempt(attempt) => Ok(attempt),
+        Begun::Busy(job) => Err(RunError::Busy { job }),
+    }
 }
 
 /// Everything the steps of one attempt share.

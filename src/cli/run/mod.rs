@@ -76,7 +76,10 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         (ended, ()) = async { tokio::join!(story, watching) } => ended,
         never = watch::interrupts(&cancel, printer) => match never {},
     };
-    let document = document.map_err(|error| Trouble::platform(&error))?;
+    let document = document.map_err(|error| match &error {
+        runner::RunError::Busy { .. } => Trouble::user(error.to_string()).hint("longshore job ls shows it"),
+        runner::RunError::Catalog(_) => Trouble::platform(&error),
+    })?;
     settle(&document, home, printer)
 }
 
