@@ -27,6 +27,7 @@ use print::{Format, Printer};
 
 use crate::settings::{Settings, SettingsError, process_environment};
 use crate::sweep::Trade;
+use crate::telemetry::{self, Log};
 
 /// Where the help lists what every verb takes.
 const EVERYWHERE: &str = "Options of every verb";
@@ -101,7 +102,6 @@ pub fn main() -> std::process::ExitCode {
     };
     let has_colour = process_environment("NO_COLOR").is_none_or(|value| value.is_empty());
     let printer = Printer::new(arguments.format, arguments.quiet, has_colour);
-    start_tracing(printer);
     let ended = match tokio::runtime::Runtime::new() {
         Ok(runtime) => runtime.block_on(Box::pin(act(arguments, printer))),
         Err(error) => Err(Trouble::platform(&error)),
@@ -127,10 +127,11 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     let project = arguments.project.map(|project| here.join(project));
     let settings = Settings::load(&here, project.as_deref(), process_environment)
         .map_err(|error| settings_trouble(&error))?;
+    let trade = if matches!(arguments.verb, Verb::Worker(_)) { Trade::Service } else { Trade::Command };
+    start_log(&settings, trade, printer);
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
-    let trade = if matches!(arguments.verb, Verb::Worker(_)) { Trade::Service } else { Trade::Command };
     let home = Box::pin(Home::open(settings, trade, printer)).await?;
     let status = match arguments.verb {
         Verb::Run(arguments) => Box::pin(run::act(arguments, &home, printer)).await,
@@ -156,14 +157,12 @@ fn settings_trouble(error: &SettingsError) -> Trouble {
     Trouble { status: ExitStatus::User, messages, hint: None }
 }
 
-/// `LONGSHORE_LOG=debug` shows what the rooms log; by default only warnings.
-fn start_tracing(printer: Printer) {
-    let filter = process_environment("LONGSHORE_LOG").unwrap_or_else(|| "warn".to_owned());
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(printer.has_colour)
-        // It would tell by `eprintln!` that stderr is closed, and so end the job in the middle.
-        .log_internal_errors(false)
-        .init();
+/// `LONGSHORE_LOG=debug` shows what the rooms log; by default a command logs warnings and a worker what it does.
+fn start_log(settings: &Settings, trade: Trade, printer: Printer) {
+    let usual = match trade {
+        Trade::Command => "warn",
+        Trade::Service => "info",
+    };
+    let filter = process_environment("LONGSHORE_LOG").unwrap_or_else(|| usual.to_owned());
+    telemetry::start_log(&Log { format: settings.log_format, filter, has_colour: printer.has_colour });
 }
