@@ -25,6 +25,7 @@
 //! - [`result`] the result document
 //! - [`runner`] one job
 //! - [`sweep`] what a dead runner left behind
+//! - [`telemetry`] what operators see: log lines, counters, states of parts, traces
 //! - [`queue`] the broker: topology, consuming, publishing, dead letters
 //! - [`worker`] many jobs: claim, admit, heartbeat, adopt, drain
 //! - [`api`] health and metrics over HTTP
@@ -47,6 +48,7 @@ mod failure;
 mod result;
 mod runner;
 mod sweep;
+mod telemetry;
 mod queue;
 mod worker;
 mod api;

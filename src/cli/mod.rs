@@ -1,17 +1,21 @@
 //! The command line: one verb, one file. Parses, opens the project, calls the rooms, prints.
 
 mod component;
+mod config;
 mod exit;
 mod file;
+mod follow;
 mod gc;
 mod home;
 mod job;
 mod print;
 mod progress;
 mod run;
+mod submit;
 mod table;
 mod turn;
 mod view;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -22,13 +26,15 @@ use home::Home;
 use print::{Format, Printer};
 
 use crate::settings::{Settings, SettingsError, process_environment};
+use crate::sweep::Trade;
 
 /// Where the help lists what every verb takes.
 const EVERYWHERE: &str = "Options of every verb";
 
 /// Runs data components in containers, between two table mappings.
 ///
-/// Exit codes: 0 success, 1 user error, 2 wrong usage, 3 component error, 4 platform error, 130 interrupted.
+/// Exit codes: 0 success, 1 user error, 2 wrong usage, 3 component error, 4 platform error, 124 a wait timed out,
+/// 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, max_term_width = 110)]
 struct Arguments {
@@ -49,13 +55,22 @@ struct Arguments {
 enum Verb {
     /// Run a component once with a configuration
     Run(run::Arguments),
+    /// Take jobs and run them until told to leave
+    ///
+    /// SIGTERM: no more jobs, leave when those under way have ended. Again: stop them, other workers will run them.
+    Worker(worker::Arguments),
+    /// Submit a job to the workers
+    Submit(submit::Arguments),
+    /// Stored configurations: put, get, list, versions
+    #[command(subcommand)]
+    Config(config::Verb),
     /// Tables: list, look, import, export, compare
     #[command(subcommand)]
     Table(table::Verb),
     /// Files: list, put, get, remove
     #[command(subcommand)]
     File(file::Verb),
-    /// Jobs: list, show, read the log
+    /// Jobs: list, show, read the log, wait, cancel, retry
     #[command(subcommand)]
     Job(job::Verb),
     /// Components: list, check
@@ -115,9 +130,13 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
-    let home = Box::pin(Home::open(settings, printer)).await?;
+    let trade = if matches!(arguments.verb, Verb::Worker(_)) { Trade::Service } else { Trade::Command };
+    let home = Box::pin(Home::open(settings, trade, printer)).await?;
     let status = match arguments.verb {
         Verb::Run(arguments) => Box::pin(run::act(arguments, &home, printer)).await,
+        Verb::Worker(arguments) => Box::pin(worker::act(arguments, &home, printer)).await,
+        Verb::Submit(arguments) => Box::pin(submit::act(arguments, &home, printer)).await,
+        Verb::Config(verb) => config::act(verb, &home, printer).await,
         Verb::Table(verb) => table::act(verb, &home, printer).await,
         Verb::File(verb) => file::act(verb, &home, printer).await,
         Verb::Job(verb) => job::act(verb, &home, printer).await,

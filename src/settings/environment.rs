@@ -4,7 +4,7 @@ use crate::component::Preset;
 use crate::component::document::{Entry, Node, Place, Value};
 
 /// Keys that are texts, durations or amounts of bytes.
-const TEXT_KEYS: [&str; 8] = [
+const TEXT_KEYS: [&str; 34] = [
     "state_dir",
     "component_specs_dir",
     "work_dir",
@@ -13,10 +13,46 @@ const TEXT_KEYS: [&str; 8] = [
     "quarantine_retention",
     "stop_grace",
     "log_bytes_max",
+    "catalog.url",
+    "catalog.url_file",
+    "catalog.patience",
+    "blobs.patience",
+    "blobs.s3.bucket",
+    "blobs.s3.prefix",
+    "blobs.s3.endpoint",
+    "blobs.s3.region",
+    "blobs.s3.access_key_id",
+    "blobs.s3.secret_access_key",
+    "blobs.s3.secret_access_key_file",
+    "queue.url",
+    "queue.url_file",
+    "queue.ca_file",
+    "queue.prefix",
+    "queue.heartbeat",
+    "worker.memory",
+    "worker.disk",
+    "worker.beat",
+    "worker.lease",
+    "worker.poll",
+    "worker.retry_delay",
+    "worker.retry_delay_max",
+    "http.listen",
+    "log.format",
+    "otlp.endpoint",
 ];
 
 /// Keys that are numbers or flags.
-const TYPED_KEYS: [&str; 3] = ["sync", "events_max", "output_files_max"];
+const TYPED_KEYS: [&str; 9] = [
+    "sync",
+    "events_max",
+    "output_files_max",
+    "catalog.connections_max",
+    "blobs.s3.path_style",
+    "queue.publish_events",
+    "worker.slots",
+    "worker.cpus",
+    "worker.attempts_max",
+];
 
 const PRESET_TEXT_KEYS: [&str; 4] = ["memory", "disk", "timeout", "tmp"];
 const PRESET_TYPED_KEYS: [&str; 2] = ["cpus", "pids"];
@@ -39,6 +75,7 @@ pub(super) fn lay_over(
         let variable = format!("LONGSHORE_{}", path.join("_").to_uppercase());
         if let Some(text) = environment(&variable) {
             let value = if is_typed { typed(text) } else { Value::Text(text) };
+            forget_other_way(root, &path);
             put(root, &path, value);
             overrides.push((path.join("."), variable));
         }
@@ -46,9 +83,10 @@ pub(super) fn lay_over(
     overrides
 }
 
-fn known_keys() -> Vec<(Vec<&'static str>, bool)> {
-    let root = TEXT_KEYS.map(|key| (vec![key], false)).into_iter();
-    let root = root.chain(TYPED_KEYS.map(|key| (vec![key], true)));
+pub(super) fn known_keys() -> Vec<(Vec<&'static str>, bool)> {
+    let path = |key: &'static str| key.split('.').collect();
+    let root = TEXT_KEYS.map(|key| (path(key), false)).into_iter();
+    let root = root.chain(TYPED_KEYS.map(|key| (path(key), true)));
     let of_preset = Preset::ALL.into_iter().flat_map(|preset| {
         let key = move |key| vec!["presets", preset.as_str(), key];
         let texts = PRESET_TEXT_KEYS.into_iter().map(move |name| (key(name), false));
@@ -63,6 +101,31 @@ fn typed(text: String) -> Value {
         Ok(serde_json::Value::Number(number)) => Value::Number(number),
         // Whoever reads the key says what it should have been.
         Ok(_) | Err(_) => Value::Text(text),
+    }
+}
+
+/// Of `url` and `url_file` the environment's takes the file's place, whichever of them that was.
+fn forget_other_way(root: &mut Node, path: &[&str]) {
+    let Some((key, sections)) = path.split_last() else {
+        return;
+    };
+    let other = match key.strip_suffix("_file") {
+        Some(key) => key.to_owned(),
+        None => format!("{key}_file"),
+    };
+    let mut node = root;
+    for section in sections {
+        let Value::Map(entries) = &mut node.value else {
+            return;
+        };
+        let Some(entry) = entries.iter_mut().find(|entry| entry.key == *section) else {
+            return;
+        };
+        node = &mut entry.node;
+    }
+    if let Value::Map(entries) = &mut node.value {
+        // What the environment itself has put has no place.
+        entries.retain(|entry| entry.key != other || entry.node.place == Place::default());
     }
 }
 

@@ -2,7 +2,14 @@
 //! The only reader of the environment. Other rooms get their own options out of this, never the whole.
 
 mod environment;
+mod machine;
+mod notices;
+mod outlook;
+mod secret;
+mod shared;
+mod worker;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -13,6 +20,13 @@ use crate::component::{
 };
 
 pub(crate) use environment::process_environment;
+
+use crate::blob::S3Options;
+use crate::catalog::PostgresOptions;
+use crate::queue::QueueOptions;
+use crate::telemetry::{LogFormat, OtlpOptions};
+use crate::worker::WorkerOptions;
+use machine::Machine;
 
 const FILE_NAME: &str = "longshore.yaml";
 
@@ -42,6 +56,17 @@ pub(crate) struct Settings {
     pub output_files_max: u64,
     pub log_bytes_max: u64,
     pub presets: Presets,
+    /// `None`: a file in the state folder.
+    pub catalog: Option<PostgresOptions>,
+    /// `None`: a folder in the state folder.
+    pub blobs: Option<S3Options>,
+    /// `None`: jobs come from the command line only.
+    pub queue: Option<QueueOptions>,
+    pub worker: WorkerOptions,
+    /// Where a worker answers for its health; `None`: nowhere.
+    pub http: Option<SocketAddr>,
+    pub log_format: LogFormat,
+    pub otlp: Option<OtlpOptions>,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -87,7 +112,8 @@ impl Settings {
             None => String::new(),
         };
         let name = file.as_ref().map_or_else(|| FILE_NAME.to_owned(), |file| file.display().to_string());
-        let mut settings = read(&text, &name, project_dir, &environment).map_err(SettingsError::Invalid)?;
+        let mut settings =
+            read(&text, &name, project_dir, &environment, &Machine::of).map_err(SettingsError::Invalid)?;
         settings.file = file;
         settings.engine_host = settings.engine_host.or_else(|| environment("DOCKER_HOST"));
         Ok(settings)
@@ -99,6 +125,7 @@ fn read(
     file: &str,
     project_dir: PathBuf,
     environment: &dyn Fn(&str) -> Option<String>,
+    machine: &dyn Fn(&Path) -> Machine,
 ) -> Result<Settings, Complaints> {
     let mut node = document::parse(text, file)?;
     if node.value == Value::Null {
@@ -106,7 +133,8 @@ fn read(
     }
     let overrides = environment::lay_over(&mut node, environment);
     let report = Report::new(file);
-    let settings = Item::root(&node, "", &report).fields().map(|fields| read_settings(fields, project_dir));
+    let fields = Item::root(&node, "", &report).fields();
+    let settings = fields.map(|fields| read_settings(fields, project_dir, machine));
     let complaints = report.into_complaints().into_iter().map(|complaint| {
         // A mistake in the environment is not one of the file.
         match overrides.iter().find(|(path, _variable)| *path == complaint.path) {
@@ -117,7 +145,11 @@ fn read(
     Complaints::check(settings, complaints.collect())
 }
 
-fn read_settings(mut fields: Fields<'_>, project_dir: PathBuf) -> Settings {
+fn read_settings(
+    mut fields: Fields<'_>,
+    project_dir: PathBuf,
+    machine: &dyn Fn(&Path) -> Machine,
+) -> Settings {
     let mut folder = |key| fields.filled(key).and_then(|item| item.text()).map(|text| project_dir.join(text));
     let state_dir = folder("state_dir").unwrap_or_else(|| project_dir.join(".longshore"));
     let component_specs_dir =
@@ -133,8 +165,21 @@ fn read_settings(mut fields: Fields<'_>, project_dir: PathBuf) -> Settings {
     let mut count = |key, default| fields.get(key).and_then(|item| read_positive(&item)).unwrap_or(default);
     let events_max = count("events_max", 10_000);
     let output_files_max = count("output_files_max", 100_000);
+    let presets = fields.get("presets").map(|item| read_presets(&item)).unwrap_or_default();
+    let small = presets.of(Preset::DEFAULT);
+    let folder = &project_dir;
     let settings = Settings {
         file: None,
+        catalog: fields.get("catalog").and_then(|item| shared::read_catalog(&item, folder)),
+        blobs: fields.get("blobs").and_then(|item| shared::read_blobs(&item, folder)),
+        queue: fields.get("queue").and_then(|item| shared::read_queue(&item, folder)),
+        worker: worker::read_worker(fields.get("worker"), &machine(&work_dir), &small),
+        http: outlook::read_http(fields.get("http")),
+        log_format: fields
+            .get("log")
+            .and_then(|item| outlook::read_log_format(&item))
+            .unwrap_or(LogFormat::Text),
+        otlp: fields.get("otlp").and_then(|item| outlook::read_otlp(&item)),
         state_dir,
         component_specs_dir,
         work_dir,
@@ -152,7 +197,7 @@ fn read_settings(mut fields: Fields<'_>, project_dir: PathBuf) -> Settings {
             .get("log_bytes_max")
             .and_then(|item| item.amount(parse_bytes))
             .unwrap_or(1 << 30),
-        presets: fields.get("presets").map(|item| read_presets(&item)).unwrap_or_default(),
+        presets,
         project_dir,
     };
     fields.finish();

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 /// The rooms in the order of `src/lib.rs`; each may use those before it.
-const ROOMS: [&str; 21] = [
+const ROOMS: [&str; 22] = [
     "job",
     "events",
     "component",
@@ -21,6 +21,7 @@ const ROOMS: [&str; 21] = [
     "result",
     "runner",
     "sweep",
+    "telemetry",
     "queue",
     "worker",
     "api",
@@ -29,11 +30,13 @@ const ROOMS: [&str; 21] = [
 ];
 
 /// Foreign clients and the one room that may speak to each.
-const CLIENTS: [(&str, &str); 6] = [
+const CLIENTS: [(&str, &str); 8] = [
     ("bollard", "engine"),
     ("sqlx", "catalog"),
     ("lapin", "queue"),
     ("aws_sdk_s3", "blob"),
+    ("prometheus_client", "telemetry"),
+    ("opentelemetry", "telemetry"),
     ("axum", "api"),
     ("clap", "cli"),
 ];

@@ -3,6 +3,7 @@ use std::fs;
 use jiff::Timestamp;
 
 use super::world::{World, at, clean, full, id, incremental, keyed, mapped, output, upsert, words, write};
+use crate::catalog::Begun;
 use crate::job::{
     AttemptNumber, ComponentId, DeleteWhere, Filter, FilterOperator, JobId, LoadKind, TableOptions,
     TableReceipt, VersionNumber, WorkerId,
@@ -224,9 +225,9 @@ async fn an_imported_file_stays_where_it_is() {
 async fn an_attempt_that_lost_its_lease_publishes_and_leaves_nothing() {
     let world = World::new().await;
     let (job, component) = (JobId::fresh(), ComponentId::parse("acme.test").unwrap());
-    world.catalog.create_job(job, &component, None, "{}").await.unwrap();
     let worker = WorkerId::parse("worker-1").unwrap();
-    let attempt = world.catalog.claim(job, &worker).await.unwrap().unwrap();
+    let begun = world.catalog.begin_job(job, &component, None, "{}", &worker).await.unwrap();
+    let Begun::Attempt(attempt) = begun else { panic!("{begun:?}") };
     let folder = world.folder().await;
     let mapping = mapped(vec![output("a.csv", "in.c-x.a", full())]);
     let progress = ProgressSink::silent();
@@ -252,8 +253,9 @@ async fn an_attempt_that_lost_its_lease_publishes_and_leaves_nothing() {
 async fn discarding_an_attempt_keeps_what_it_committed() {
     let world = World::new().await;
     let (job, component) = (JobId::fresh(), ComponentId::parse("acme.test").unwrap());
-    world.catalog.create_job(job, &component, None, "{}").await.unwrap();
-    let attempt = world.catalog.claim(job, &WorkerId::parse("worker-1").unwrap()).await.unwrap().unwrap();
+    let worker = WorkerId::parse("worker-1").unwrap();
+    let begun = world.catalog.begin_job(job, &component, None, "{}", &worker).await.unwrap();
+    let Begun::Attempt(attempt) = begun else { panic!("{begun:?}") };
     let folder = world.folder().await;
     let progress = ProgressSink::silent();
     let mut uploads = Vec::new();

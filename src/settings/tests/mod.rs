@@ -2,6 +2,9 @@ use std::fs;
 
 use super::*;
 
+mod examples;
+mod service;
+
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join(FILE_NAME), text).unwrap();
@@ -43,8 +46,17 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             output_files_max: 100_000,
             log_bytes_max: 1 << 30,
             presets: Presets::default(),
+            catalog: None,
+            blobs: None,
+            queue: None,
+            // Of this machine; another test holds what it is of a known one.
+            worker: settings.worker.clone(),
+            http: Some("127.0.0.1:9090".parse().unwrap()),
+            log_format: LogFormat::Text,
+            otlp: None,
         }
     );
+    assert!(settings.worker.slots > 0 && settings.worker.memory_bytes > 0 && settings.worker.disk_bytes > 0);
 }
 
 #[test]
