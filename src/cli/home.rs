@@ -1,6 +1,7 @@
 //! The open project: settings, catalog, blob store, and our own worker folder.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -14,9 +15,9 @@ use crate::events::SpeechLimits;
 use crate::job::{JobId, JobState, Phase, RunMode};
 use crate::queue::Publisher;
 use crate::result::OutputPart;
-use crate::runner::{Runner, RunnerOptions};
+use crate::runner::{RetryDelay, Runner, RunnerOptions};
 use crate::settings::{ColumnNames, Settings};
-use crate::sweep::{Sweep, SweepError, WorkerFolder, Workers};
+use crate::sweep::{Sweep, SweepError, Trade, WorkerFolder, Workers};
 
 /// Nobody on the host has these ids by default, so that a container shares them with no one.
 const UNPRIVILEGED: (u32, u32) = (10_001, 10_001);
@@ -34,7 +35,7 @@ pub(crate) struct Home {
 
 impl Home {
     /// Opens the project, making it on first use, and cleans up after processes that died.
-    pub(crate) async fn open(settings: Settings, printer: Printer) -> Result<Self, Trouble> {
+    pub(crate) async fn open(settings: Settings, trade: Trade, printer: Printer) -> Result<Self, Trouble> {
         let state_dir = &settings.state_dir;
         let made = make_state_dir(state_dir);
         let state_dir = made.map_err(|error| {
@@ -42,7 +43,7 @@ impl Home {
         })?;
         let catalog = Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?;
         let workers = Workers::open(&state_dir, &settings.work_dir)?;
-        let folder = workers.claim()?;
+        let folder = workers.claim(trade)?;
         let blobs = BlobStore::directory(&state_dir.join("blobs"), folder.worker.as_str(), settings.sync)?;
         let project_id = project_id(&state_dir);
         let home = Self { settings, catalog, blobs, workers, folder, project_id };
@@ -56,12 +57,13 @@ impl Home {
     }
 
     /// Cleans up after processes that died, and says so.
-    pub(super) async fn sweep(&self, printer: Printer) -> Result<(), Trouble> {
+    pub(crate) async fn sweep(&self, printer: Printer) -> Result<(), Trouble> {
         let sweep = Sweep {
             catalog: &self.catalog,
             blobs: &self.blobs,
             workers: &self.workers,
             project_id: &self.project_id,
+            is_shared: self.is_shared(),
         };
         let swept = sweep.clean(async || self.engine().await).await?;
         for job in &swept.jobs {
@@ -80,6 +82,11 @@ impl Home {
             printer.note(&format!("a runner that died could not be cleaned up after yet: {why}"));
         }
         Ok(())
+    }
+
+    /// Other machines may work on the same catalog.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.settings.catalog.is_some()
     }
 
     pub(crate) async fn engine(&self) -> Result<Engine, EngineError> {
@@ -111,6 +118,7 @@ impl Home {
                 log_bytes_max: settings.log_bytes_max,
                 output_files_max: settings.output_files_max,
                 speech,
+                retry_delay: RetryDelay { first: Duration::from_secs(5), longest: Duration::from_secs(300) },
                 hold_at,
             },
         }

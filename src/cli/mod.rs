@@ -15,6 +15,7 @@ mod submit;
 mod table;
 mod turn;
 mod view;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -25,6 +26,7 @@ use home::Home;
 use print::{Format, Printer};
 
 use crate::settings::{Settings, SettingsError, process_environment};
+use crate::sweep::Trade;
 
 /// Where the help lists what every verb takes.
 const EVERYWHERE: &str = "Options of every verb";
@@ -53,6 +55,10 @@ struct Arguments {
 enum Verb {
     /// Run a component once with a configuration
     Run(run::Arguments),
+    /// Take jobs and run them until told to leave
+    ///
+    /// SIGTERM: no more jobs, leave when those under way have ended. Again: stop them, other workers will run them.
+    Worker(worker::Arguments),
     /// Submit a job to the workers
     Submit(submit::Arguments),
     /// Stored configurations: put, get, list, versions
@@ -124,9 +130,11 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
-    let home = Box::pin(Home::open(settings, printer)).await?;
+    let trade = if matches!(arguments.verb, Verb::Worker(_)) { Trade::Service } else { Trade::Command };
+    let home = Box::pin(Home::open(settings, trade, printer)).await?;
     let status = match arguments.verb {
         Verb::Run(arguments) => Box::pin(run::act(arguments, &home, printer)).await,
+        Verb::Worker(arguments) => Box::pin(worker::act(arguments, &home, printer)).await,
         Verb::Submit(arguments) => Box::pin(submit::act(arguments, &home, printer)).await,
         Verb::Config(verb) => config::act(verb, &home, printer).await,
         Verb::Table(verb) => table::act(verb, &home, printer).await,
