@@ -41,11 +41,18 @@ impl Home {
         let state_dir = made.map_err(|error| {
             Trouble::platform(&error).hint(format!("longshore keeps its data in {}", state_dir.display()))
         })?;
-        let catalog = Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?;
+        let catalog = match &settings.catalog {
+            Some(options) => Catalog::open_postgres(options).await?,
+            None => Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?,
+        };
         let workers = Workers::open(&state_dir, &settings.work_dir)?;
         let folder = workers.claim(trade)?;
-        let blobs = BlobStore::directory(&state_dir.join("blobs"), folder.worker.as_str(), settings.sync)?;
-        let project_id = project_id(&state_dir);
+        let owner = folder.worker.as_str();
+        let blobs = match &settings.blobs {
+            Some(options) => BlobStore::s3(options, &settings.work_dir, owner).await?,
+            None => BlobStore::directory(&state_dir.join("blobs"), owner, settings.sync)?,
+        };
+        let project_id = project_id(&settings, &state_dir);
         let home = Self { settings, catalog, blobs, workers, folder, project_id };
         match home.sweep(printer).await {
             Ok(()) => Ok(home),
@@ -204,8 +211,16 @@ fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
     std::fs::canonicalize(state_dir)
 }
 
-/// Stable for a project as long as it stays where it is.
-fn project_id(state_dir: &Path) -> String {
-    let digest = Sha256::digest(state_dir.as_os_str().as_encoded_bytes());
+/// Stable for a project as long as its catalog stays where it is.
+fn project_id(settings: &Settings, state_dir: &Path) -> String {
+    let digest = match &settings.catalog {
+        // Who connects, and with what password, is not part of the place.
+        Some(options) => {
+            let url = options.url.reveal();
+            let place = url.rsplit_once('@').map_or(url, |(_who, place)| place);
+            Sha256::digest(place.split('?').next().unwrap_or(place))
+        }
+        None => Sha256::digest(state_dir.as_os_str().as_encoded_bytes()),
+    };
     digest.iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

@@ -14,7 +14,7 @@ pub(super) fn pause(failures: u32) -> Duration {
     // The standard library's hash keys are the one source of chance we need.
     let chance = RandomState::new().build_hasher().finish() % 1000;
     let less = whole.saturating_mul(u32::try_from(chance).unwrap_or(0)) / 2000;
-    whole - less
+    whole.saturating_sub(less)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use lapin::options::BasicGetOptions;
 use lapin::types::{AMQPValue, FieldTable, ShortString};
 use lapin::{BasicProperties, Channel};
 
-use super::delivery::{QUEUE, REASON, TIME, acknowledge, copied};
+use super::delivery::{DELIVERY_COUNT, QUEUE, REASON, TIME, acknowledge, copied, without};
 use super::link::{ANSWER_LIMIT, Link, answered};
 use super::topology::{Names, explain, look};
 use super::{Publisher, QueueError, QueueOptions};
@@ -14,8 +14,16 @@ use crate::job::Priority;
 
 /// Where the broker writes down why it gave up a message, and how often it delivered one.
 const DEATHS: &str = "x-death";
-const OF_BROKER: [&str; 5] =
-    [DEATHS, "x-first-death-reason", "x-first-death-queue", "x-first-death-exchange", "x-delivery-count"];
+const TRACES: [&str; 8] = [
+    REASON,
+    QUEUE,
+    TIME,
+    DELIVERY_COUNT,
+    DEATHS,
+    "x-first-death-reason",
+    "x-first-death-queue",
+    "x-first-death-exchange",
+];
 
 /// A message that cannot become a job.
 #[derive(Clone, PartialEq, Eq)]
@@ -104,14 +112,7 @@ async fn put_back(publisher: &Publisher, names: Names<'_>, message: Message) -> 
 
 /// The message's own properties without the traces of its death.
 fn revived(properties: &BasicProperties) -> BasicProperties {
-    let ours = [REASON, QUEUE, TIME];
-    let mut headers = FieldTable::default();
-    for (name, value) in properties.headers().iter().flat_map(|headers| headers.inner()) {
-        if !ours.contains(&name.as_str()) && !OF_BROKER.contains(&name.as_str()) {
-            headers.insert(name.clone(), value.clone());
-        }
-    }
-    copied(properties, headers)
+    copied(properties, without(properties, &TRACES))
 }
 
 fn read(message: Message) -> DeadLetter {
@@ -141,11 +142,7 @@ fn lane_of(message: &Message) -> Priority {
 }
 
 fn newest_death(deaths: &AMQPValue) -> Option<&FieldTable> {
-    match deaths.as_array()?.as_slice().first()? {
-        AMQPValue::FieldTable(death) => Some(death),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "a foreign enum of which one variant is meant")]
-        _ => None,
-    }
+    deaths.as_array()?.as_slice().first()?.as_field_table()
 }
 
 fn text(value: &AMQPValue) -> Option<String> {

@@ -22,6 +22,9 @@ pub(super) const TIME: &str = "longshore-time";
 const USER_ID: &str = "longshore-user-id";
 const EXPIRATION: &str = "longshore-expiration";
 
+/// How often the broker delivered it, which it says of a quorum queue's messages.
+pub(super) const DELIVERY_COUNT: &str = "x-delivery-count";
+
 /// All headers of a message must fit into one frame, beside those that it brought.
 const REASON_BYTES_MAX: usize = 8 * 1024;
 
@@ -118,9 +121,20 @@ pub(super) async fn acknowledge(acker: &Acker) -> Result<(), QueueError> {
     }
 }
 
+/// The headers of a message but those.
+pub(super) fn without(properties: &BasicProperties, names: &[&str]) -> FieldTable {
+    let mut headers = FieldTable::default();
+    for (name, value) in properties.headers().iter().flat_map(|headers| headers.inner()) {
+        if !names.contains(&name.as_str()) {
+            headers.insert(name.clone(), value.clone());
+        }
+    }
+    headers
+}
+
 /// The message's own properties, and why it died.
 fn obituary(properties: &BasicProperties, queue: &ShortString, reason: &str) -> BasicProperties {
-    let mut headers = properties.headers().clone().unwrap_or_default();
+    let mut headers = without(properties, &[DELIVERY_COUNT]);
     let mut say = |name: &str, text: &str| {
         headers.insert(name.into(), AMQPValue::LongString(text.into()));
     };
@@ -168,5 +182,6 @@ pub(super) fn copied(properties: &BasicProperties, headers: FieldTable) -> Basic
 
 /// As much of a text as fits, cut between characters.
 fn beginning(text: &str, bytes_max: usize) -> &str {
-    text.get(..text.floor_char_boundary(bytes_max)).unwrap_or(text)
+    let end = (0..=bytes_max.min(text.len())).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    text.get(..end).unwrap_or(text)
 }

@@ -64,11 +64,10 @@ pub(super) fn short(what: &'static str, text: &str) -> Result<ShortString, Queue
 
 /// The broker's own words, where it refused something.
 pub(super) fn refusal(error: &lapin::Error) -> Option<(u16, &str)> {
-    match error.kind() {
-        lapin::ErrorKind::ProtocolError(said) => Some((said.get_id(), said.get_message().as_str())),
-        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign, open enum")]
-        _ => None,
-    }
+    let lapin::ErrorKind::ProtocolError(said) = error.kind() else {
+        return None;
+    };
+    Some((said.get_id(), said.get_message().as_str()))
 }
 
 /// The protocol's reply codes that we tell apart.

@@ -1,6 +1,7 @@
 //! The consumers of one session: three lanes, one stream of deliveries.
 
 use futures_util::StreamExt;
+use lapin::message::Delivery as Message;
 use lapin::options::{BasicCancelOptions, BasicConsumeOptions, BasicQosOptions};
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
@@ -25,7 +26,13 @@ pub(super) struct Lanes {
 enum Wake {
     Stop,
     /// The stream's next item; `None` is its end.
-    Came(Priority, Option<lapin::Result<lapin::message::Delivery>>),
+    Came(Priority, Option<lapin::Result<Box<Message>>>),
+}
+
+impl Wake {
+    fn came(lane: Priority, item: Option<lapin::Result<Message>>) -> Self {
+        Self::Came(lane, item.map(|item| item.map(Box::new)))
+    }
 }
 
 impl Lanes {
@@ -56,9 +63,9 @@ impl Lanes {
             let wake = tokio::select! {
                 biased;
                 () = stop.cancelled() => Wake::Stop,
-                item = self.high.next() => Wake::Came(Priority::High, item),
-                item = self.normal.next() => Wake::Came(Priority::Normal, item),
-                item = self.low.next() => Wake::Came(Priority::Low, item),
+                item = self.high.next() => Wake::came(Priority::High, item),
+                item = self.normal.next() => Wake::came(Priority::Normal, item),
+                item = self.low.next() => Wake::came(Priority::Low, item),
             };
             let (lane, item) = match wake {
                 Wake::Stop => return Ok(()),
@@ -66,7 +73,7 @@ impl Lanes {
             };
             let queue = self.consumer(lane).queue();
             match item {
-                Some(Ok(message)) => place.send(desk.delivery(message, lane, queue)),
+                Some(Ok(message)) => place.send(desk.delivery(*message, lane, queue)),
                 Some(Err(source)) => return Err(QueueError::Broken { doing: "consuming", source }),
                 None => return Err(QueueError::ConsumerCancelled { queue: queue.to_string() }),
             }

@@ -1,4 +1,4 @@
-//! RabbitMQ: topology, consuming, publishing, dead letters. The one room of `lapin`. Knows messages, not jobs.
+//! `RabbitMQ`: topology, consuming, publishing, dead letters. The one room of `lapin`. Knows messages, not jobs.
 //!
 //! The broker is intake and doorbell: a message is answered as soon as the catalog has its job, and never put back into
 //! its queue to wait. `docs/queue.md` describes the topology and what a broken connection does.

@@ -78,7 +78,7 @@ async fn make(link: &Link, names: Names<'_>) -> Result<Vec<String>, QueueError> 
 
 /// Jobs are taken by one consumer at a time, so that they are accepted in the order of publication. What a queue gives
 /// up goes to the dead letters, at least once; that wants `reject-publish` beside it.
-fn lane_arguments(dead: &ShortString) -> FieldTable {
+pub(super) fn lane_arguments(dead: &ShortString) -> FieldTable {
     let mut arguments = FieldTable::default();
     arguments.insert("x-queue-type".into(), text("quorum"));
     arguments.insert("x-single-active-consumer".into(), AMQPValue::Boolean(true));

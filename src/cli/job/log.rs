@@ -1,8 +1,9 @@
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde_json::json;
 
 use super::named::JobName;
+use crate::blob::BlobReader;
 use crate::cli::exit::{ExitStatus, Trouble};
 use crate::cli::follow::{Shown, Sought, Watch, Watched};
 use crate::cli::home::Home;
@@ -35,15 +36,14 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         print_events(record.id, home, printer).await?;
         return Ok(ExitStatus::Success);
     };
-    let stored = home.blobs.open(&key)?;
-    let format = printer.format;
-    let done = tokio::task::spawn_blocking(move || print_log(stored, format)).await;
+    let (blobs, format) = (home.blobs.clone(), printer.format);
+    let done = tokio::task::spawn_blocking(move || print_log(blobs.open(&key)?, format)).await;
     done.map_err(|panicked| Trouble::platform(&panicked))??;
     Ok(ExitStatus::Success)
 }
 
 /// The bytes as they were said (masked); with JSON one object a line.
-fn print_log(blob: Box<dyn Read + Send>, format: Format) -> Result<(), Trouble> {
+fn print_log(blob: BlobReader, format: Format) -> Result<(), Trouble> {
     let mut reader = LogReader::new(blob).map_err(|error| Trouble::platform(&error))?;
     let mut out = BufWriter::new(io::stdout().lock());
     while let Some(entry) = reader.next_entry().map_err(|error| Trouble::platform(&error))? {

@@ -22,7 +22,8 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         return Err(Trouble::user(format!("job {old} has not ended: {}", record.state.status().as_str()))
             .hint(format!("longshore job cancel {old} stops it")));
     }
-    let text = home.catalog.request_of(old).await?.ok_or_else(|| arguments.job.missing())?;
+    let request = home.catalog.request_of(old).await?.ok_or_else(|| arguments.job.missing())?;
+    let text = request.document;
     let document =
         request::parse(text.as_bytes(), &format!("the request of job {old}")).map_err(|found| Trouble {
             status: ExitStatus::User,

@@ -4,13 +4,11 @@ mod asked;
 mod summary;
 mod watch;
 
-pub(super) use watch::{leave, next_interrupt};
-
 use std::convert::Infallible;
 use std::path::PathBuf;
 
 pub(super) use summary::print as print_end;
-pub(super) use watch::{next_interrupt, show};
+pub(super) use watch::{leave, next_interrupt, show};
 
 use super::exit::{ExitStatus, Trouble};
 use super::home::Home;

@@ -62,7 +62,7 @@ fn a_wrong_configuration_is_told_before_anything_is_submitted() {
     );
     let refused = submit(&house, &["--config", "wrong.yaml"]).failed(1);
     assert!(
-        refused.stderr.contains("wrong.yaml:2:55: storage.output.tables[0].destination"),
+        refused.stderr.contains("wrong.yaml:2:58: storage.output.tables[0].destination"),
         "{}",
         refused.stderr
     );
