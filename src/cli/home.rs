@@ -39,7 +39,10 @@ impl Home {
         let state_dir = made.map_err(|error| {
             Trouble::platform(&error).hint(format!("longshore keeps its data in {}", state_dir.display()))
         })?;
-        let catalog = Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?;
+        let catalog = match &settings.catalog {
+            Some(server) => Catalog::open_postgres(server).await?,
+            None => Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?,
+        };
         let workers = Workers::open(&state_dir, &settings.work_dir)?;
         let folder = workers.claim()?;
         let blobs = BlobStore::directory(&state_dir.join("blobs"), folder.worker.as_str(), settings.sync)?;
@@ -56,6 +59,10 @@ impl Home {
 
     /// Cleans up after processes that died, and says so.
     pub(super) async fn sweep(&self, printer: Printer) -> Result<(), Trouble> {
+        // Attempts in a catalog on a server are of other machines too, where no lock tells who is alive.
+        if self.settings.catalog.is_some() {
+            return Ok(());
+        }
         let sweep = Sweep {
             catalog: &self.catalog,
             blobs: &self.blobs,

@@ -1,6 +1,7 @@
 //! The command line: one verb, one file. Parses, opens the project, calls the rooms, prints.
 
 mod component;
+mod db;
 mod exit;
 mod file;
 mod gc;
@@ -61,6 +62,9 @@ enum Verb {
     /// Components: list, check
     #[command(subcommand)]
     Component(component::Verb),
+    /// The catalog's database: migrate, status
+    #[command(subcommand)]
+    Db(db::Verb),
     /// Remove what no version, file or job needs any more
     Gc(gc::Arguments),
     /// Print a completion script for a shell
@@ -115,6 +119,9 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
+    if let Verb::Db(verb) = arguments.verb {
+        return db::act(verb, &settings, printer).await;
+    }
     let home = Box::pin(Home::open(settings, printer)).await?;
     let status = match arguments.verb {
         Verb::Run(arguments) => Box::pin(run::act(arguments, &home, printer)).await,
@@ -122,8 +129,8 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         Verb::File(verb) => file::act(verb, &home, printer).await,
         Verb::Job(verb) => job::act(verb, &home, printer).await,
         Verb::Gc(arguments) => gc::act(arguments, &home, printer).await,
-        // Both were handled before a project was opened.
-        Verb::Component(_) | Verb::Completions { .. } => Ok(ExitStatus::Success),
+        // These were handled before a project was opened.
+        Verb::Component(_) | Verb::Db(_) | Verb::Completions { .. } => Ok(ExitStatus::Success),
     };
     home.close().await;
     status
