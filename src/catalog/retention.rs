@@ -9,7 +9,7 @@ use crate::job::TableId;
 
 use super::commit::hold_counter;
 use super::error::doing;
-use super::rows::{blob_key, integer, stored_now};
+use super::rows::{blob_key, integer, stored_now, time};
 use super::{Catalog, CatalogError};
 
 impl Catalog {
@@ -68,6 +68,21 @@ impl Catalog {
             drop_unneeded(&mut transaction).await?;
             transaction.commit().await.map_err(doing("forget old versions"))?;
             Ok(forgotten.rows_affected())
+        })
+        .await
+    }
+
+    /// When versions were last forgotten, or a table dropped. Whoever began before may still read what they had.
+    pub(crate) async fn last_forgetting(&self) -> Result<Option<Timestamp>, CatalogError> {
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let newest =
+                "SELECT forgotten FROM versions WHERE forgotten IS NOT NULL ORDER BY forgotten DESC LIMIT 1";
+            let row = sqlx::query(newest)
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(doing("ask when versions were forgotten"))?;
+            row.map(|row| time(&row, "forgotten")).transpose()
         })
         .await
     }

@@ -11,6 +11,7 @@ mod opening;
 mod proxy;
 mod refusals;
 mod retention;
+mod server;
 mod sharing;
 mod tables;
 mod together;
