@@ -2,13 +2,14 @@
 
 use jiff::{SignedDuration, Timestamp};
 use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
 
 use crate::job::{AttemptNumber, ComponentId, ConfigurationId, JobId, Priority, WorkerId};
 
 use super::claim::{Ticket, take_attempt};
 use super::commit::next_numbers;
 use super::error::doing;
-use super::rows::{optional_text, parsed, stored_now, stored_text};
+use super::rows::{optional_count, optional_parsed, parsed, stored_now, stored_text, text};
 use super::{Catalog, CatalogError};
 
 /// A job to be accepted: it waits until a worker claims it.
@@ -25,6 +26,17 @@ pub(crate) struct NewJob {
     /// Attempts after platform trouble or a lost worker, the first included.
     pub(crate) attempts_max: u32,
     pub(crate) reply: Option<ReplyAddress>,
+}
+
+/// What was asked for, as it was accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct AcceptedRequest {
+    pub(crate) component: ComponentId,
+    pub(crate) configuration: Option<ConfigurationId>,
+    /// Of the stored configuration, the newest when the job was accepted; `None`: there was none.
+    pub(crate) configuration_version: Option<u64>,
+    /// The request document, JSON text.
+    pub(crate) document: String,
 }
 
 /// Where the result document is to be sent.
@@ -132,19 +144,31 @@ impl Catalog {
         .await
     }
 
-    /// The request document (JSON text) of a job.
-    pub(crate) async fn request_of(&self, job: JobId) -> Result<Option<String>, CatalogError> {
+    /// What a job was asked to do.
+    pub(crate) async fn request_of(&self, job: JobId) -> Result<Option<AcceptedRequest>, CatalogError> {
         self.insist(|_| async move {
             let mut transaction = self.begin_read().await?;
-            let row = sqlx::query("SELECT request FROM jobs WHERE id = $1")
-                .bind(job.to_string())
-                .fetch_optional(&mut *transaction)
-                .await
-                .map_err(doing(format!("read the request of job {job}")))?;
-            Ok(row.map(|row| optional_text(&row, "request")).transpose()?.flatten())
+            let row = sqlx::query(
+                "SELECT component, configuration, configuration_version, request FROM jobs WHERE id = $1",
+            )
+            .bind(job.to_string())
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(doing(format!("read the request of job {job}")))?;
+            row.as_ref().map(accepted_request).transpose()
         })
         .await
     }
+}
+
+/// From a row with a job's component, configuration, its version and the request.
+pub(super) fn accepted_request(row: &AnyRow) -> Result<AcceptedRequest, CatalogError> {
+    Ok(AcceptedRequest {
+        component: parsed(row, "component")?,
+        configuration: optional_parsed(row, "configuration")?,
+        configuration_version: optional_count(row, "configuration_version")?,
+        document: text(row, "request")?,
+    })
 }
 
 async fn accept(connection: &mut AnyConnection, job: &NewJob, number: i64) -> Result<Accepted, CatalogError> {
@@ -152,8 +176,10 @@ async fn accept(connection: &mut AnyConnection, job: &NewJob, number: i64) -> Re
     let now = Timestamp::now();
     let inserted = sqlx::query(
         "INSERT INTO jobs (id, component, configuration, request, status, attempt, created, number, idempotency_key,
-                           rank, attempts_max, reply_to, correlation_id, is_told)
-         VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, $7, $8, $9, $10, $11, 0) ON CONFLICT DO NOTHING",
+                           rank, attempts_max, reply_to, correlation_id, is_told, configuration_version)
+         VALUES ($1, $2, $3, $4, 'waiting', 0, $5, $6, $7, $8, $9, $10, $11, 0,
+                 (SELECT MAX(version) FROM configurations WHERE component = $2 AND id = $3))
+         ON CONFLICT DO NOTHING",
     )
     .bind(job.id.to_string())
     .bind(job.component.as_str())

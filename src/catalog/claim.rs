@@ -5,22 +5,20 @@ use jiff::Timestamp;
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::job::{AttemptNumber, ComponentId, ConfigurationId, JobId, Phase, WorkerId};
+use crate::job::{AttemptNumber, JobId, Phase, WorkerId};
 
+use super::accept::{AcceptedRequest, accepted_request};
 use super::commit::hold_counter;
 use super::error::doing;
 use super::jobs::attempt_number;
-use super::rows::{optional_parsed, parsed, stored_count, stored_now, text, time};
+use super::rows::{parsed, stored_count, stored_now, time};
 use super::{Catalog, CatalogError};
 
 /// A job that could be claimed now.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct WaitingJob {
     pub(crate) id: JobId,
-    pub(crate) component: ComponentId,
-    pub(crate) configuration: Option<ConfigurationId>,
-    /// The request document, JSON text.
-    pub(crate) request: String,
+    pub(crate) request: AcceptedRequest,
     /// Since when it waits: accepted, or put back and its time has come.
     pub(crate) since: Timestamp,
     /// Attempts so far.
@@ -78,7 +76,7 @@ impl Catalog {
         self.insist(|_| async move {
             let mut transaction = self.begin_read().await?;
             let rows = sqlx::query(concat!(
-                "SELECT id, component, configuration, request, attempt,
+                "SELECT id, component, configuration, configuration_version, request, attempt,
                         CASE WHEN not_before > created THEN not_before ELSE created END AS since
                  FROM jobs WHERE ",
                 claimable!(),
@@ -169,9 +167,7 @@ pub(super) async fn take_attempt(
 fn waiting_job(row: &AnyRow) -> Result<WaitingJob, CatalogError> {
     Ok(WaitingJob {
         id: parsed(row, "id")?,
-        component: parsed(row, "component")?,
-        configuration: optional_parsed(row, "configuration")?,
-        request: text(row, "request")?,
+        request: accepted_request(row)?,
         since: time(row, "since")?,
         attempts: attempt_number(row, "attempt")?.0,
     })

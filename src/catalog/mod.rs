@@ -25,7 +25,7 @@ mod tests;
 mod types;
 mod units;
 
-pub(crate) use accept::{Accepted, Begun, NewJob, ReplyAddress};
+pub(crate) use accept::{Accepted, AcceptedRequest, Begun, NewJob, ReplyAddress};
 pub(crate) use claim::WaitingJob;
 pub(crate) use configurations::StoredConfiguration;
 pub(crate) use connect::{Catalog, PostgresOptions};

@@ -54,6 +54,23 @@ impl Catalog {
         .await
     }
 
+    /// The same of one job that has just ended; `None`: nobody is to be told.
+    pub(crate) async fn untold_job(&self, job: JobId) -> Result<Option<Untold>, CatalogError> {
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let row = sqlx::query(
+                "SELECT id, component, reply_to, correlation_id FROM jobs
+                 WHERE id = $1 AND is_told = 0 AND ended IS NOT NULL",
+            )
+            .bind(job.to_string())
+            .fetch_optional(&mut *transaction)
+            .await
+            .map_err(doing(format!("find whom to tell of job {job}")))?;
+            row.as_ref().map(untold).transpose()
+        })
+        .await
+    }
+
     /// Marked twice it is marked once.
     pub(crate) async fn mark_told(&self, job: JobId) -> Result<(), CatalogError> {
         let action = || doing(format!("record that job {job} was told of"));

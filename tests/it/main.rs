@@ -16,5 +16,6 @@ mod openflights;
 mod outputs;
 mod running;
 mod secrets;
+mod service;
 mod tables;
 mod together;

@@ -16,6 +16,8 @@ ALTER TABLE jobs ADD COLUMN attempts_max BIGINT NOT NULL DEFAULT 1;
 -- Attempts that count against attempts_max.
 ALTER TABLE jobs ADD COLUMN attempts_used BIGINT NOT NULL DEFAULT 0;
 ALTER TABLE jobs ADD COLUMN is_cancel_asked BIGINT NOT NULL DEFAULT 0;
+-- Of the stored configuration, the newest when the job was accepted: every attempt runs the same.
+ALTER TABLE jobs ADD COLUMN configuration_version BIGINT;
 -- Where the result document is to be sent.
 ALTER TABLE jobs ADD COLUMN reply_to TEXT;
 ALTER TABLE jobs ADD COLUMN correlation_id TEXT;

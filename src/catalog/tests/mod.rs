@@ -1,5 +1,6 @@
 //! The catalog at its door, on both databases. Every test has a catalog of its own.
 
+mod accepting;
 mod commits;
 mod files;
 mod house;
@@ -8,6 +9,7 @@ mod model;
 mod opening;
 mod refusals;
 mod retention;
+mod sharing;
 mod tables;
 mod together;
 

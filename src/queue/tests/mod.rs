@@ -1,0 +1,8 @@
+//! On the real broker that `scripts/rabbitmq.sh start` starts.
+
+mod bench;
+mod consuming;
+mod dead_letters;
+mod outages;
+mod publishing;
+mod topology;

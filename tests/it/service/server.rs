@@ -1,0 +1,80 @@
+//! The real servers, as the scripts of the project start them.
+
+use std::path::Path;
+use std::process::{Command, Output};
+
+/// A server that a script starts and knows the address of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Server {
+    Postgres,
+    Rabbitmq,
+}
+
+impl Server {
+    pub(super) const ALL: [Self; 2] = [Self::Postgres, Self::Rabbitmq];
+
+    fn script(self) -> &'static str {
+        match self {
+            Self::Postgres => "scripts/postgres.sh",
+            Self::Rabbitmq => "scripts/rabbitmq.sh",
+        }
+    }
+
+    fn run(self, arguments: &[&str]) -> Output {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        Command::new(root.join(self.script())).args(arguments).current_dir(root).output().unwrap()
+    }
+
+    /// Whether it answers. Locally a test is skipped without it and says so; in CI that is a failure.
+    pub(super) fn is_there(self) -> bool {
+        if self.run(&["answers"]).status.success() {
+            return true;
+        }
+        let script = self.script();
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "CI says by its environment that nothing may be skipped"
+        )]
+        let is_ci = std::env::var_os("CI").is_some();
+        assert!(!is_ci, "`{script} start` was not done");
+        eprintln!("SKIP (`{script} start` was not done): {:?}", std::thread::current().name());
+        false
+    }
+
+    pub(super) fn address(self) -> String {
+        let printed = |verb| String::from_utf8(self.run(&[verb]).stdout).unwrap();
+        let address = match self {
+            Self::Postgres => printed("url"),
+            Self::Rabbitmq => printed("env").replace("LONGSHORE_QUEUE_URL=", ""),
+        };
+        address.trim().to_owned()
+    }
+}
+
+/// A fresh database, dropped with this value.
+#[derive(Debug)]
+pub(super) struct Database {
+    pub(super) url: String,
+    name: String,
+    server: String,
+}
+
+impl Database {
+    pub(super) fn make(server: &str, name: &str) -> Self {
+        psql(server, &format!("CREATE DATABASE {name}"));
+        let (base, _maintenance_database) = server.rsplit_once('/').unwrap();
+        Self { url: format!("{base}/{name}"), name: name.to_owned(), server: server.to_owned() }
+    }
+}
+
+impl Drop for Database {
+    fn drop(&mut self) {
+        let statement = format!("DROP DATABASE {} WITH (FORCE)", self.name);
+        Command::new("psql").args([&self.server, "--quiet", "--command", &statement]).output().ok();
+    }
+}
+
+fn psql(server: &str, statement: &str) {
+    let output = Command::new("psql").args([server, "--quiet", "--command", statement]).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
