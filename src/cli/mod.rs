@@ -102,7 +102,7 @@ pub fn main() -> std::process::ExitCode {
     };
     let has_colour = process_environment("NO_COLOR").is_none_or(|value| value.is_empty());
     let printer = Printer::new(arguments.format, arguments.quiet, has_colour);
-    let ended = match tokio::runtime::Runtime::new() {
+    let ended = match start_runtime() {
         Ok(runtime) => runtime.block_on(Box::pin(act(arguments, printer))),
         Err(error) => Err(Trouble::platform(&error)),
     };
@@ -113,6 +113,13 @@ pub fn main() -> std::process::ExitCode {
             trouble.status.into()
         }
     }
+}
+
+/// Threads with room for the story of a job and the deep calls of the object store's client in a build that is not
+/// optimised; what is not used is only address space.
+fn start_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    const STACK_BYTES: usize = 16 << 20;
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build()
 }
 
 async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Trouble> {
