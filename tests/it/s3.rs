@@ -15,7 +15,10 @@ use crate::running::Running;
 fn house() -> Option<House> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/s3.sh");
     if !Command::new(&script).arg("answers").status().unwrap().success() {
-        #[expect(clippy::disallowed_methods, reason = "CI says by its environment that nothing may be skipped")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "CI says by its environment that nothing may be skipped"
+        )]
         let is_ci = std::env::var_os("CI").is_some();
         assert!(!is_ci, "no S3 server answers; scripts/s3.sh start starts one");
         eprintln!("SKIP (no S3 server): {:?}", std::thread::current().name());
