@@ -152,5 +152,9 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
 
 /// Whether real servers and the engine are there for the tests of the service.
 pub(crate) fn is_served() -> bool {
+    if !Orchestrator::is_there() {
+        server::skip("Python's pika is missing; scripts/setup.sh installs it");
+        return false;
+    }
     crate::house::has_engine() && Server::ALL.iter().all(|server| server.is_there())
 }

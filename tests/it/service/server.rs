@@ -30,14 +30,7 @@ impl Server {
         if self.run(&["answers"]).status.success() {
             return true;
         }
-        let script = self.script();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "CI says by its environment that nothing may be skipped"
-        )]
-        let is_ci = std::env::var_os("CI").is_some();
-        assert!(!is_ci, "`{script} start` was not done");
-        eprintln!("SKIP (`{script} start` was not done): {:?}", std::thread::current().name());
+        skip(&format!("`{} start` was not done", self.script()));
         false
     }
 
@@ -49,6 +42,14 @@ impl Server {
         };
         address.trim().to_owned()
     }
+}
+
+/// Says why a test is skipped; in CI that is a failure.
+pub(super) fn skip(why: &str) {
+    #[expect(clippy::disallowed_methods, reason = "CI says by its environment that nothing may be skipped")]
+    let is_ci = std::env::var_os("CI").is_some();
+    assert!(!is_ci, "{why}");
+    eprintln!("SKIP ({why}): {:?}", std::thread::current().name());
 }
 
 /// A fresh database, dropped with this value.
