@@ -10,6 +10,7 @@ mod home;
 mod job;
 mod print;
 mod progress;
+mod queue;
 mod run;
 mod submit;
 mod table;
@@ -77,6 +78,9 @@ enum Verb {
     /// Components: list, check
     #[command(subcommand)]
     Component(component::Verb),
+    /// The broker: set up, look, dead letters
+    #[command(subcommand)]
+    Queue(queue::Verb),
     /// Remove what no version, file or job needs any more
     Gc(gc::Arguments),
     /// Print a completion script for a shell
@@ -102,7 +106,7 @@ pub fn main() -> std::process::ExitCode {
     };
     let has_colour = process_environment("NO_COLOR").is_none_or(|value| value.is_empty());
     let printer = Printer::new(arguments.format, arguments.quiet, has_colour);
-    let ended = match tokio::runtime::Runtime::new() {
+    let ended = match start_runtime() {
         Ok(runtime) => runtime.block_on(Box::pin(act(arguments, printer))),
         Err(error) => Err(Trouble::platform(&error)),
     };
@@ -113,6 +117,13 @@ pub fn main() -> std::process::ExitCode {
             trouble.status.into()
         }
     }
+}
+
+/// Threads with room for the story of a job and the deep calls of the object store's client in a build that is not
+/// optimised; what is not used is only address space.
+fn start_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    const STACK_BYTES: usize = 16 << 20;
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build()
 }
 
 async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Trouble> {
@@ -132,6 +143,9 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
+    if let Verb::Queue(verb) = arguments.verb {
+        return Box::pin(queue::act(verb, &settings, printer)).await;
+    }
     let home = Box::pin(Home::open(settings, trade, printer)).await?;
     let status = match arguments.verb {
         Verb::Run(arguments) => Box::pin(run::act(arguments, &home, printer)).await,
@@ -142,8 +156,8 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         Verb::File(verb) => file::act(verb, &home, printer).await,
         Verb::Job(verb) => job::act(verb, &home, printer).await,
         Verb::Gc(arguments) => gc::act(arguments, &home, printer).await,
-        // Both were handled before a project was opened.
-        Verb::Component(_) | Verb::Completions { .. } => Ok(ExitStatus::Success),
+        // These were handled before a project was opened.
+        Verb::Component(_) | Verb::Queue(_) | Verb::Completions { .. } => Ok(ExitStatus::Success),
     };
     home.close().await;
     status

@@ -102,7 +102,7 @@ async fn adopt(
         adoption: Some(adoption),
         berth,
     };
-    Ok(Some(worker.desk.tasks.spawn(job::work(Arc::clone(worker), work))))
+    Ok(Some(worker.desk.tasks.spawn(Box::pin(job::work(Arc::clone(worker), work)))))
 }
 
 /// A container that never started has nothing to tell: its job begins anew.

@@ -76,7 +76,7 @@ async fn claim(
     let berth = worker.desk.berths.take(waiting.id, attempt, share);
     let work =
         job::Work { job: waiting.id, request: waiting.request, attempt, component, adoption: None, berth };
-    worker.desk.tasks.spawn(job::work(Arc::clone(worker), work));
+    worker.desk.tasks.spawn(Box::pin(job::work(Arc::clone(worker), work)));
     Ok(())
 }
 
