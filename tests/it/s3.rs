@@ -15,7 +15,10 @@ use crate::running::Running;
 fn house() -> Option<House> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/s3.sh");
     if !Command::new(&script).arg("answers").status().unwrap().success() {
-        #[expect(clippy::disallowed_methods, reason = "CI says by its environment that nothing may be skipped")]
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "CI says by its environment that nothing may be skipped"
+        )]
         let is_ci = std::env::var_os("CI").is_some();
         assert!(!is_ci, "no S3 server answers; scripts/s3.sh start starts one");
         eprintln!("SKIP (no S3 server): {:?}", std::thread::current().name());
@@ -144,7 +147,7 @@ fn a_wrong_bucket_is_told_with_its_name_and_address() {
     let settings = fs::read_to_string(house.path().join("longshore.yaml")).unwrap();
     house.write("longshore.yaml", settings.replace("longshore-test", "nobodys-bucket"));
     house.write("t.csv", "id\n1\n");
-    let refused = house.call(&["table", "import", "in.c-main.t", "t.csv"]).failed(3);
+    let refused = house.call(&["table", "import", "in.c-main.t", "t.csv"]).failed(4);
     assert!(
         refused.stderr.contains("there is no bucket nobodys-bucket at http://127.0.0.1:13900"),
         "{}",
