@@ -51,8 +51,6 @@ write_settings() {
     cat >"$state/rabbitmq.conf" <<SETTINGS
 listeners.tcp.1 = 127.0.0.1:$port
 distribution.listener.interface = 127.0.0.1
-distribution.listener.port_range.min = $((port + 20000))
-distribution.listener.port_range.max = $((port + 20000))
 raft.wal_max_size_bytes = 33554432
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 50MB
@@ -66,6 +64,7 @@ start_server() {
     export RABBITMQ_CONFIG_FILE="$state/rabbitmq.conf"
     export RABBITMQ_ENABLED_PLUGINS_FILE="$state/enabled_plugins"
     export RABBITMQ_MNESIA_BASE="$state/mnesia" RABBITMQ_LOG_BASE="$state/log"
+    export RABBITMQ_DIST_PORT=$((port + 20000)) ERL_CRASH_DUMP="$state/erl_crash.dump"
     export RABBITMQ_PID_FILE="$state/server.pid"
     # One scheduler: the tests want the processor.
     export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 1:1 $on_loopback"

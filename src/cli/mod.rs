@@ -2,6 +2,7 @@
 
 mod component;
 mod config;
+mod db;
 mod exit;
 mod file;
 mod follow;
@@ -10,6 +11,7 @@ mod home;
 mod job;
 mod print;
 mod progress;
+mod queue;
 mod run;
 mod submit;
 mod table;
@@ -77,6 +79,12 @@ enum Verb {
     /// Components: list, check
     #[command(subcommand)]
     Component(component::Verb),
+    /// The catalog's database: migrate, status
+    #[command(subcommand)]
+    Db(db::Verb),
+    /// The broker: set up, look, dead letters
+    #[command(subcommand)]
+    Queue(queue::Verb),
     /// Remove what no version, file or job needs any more
     Gc(gc::Arguments),
     /// Print a completion script for a shell
@@ -139,6 +147,12 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
+    if let Verb::Db(verb) = arguments.verb {
+        return db::act(verb, &settings, printer).await;
+    }
+    if let Verb::Queue(verb) = arguments.verb {
+        return Box::pin(queue::act(verb, &settings, printer)).await;
+    }
     let home = Box::pin(Home::open(settings, trade, printer)).await?;
     let status = match arguments.verb {
         Verb::Run(arguments) => Box::pin(run::act(arguments, &home, printer)).await,
@@ -149,8 +163,10 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         Verb::File(verb) => file::act(verb, &home, printer).await,
         Verb::Job(verb) => job::act(verb, &home, printer).await,
         Verb::Gc(arguments) => gc::act(arguments, &home, printer).await,
-        // Both were handled before a project was opened.
-        Verb::Component(_) | Verb::Completions { .. } => Ok(ExitStatus::Success),
+        // These were handled before a project was opened.
+        Verb::Component(_) | Verb::Db(_) | Verb::Queue(_) | Verb::Completions { .. } => {
+            Ok(ExitStatus::Success)
+        }
     };
     home.close().await;
     status

@@ -124,7 +124,7 @@ pub(super) async fn acknowledge(acker: &Acker) -> Result<(), QueueError> {
 /// The headers of a message but those.
 pub(super) fn without(properties: &BasicProperties, names: &[&str]) -> FieldTable {
     let mut headers = FieldTable::default();
-    for (name, value) in properties.headers().iter().flat_map(|headers| headers.inner()) {
+    for (name, value) in properties.headers().iter().flat_map(FieldTable::inner) {
         if !names.contains(&name.as_str()) {
             headers.insert(name.clone(), value.clone());
         }

@@ -1,14 +1,17 @@
 //! One connection to the broker: opened under a limit, watched, and ended for certain.
 
+use std::fmt;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::AsFd;
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
+use futures_util::StreamExt;
+use futures_util::stream::BoxStream;
 use lapin::options::BasicQosOptions;
 use lapin::tcp::OwnedTLSConfig;
 use lapin::uri::{AMQPScheme, AMQPUri};
-use lapin::{AsyncTcpStream, Channel, ConnectionProperties};
+use lapin::{AsyncTcpStream, Channel, ConnectionProperties, Event};
 use tokio::time::timeout;
 
 use super::{QueueError, QueueOptions};
@@ -26,6 +29,27 @@ pub(super) struct Link {
     connection: lapin::Connection,
     heartbeat: Duration,
     _socket: Socket,
+}
+
+/// When a broker begins to take no messages.
+pub(super) struct Blocks(BoxStream<'static, Event>);
+
+impl fmt::Debug for Blocks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Blocks")
+    }
+}
+
+impl Blocks {
+    /// The next time that it does; never again on a connection that has ended.
+    pub(super) async fn next(&mut self) {
+        while let Some(event) = self.0.next().await {
+            if matches!(event, Event::ConnectionBlocked(_)) {
+                return;
+            }
+        }
+        std::future::pending::<()>().await;
+    }
 }
 
 /// A second handle to the connection's socket. The client library's own thread lives as long as its socket, and a
@@ -63,6 +87,11 @@ impl Link {
     /// Whether the broker has said that it takes no messages for now.
     pub(super) fn is_blocked(&self) -> bool {
         self.connection.status().blocked()
+    }
+
+    /// The moments when the broker says so. To be asked for once: listeners share what is said.
+    pub(super) fn blocks(&self) -> Blocks {
+        Blocks(self.connection.events_listener().boxed())
     }
 
     /// Returns when the broker has said nothing for two heartbeats, or the connection is known to be broken. Asks for an

@@ -2,7 +2,6 @@
 //!
 //! The broker is intake and doorbell: a message is answered as soon as the catalog has its job, and never put back into
 //! its queue to wait. `docs/queue.md` describes the topology and what a broken connection does.
-#![cfg_attr(not(test), expect(dead_code, reason = "the worker and `submit` use it, and are built beside it"))]
 
 mod backoff;
 mod consume;
@@ -24,7 +23,7 @@ use crate::job::Hidden;
 pub(crate) use consume::{Connection, consume};
 pub(crate) use dead::{DeadLetter, dead_letters, requeue};
 pub(crate) use delivery::Delivery;
-pub(crate) use depth::{Depth, depths};
+pub(crate) use depth::depths;
 pub(crate) use error::QueueError;
 pub(crate) use publisher::Publisher;
 pub(crate) use topology::setup;

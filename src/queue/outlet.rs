@@ -4,7 +4,7 @@ use lapin::options::{BasicPublishOptions, ConfirmSelectOptions};
 use lapin::types::ShortString;
 use lapin::{BasicProperties, Channel, Confirmation};
 
-use super::link::{ANSWER_LIMIT, Link, answered};
+use super::link::{ANSWER_LIMIT, Blocks, Link, answered};
 use super::topology::explain;
 use super::{QueueError, QueueOptions};
 
@@ -33,6 +33,7 @@ pub(super) enum Sent {
 pub(super) struct Outlet {
     link: Link,
     channel: Channel,
+    blocks: Blocks,
 }
 
 impl Outlet {
@@ -41,7 +42,8 @@ impl Outlet {
         let channel = link.channel().await?;
         let asking = channel.confirm_select(ConfirmSelectOptions::default());
         answered("asking for confirmations", ANSWER_LIMIT, asking).await?;
-        Ok(Self { link, channel })
+        let blocks = link.blocks();
+        Ok(Self { link, channel, blocks })
     }
 
     /// Whether the broker has said that it takes no messages for now.
@@ -59,13 +61,17 @@ impl Outlet {
             let properties = letter.properties.clone();
             self.channel.basic_publish(exchange, key, options, &letter.body, properties).await?.await
         };
-        match answered("publishing", ANSWER_LIMIT, publishing).await {
+        let answer = tokio::select! {
+            biased;
+            answer = answered("publishing", ANSWER_LIMIT, publishing) => answer,
+            () = self.blocks.next() => Err(QueueError::Blocked),
+        };
+        match answer {
             Ok(Confirmation::Ack(None)) => Ok(Sent::Taken),
             Ok(Confirmation::Ack(Some(_returned))) => Ok(Sent::Returned),
             Ok(Confirmation::Nack(_)) => Err(QueueError::NotTaken { key: letter.key.to_string() }),
             // The channel asked for confirmations, so this is a channel in a state we do not know.
             Ok(Confirmation::NotRequested) => Err(QueueError::SessionOver),
-            Err(QueueError::Silent { .. }) if self.link.is_blocked() => Err(QueueError::Blocked),
             Err(error) => Err(explain(error, &format!("exchange {}", letter.exchange))),
         }
     }

@@ -229,11 +229,16 @@ impl Job<'_> {
     async fn enter(&self, record: &mut Record<'_>, phase: Phase) -> Result<(), Stop> {
         record.enter(phase);
         self.news.tell(NewsItem::Phase(phase)).await;
+        self.hold(phase).await;
+        if self.halt.token().is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+
+    /// Waits at a phase until the job is stopped, where that was asked for.
+    async fn hold(&self, phase: Phase) {
         if self.runner.options.hold_at == Some(phase) {
             self.scribe.say(Level::Notice, &format!("holding at {}", phase.as_str()), self.news).await;
             self.halt.token().cancelled().await;
         }
-        if self.halt.token().is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
     /// Whether the next unit may run after one that failed. Never after trouble of the platform: a later try may help,

@@ -94,6 +94,7 @@ impl UnitRun<'_> {
         ended: Result<Receipt, Stop>,
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
+        self.job.hold(Phase::Cleanup).await;
         let since = Instant::now();
         let kept = leftover::keep(self, folder, ended.is_ok()).await;
         let removed = folder.remove().await;

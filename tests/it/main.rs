@@ -5,6 +5,7 @@
 
 mod architecture;
 mod attack;
+mod broker;
 mod cli;
 mod components;
 mod crash;

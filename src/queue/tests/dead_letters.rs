@@ -45,10 +45,8 @@ async fn a_refused_message_keeps_body_properties_and_reason() {
     let got = channel.basic_get(dead.clone(), BasicGetOptions::default()).await.unwrap().unwrap().delivery;
     assert_eq!(got.data, b"\xff\x00 not a request");
     let mut found = got.properties.headers().clone().unwrap();
-    let time: Timestamp = match found.inner().get("longshore-time").unwrap() {
-        AMQPValue::LongString(text) => text.to_string().parse().unwrap(),
-        other => panic!("{other:?}"),
-    };
+    let time = found.inner().get("longshore-time").unwrap().as_long_string().unwrap();
+    let time: Timestamp = time.to_string().parse().unwrap();
     assert!(before <= time && time <= Timestamp::now(), "{time}");
     found.insert("longshore-time".into(), AMQPValue::Void);
     // The dead-letter queue's own count.

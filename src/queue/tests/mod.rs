@@ -3,6 +3,7 @@
 mod bench;
 mod consuming;
 mod dead_letters;
+mod other_language;
 mod outages;
 mod publishing;
 mod topology;

@@ -2,8 +2,9 @@ use lapin::options::{QueueDeclareOptions, QueueDeleteOptions};
 use lapin::types::AMQPValue;
 
 use super::bench::{Bench, PORT, has_broker, options};
+use crate::queue::depth::Depth;
 use crate::queue::topology::{Names, lane_arguments};
-use crate::queue::{Connection, Depth, depths, setup};
+use crate::queue::{Connection, depths, setup};
 
 #[tokio::test]
 async fn setup_makes_everything_once() {

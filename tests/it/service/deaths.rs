@@ -7,25 +7,94 @@ use std::path::{Path, PathBuf};
 use rstest::rstest;
 use serde_json::json;
 
-use super::{Port, is_served};
+use super::{Port, Worker, eventually, is_served};
 use crate::house::docker;
 
 const SCRIPT: &str = "cp in/tables/a.csv out/tables/one.csv; cp in/tables/a.csv out/tables/two.csv";
+
+/// Who takes over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Heir {
+    /// Starts on the dead worker's machine.
+    Here,
+    /// Was at work on another machine all the time.
+    Elsewhere,
+}
 
 #[rstest]
 fn a_job_whose_worker_is_killed_ends_once_and_is_published_once(
     #[values("resolve", "image", "stage", "run", "running", "collect", "upload", "commit", "cleanup")] phase: &str,
 ) {
+    dies(phase, Heir::Here);
+}
+
+#[rstest]
+fn a_job_whose_machine_is_gone_ends_once_and_is_published_once(
+    #[values("image", "run", "running", "upload", "cleanup")] phase: &str,
+) {
+    dies(phase, Heir::Elsewhere);
+}
+
+fn dies(phase: &str, heir: Heir) {
     if !is_served() {
         return;
     }
     let port = Port::open(&json!({ "slots": 1 }));
+    submit(&port, phase);
+    let mut doomed = doomed(&port, phase);
+    let has_ended = matches!(phase, "collect" | "upload" | "commit" | "cleanup");
+    let left = if has_ended {
+        eventually("the container of a component that has ended is removed", || {
+            port.house.containers().is_empty().then(|| "none".to_owned())
+        })
+    } else {
+        container(&port)
+    };
+    let folder = only_folder(&port);
+    let _heir = match heir {
+        Heir::Here => {
+            doomed.kill();
+            port.worker(&[])
+        }
+        Heir::Elsewhere => {
+            let other = Worker::on(port.machine(|_settings| {}));
+            doomed.kill();
+            other
+        }
+    };
+
+    let document = port.comes_to("job", "success");
+    // Twice published would be rows twice in the one, and a second version of both.
+    assert_eq!(port.house.export("out.c-main.one"), "id,n\n1,a\n2,b\n");
+    assert_eq!(port.house.export("out.c-main.two"), "id,n\n1,a\n2,b\n");
+    assert_eq!(
+        (port.house.versions("out.c-main.one"), port.house.versions("out.c-main.two")),
+        (vec![1], vec![1])
+    );
+    eventually("nothing of the dead worker is left", || {
+        // What lies on a machine is left to who comes back there.
+        (port.house.containers().is_empty() && (heir == Heir::Elsewhere || !folder.exists())).then_some(())
+    });
+
+    let fate = match (left.as_str(), document["attempt"].as_u64().unwrap()) {
+        ("none", _) => "",
+        (_, 1) => "adopted",
+        (_, _) => "removed",
+    };
+    let attempt = document["attempt"].to_string();
+    let name = match heir {
+        Heir::Here => phase.to_owned(),
+        Heir::Elsewhere => format!("{phase}, by another machine"),
+    };
+    compare(&name, &[&left, fate, "success", &attempt, "once"]);
+}
+
+/// A job that publishes two tables.
+fn submit(port: &Port, phase: &str) {
     port.house.import("in.c-main.a", "id,n\n1,a\n2,b\n");
-    // The component itself is no phase: a worker is killed there when it has said something.
-    let is_running = phase == "running";
-    let script = if is_running { format!("echo begun; sleep 2; {SCRIPT}") } else { SCRIPT.to_owned() };
+    let wait = if phase == "running" { "echo begun; sleep 2; " } else { "" };
     let configuration = json!({
-        "parameters": { "script": script },
+        "parameters": { "script": format!("{wait}{SCRIPT}") },
         "storage": {
             "input": { "tables": [{ "source": "in.c-main.a", "destination": "a.csv" }] },
             "output": { "tables": [
@@ -36,32 +105,18 @@ fn a_job_whose_worker_is_killed_ends_once_and_is_published_once(
     });
     port.house.write("task.json", configuration.to_string());
     port.house.call(&["submit", "raw-shell", "--config", "task.json", "--id", "job"]).succeeded();
-    let mut doomed = if is_running { port.worker(&[]) } else { port.worker(&["--hold-at", phase]) };
-    port.hears("job", &if is_running { "begun".to_owned() } else { format!("holding at {phase}") });
-    let left = container(&port);
-    let folder = only_folder(&port);
-    doomed.kill();
-    let _heir = port.worker(&[]);
+}
 
-    let document = port.comes_to("job", "success");
-    // Twice published would be rows twice in the one, and a second version of both.
-    assert_eq!(port.house.export("out.c-main.one"), "id,n\n1,a\n2,b\n");
-    assert_eq!(port.house.export("out.c-main.two"), "id,n\n1,a\n2,b\n");
-    assert_eq!(
-        (port.house.versions("out.c-main.one"), port.house.versions("out.c-main.two")),
-        (vec![1], vec![1])
-    );
-    super::eventually("nothing of the dead worker is left", || {
-        (port.house.containers().is_empty() && !folder.exists()).then_some(())
-    });
-
-    let fate = match (left.as_str(), document["attempt"].as_u64().unwrap()) {
-        ("none", _) => "",
-        (_, 1) => "adopted",
-        (_, _) => "removed",
-    };
-    let attempt = document["attempt"].to_string();
-    compare(phase, &[&left, fate, "success", &attempt, "once"]);
+/// A worker that has come to a phase. The component itself is none: there it is known by what it says.
+fn doomed(port: &Port, phase: &str) -> Worker {
+    if phase == "running" {
+        let worker = port.worker(&[]);
+        port.hears("job", "begun");
+        return worker;
+    }
+    let worker = port.worker(&["--hold-at", phase]);
+    port.hears("job", &format!("holding at {phase}"));
+    worker
 }
 
 /// How the one container of the port's job is: the engine's word, or `none`.

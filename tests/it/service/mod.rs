@@ -40,15 +40,21 @@ pub(crate) struct Port {
 impl Port {
     /// With settings for the workers of the test; the servers must be there.
     pub(crate) fn open(worker: &Value) -> Self {
-        let (postgres, rabbitmq) = (Server::Postgres.address(), Server::Rabbitmq.address());
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
-        let database = Database::make(&postgres, &name);
+        let [mut catalog, mut queue, mut blobs] = Server::ALL.map(Server::settings);
+        let database = Database::make(catalog["url"].as_str().unwrap(), &name);
+        let url = queue["url"].as_str().unwrap().to_owned();
+        catalog["url"] = json!(database.url);
+        queue["prefix"] = json!(name);
+        queue["heartbeat"] = json!("5s");
+        blobs["s3"]["prefix"] = json!(name);
         let mut settings = json!({
             "sync": false,
             "stop_grace": "1s",
             "http": { "listen": "off" },
-            "catalog": { "url": database.url },
-            "queue": { "url": rabbitmq, "prefix": name, "heartbeat": "5s" },
+            "catalog": catalog,
+            "queue": queue,
+            "blobs": blobs,
             // Beats and leases as short as settings allow, so that a lost worker is found soon.
             "worker": {
                 "slots": 2, "memory": "4g", "cpus": 8, "disk": "4g", "beat": "1s", "lease": "3s", "poll": "1s",
@@ -66,12 +72,7 @@ impl Port {
             house.write(&format!("component-specs/{component}.yaml"), spec);
         }
         house.call(&["queue", "setup"]).succeeded();
-        Self {
-            house,
-            orchestrator: Orchestrator { url: rabbitmq, prefix: name },
-            settings,
-            _database: database,
-        }
+        Self { house, orchestrator: Orchestrator { url, prefix: name }, settings, _database: database }
     }
 
     /// A worker on the port's own machine.
@@ -79,10 +80,9 @@ impl Port {
         Worker::start(&self.house, arguments)
     }
 
-    /// Another machine with other settings. The blobs are the port's, as if they lay in a shared store.
+    /// Another machine, with settings of its own.
     pub(crate) fn machine(&self, change: impl FnOnce(&mut Value)) -> House {
         let mut settings = self.settings.clone();
-        settings["state_dir"] = json!(self.house.path().join(".longshore"));
         settings["component_specs_dir"] = json!(self.house.path().join("component-specs"));
         change(&mut settings);
         let machine = House::new();
@@ -152,5 +152,9 @@ pub(crate) fn eventually<T>(what: &str, mut ask: impl FnMut() -> Option<T>) -> T
 
 /// Whether real servers and the engine are there for the tests of the service.
 pub(crate) fn is_served() -> bool {
+    if !Orchestrator::is_there() {
+        server::skip("Python's pika is missing; scripts/setup.sh installs it");
+        return false;
+    }
     crate::house::has_engine() && Server::ALL.iter().all(|server| server.is_there())
 }

@@ -7,6 +7,9 @@ use serde_json::Value;
 
 use crate::house::fixture;
 
+/// Debian's: the client library is a package of its.
+const PYTHON: &str = "/usr/bin/python3";
+
 #[derive(Debug)]
 pub(crate) struct Orchestrator {
     pub(super) url: String,
@@ -15,6 +18,11 @@ pub(crate) struct Orchestrator {
 }
 
 impl Orchestrator {
+    /// Whether its client library is installed.
+    pub(super) fn is_there() -> bool {
+        Command::new(PYTHON).args(["-c", "import pika"]).output().is_ok_and(|output| output.status.success())
+    }
+
     /// Publishes messages, in order; returns when the broker has confirmed them all.
     pub(crate) fn publish(&self, messages: &[Value]) {
         self.act("publish", messages);
@@ -49,7 +57,7 @@ impl Orchestrator {
     }
 
     fn script(arguments: &[&str]) -> Command {
-        let mut command = Command::new("python3");
+        let mut command = Command::new(PYTHON);
         command.arg(fixture("orchestrator/orchestrate.py")).args(arguments);
         command
     }

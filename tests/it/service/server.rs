@@ -3,20 +3,24 @@
 use std::path::Path;
 use std::process::{Command, Output};
 
+use serde_json::{Map, Value, json};
+
 /// A server that a script starts and knows the address of.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Server {
     Postgres,
     Rabbitmq,
+    S3,
 }
 
 impl Server {
-    pub(super) const ALL: [Self; 2] = [Self::Postgres, Self::Rabbitmq];
+    pub(super) const ALL: [Self; 3] = [Self::Postgres, Self::Rabbitmq, Self::S3];
 
     fn script(self) -> &'static str {
         match self {
             Self::Postgres => "scripts/postgres.sh",
             Self::Rabbitmq => "scripts/rabbitmq.sh",
+            Self::S3 => "scripts/s3.sh",
         }
     }
 
@@ -30,25 +34,33 @@ impl Server {
         if self.run(&["answers"]).status.success() {
             return true;
         }
-        let script = self.script();
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "CI says by its environment that nothing may be skipped"
-        )]
-        let is_ci = std::env::var_os("CI").is_some();
-        assert!(!is_ci, "`{script} start` was not done");
-        eprintln!("SKIP (`{script} start` was not done): {:?}", std::thread::current().name());
+        skip(&format!("`{} start` was not done", self.script()));
         false
     }
 
-    pub(super) fn address(self) -> String {
+    /// Its part of the settings, named by the part.
+    pub(super) fn settings(self) -> Value {
         let printed = |verb| String::from_utf8(self.run(&[verb]).stdout).unwrap();
-        let address = match self {
-            Self::Postgres => printed("url"),
-            Self::Rabbitmq => printed("env").replace("LONGSHORE_QUEUE_URL=", ""),
-        };
-        address.trim().to_owned()
+        match self {
+            Self::Postgres => json!({ "url": printed("url").trim() }),
+            Self::Rabbitmq => json!({ "url": printed("env").trim().replace("LONGSHORE_QUEUE_URL=", "") }),
+            Self::S3 => {
+                let printed = printed("env");
+                let pairs = printed.lines().filter_map(|line| line.split_once('='));
+                let key = |name: &str| name.trim_start_matches("LONGSHORE_BLOBS_S3_").to_lowercase();
+                let value = |text: &str| if text == "true" { json!(true) } else { json!(text) };
+                json!({ "s3": pairs.map(|(name, text)| (key(name), value(text))).collect::<Map<_, _>>() })
+            }
+        }
     }
+}
+
+/// Says why a test is skipped; in CI that is a failure.
+pub(super) fn skip(why: &str) {
+    #[expect(clippy::disallowed_methods, reason = "CI says by its environment that nothing may be skipped")]
+    let is_ci = std::env::var_os("CI").is_some();
+    assert!(!is_ci, "{why}");
+    eprintln!("SKIP ({why}): {:?}", std::thread::current().name());
 }
 
 /// A fresh database, dropped with this value.

@@ -1,0 +1,41 @@
+use std::process::Command;
+
+use super::bench::{Bench, PORT};
+use crate::job::Priority;
+use crate::request;
+
+/// Debian's Python, where the package of the client is.
+const PYTHON: &str = "/usr/bin/python3";
+
+#[tokio::test]
+async fn the_pages_python_client_submits_a_request() {
+    let Some(bench) = Bench::new().await else { return };
+    if !Command::new(PYTHON).args(["-c", "import pika"]).status().is_ok_and(|status| status.success()) {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "CI says by its environment that nothing may be skipped"
+        )]
+        let is_ci = std::env::var_os("CI").is_some();
+        assert!(!is_ci, "Python's pika is missing; scripts/setup.sh installs it");
+        eprintln!("SKIP (no pika for Python): {:?}", std::thread::current().name());
+        return;
+    }
+    let page = include_str!("../../../docs/job-request.md");
+    let (_before, rest) = page.split_once("```python\n").unwrap();
+    let (script, _after) = rest.split_once("```").unwrap();
+    let url = format!("amqp://guest:guest@127.0.0.1:{PORT}/%2f");
+    let run = Command::new(PYTHON).args(["-c", script, &url, &bench.options.prefix]).output().unwrap();
+    assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+    let mut intake = bench.intake();
+    let delivery = intake.next().await;
+    let request = request::parse(&delivery.body, "message").unwrap();
+    assert_eq!(request.component.as_str(), "longshore.shell-transformation");
+    assert_eq!(request.configuration.unwrap().as_str(), "orders-by-day");
+    assert_eq!(delivery.lane, Priority::Normal);
+    assert_eq!(delivery.reply_to.as_deref(), Some("my-answers"));
+    assert_eq!(delivery.correlation_id.as_deref(), Some("run-42"));
+    assert!(delivery.message_id.is_some());
+    delivery.accept().await.unwrap();
+    intake.stop().await;
+    bench.clear().await;
+}
