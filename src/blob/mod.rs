@@ -9,6 +9,8 @@ mod reader;
 mod s3;
 mod scratch;
 #[cfg(test)]
+mod test_bucket;
+#[cfg(test)]
 mod tests;
 
 use std::fs::File;
@@ -23,6 +25,8 @@ pub(crate) use error::{BlobError, is_disk_full};
 pub(crate) use key::BlobKey;
 pub(crate) use reader::BlobReader;
 pub(crate) use s3::{S3Store, Unfinished};
+#[cfg(test)]
+pub(crate) use test_bucket::test_bucket;
 
 /// One stored blob as [`BlobStore::list`] finds it.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -9,12 +9,10 @@ use sqlx::{Any, AssertSqlSafe};
 use crate::events::{Event, Level, Source};
 use crate::job::JobId;
 
+use super::batch::{BATCH, placeholders};
 use super::error::doing;
 use super::rows::{count, named, stored_count, stored_text, text, time};
 use super::{Catalog, CatalogError};
-
-/// Lines of one statement: a few bring nearly all that many would, and the statement stays prepared.
-const BATCH: usize = 50;
 
 static INSERT_BATCH: LazyLock<String> = LazyLock::new(|| insert_sql(BATCH));
 static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
@@ -105,12 +103,7 @@ impl Catalog {
 }
 
 fn insert_sql(lines: usize) -> String {
-    let mut values = Vec::with_capacity(lines);
-    for first in (1..).step_by(6).take(lines) {
-        let placeholders: Vec<String> = (first..first + 6).map(|number| format!("${number}")).collect();
-        values.push(format!("({})", placeholders.join(", ")));
-    }
-    let values = values.join(", ");
+    let values = placeholders(lines, 6);
     format!(
         "INSERT INTO events (job, sequence, time, level, source, message) VALUES {values} ON CONFLICT DO NOTHING"
     )

@@ -14,14 +14,19 @@ const MIGRATIONS: [&str; 2] =
 /// The schema version that this program reads and writes.
 pub(super) const KNOWN_VERSION: i64 = MIGRATIONS.len().cast_signed() as i64;
 
-/// The version of a catalog whose `schema_versions` exists.
-pub(super) async fn version(connection: &mut AnyConnection) -> Result<i64, CatalogError> {
+/// The version of a catalog whose `schema_versions` exists, whatever it is.
+pub(super) async fn found(connection: &mut AnyConnection) -> Result<i64, CatalogError> {
     let action = "read the schema version of the catalog";
     let row = sqlx::query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_versions")
         .fetch_one(connection)
         .await
         .map_err(doing(action))?;
-    let found: i64 = row.try_get("version").map_err(doing(action))?;
+    row.try_get("version").map_err(doing(action))
+}
+
+/// The same; one that this program does not know is refused.
+pub(super) async fn version(connection: &mut AnyConnection) -> Result<i64, CatalogError> {
+    let found = found(connection).await?;
     if found > KNOWN_VERSION {
         return Err(CatalogError::TooNew { found, known: KNOWN_VERSION });
     }

@@ -3,6 +3,7 @@
 
 mod accept;
 mod again;
+mod batch;
 mod claim;
 mod commit;
 mod configurations;
@@ -10,6 +11,7 @@ mod connect;
 mod error;
 mod events;
 mod files;
+mod inspect;
 mod jobs;
 mod lease;
 mod load;
@@ -30,6 +32,7 @@ pub(crate) use claim::WaitingJob;
 pub(crate) use configurations::StoredConfiguration;
 pub(crate) use connect::{Catalog, PostgresOptions};
 pub(crate) use error::{CatalogError, CommitError};
+pub(crate) use inspect::{CatalogPlace, DatabaseStatus};
 pub(crate) use lease::{Beat, HeldAttempt};
 pub(crate) use steer::{CancelAnswer, PutBack};
 pub(crate) use telling::{JobCounts, Untold};

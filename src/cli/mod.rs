@@ -2,6 +2,7 @@
 
 mod component;
 mod config;
+mod db;
 mod exit;
 mod file;
 mod follow;
@@ -78,6 +79,9 @@ enum Verb {
     /// Components: list, check
     #[command(subcommand)]
     Component(component::Verb),
+    /// The catalog's database: migrate, status
+    #[command(subcommand)]
+    Db(db::Verb),
     /// The broker: set up, look, dead letters
     #[command(subcommand)]
     Queue(queue::Verb),
@@ -143,6 +147,9 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
+    if let Verb::Db(verb) = arguments.verb {
+        return db::act(verb, &settings, printer).await;
+    }
     if let Verb::Queue(verb) = arguments.verb {
         return Box::pin(queue::act(verb, &settings, printer)).await;
     }
@@ -157,7 +164,9 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         Verb::Job(verb) => job::act(verb, &home, printer).await,
         Verb::Gc(arguments) => gc::act(arguments, &home, printer).await,
         // These were handled before a project was opened.
-        Verb::Component(_) | Verb::Queue(_) | Verb::Completions { .. } => Ok(ExitStatus::Success),
+        Verb::Component(_) | Verb::Db(_) | Verb::Queue(_) | Verb::Completions { .. } => {
+            Ok(ExitStatus::Success)
+        }
     };
     home.close().await;
     status

@@ -74,8 +74,6 @@ pub(super) async fn wait(
     let locked = tokio::task::spawn_blocking(move || lock.lock().map(|()| lock)).await;
     let lock =
         locked.map_err(|error| Trouble::platform(&error))?.map_err(|error| Trouble::platform(&error))?;
-    // The run that was waited for may have died, and its job would stand in the way.
-    home.sweep(printer).await?;
     Ok(Some(Turn { _lock: lock }))
 }
 

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::record::Record;
 use super::unit::{Beginning, Staged, UnitRun};
 use super::{Halt, News, Order, RunError, Runner, Settled, greeted, leftover, run_attempt};
+use crate::events::Level;
 use crate::failure::Stop;
 use crate::job::{AttemptNumber, FileId, Receipt};
 use crate::mapping::{DataFolder, Owner, State};
@@ -132,6 +133,8 @@ impl UnitRun<'_> {
         let staged = resumed.note.staged()?;
         let events_known = runner.catalog.component_events_since(job, resumed.note.first_event).await?;
         leftover::fetch_log(self.job, self.index).await;
+        let line = "the worker of this job died; another one goes on with its container";
+        self.job.scribe.say(Level::Notice, line, self.job.news).await;
         let engine = runner.engine().await?;
         let plan = self.container_plan(image, folder);
         let container = runtime::adopt(engine, resumed.adoption.container.clone(), plan).await?;

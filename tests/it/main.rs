@@ -16,6 +16,7 @@ mod house;
 mod openflights;
 mod outputs;
 mod running;
+mod s3;
 mod secrets;
 mod service;
 mod tables;

@@ -9,8 +9,9 @@ use sqlx::{Any, Transaction};
 
 use crate::job::WorkerId;
 
-use super::CatalogError;
 use super::error::doing;
+use super::inspect::Found;
+use super::{CatalogError, CatalogPlace};
 
 pub(crate) use postgres::PostgresOptions;
 
@@ -84,6 +85,16 @@ impl Catalog {
         match &self.database {
             Database::Sqlite(pools) => pools.back_door(),
             Database::Postgres(server) => server.pool(),
+        }
+    }
+}
+
+impl CatalogPlace<'_> {
+    /// `None`: the file is not there. Makes and changes nothing.
+    pub(super) async fn find(self) -> Result<Option<Found>, CatalogError> {
+        match self {
+            Self::File(path) => sqlite::find(path).await,
+            Self::Server(options) => postgres::find(options).await.map(Some),
         }
     }
 }

@@ -7,6 +7,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Row as _, Transaction};
 
 use super::super::error::{doing, is_passing};
+use super::super::inspect::Found;
 use super::super::{CatalogError, migrations};
 use super::{Catalog, Content, Database};
 use crate::job::Hidden;
@@ -84,6 +85,17 @@ impl Catalog {
     }
 }
 
+/// The database as it is.
+pub(super) async fn find(options: &PostgresOptions) -> Result<Found, CatalogError> {
+    sqlx::any::install_default_drivers();
+    let connect = connect_options(&options.url)?;
+    let mut connection = first_connection(&connect, options.patience).await?;
+    let is_catalog = check_content(&mut connection, &connect).await?;
+    let describe = "SELECT 'PostgreSQL ' || current_setting('server_version') AS database,
+                           pg_database_size(current_database()) AS bytes";
+    Ok(Found { connection, place: address(&connect), is_catalog, describe })
+}
+
 fn make_pool(options: &AnyConnectOptions, connections_max: u32) -> AnyPool {
     AnyPoolOptions::new()
         .max_connections(connections_max)
@@ -138,19 +150,27 @@ async fn first_connection(
     }
 }
 
-/// Checks that the database is a catalog or empty, and brings it up to date.
-async fn prepare(connection: &mut AnyConnection, options: &AnyConnectOptions) -> Result<(), CatalogError> {
+/// Whether the database is a catalog already; it must be that or empty.
+async fn check_content(
+    connection: &mut AnyConnection,
+    options: &AnyConnectOptions,
+) -> Result<bool, CatalogError> {
     match content(connection).await.map_err(|source| open_error(options, source))? {
-        Content::Nothing => {}
-        Content::Catalog => {
-            if migrations::version(connection).await? == migrations::KNOWN_VERSION {
-                return Ok(());
-            }
-        }
+        Content::Nothing => Ok(false),
+        Content::Catalog => Ok(true),
         Content::SomethingElse => {
             let what = "it holds another program's tables";
-            return Err(CatalogError::NotACatalogServer { address: address(options), what });
+            Err(CatalogError::NotACatalogServer { address: address(options), what })
         }
+    }
+}
+
+/// Brings the database up to date.
+async fn prepare(connection: &mut AnyConnection, options: &AnyConnectOptions) -> Result<(), CatalogError> {
+    if check_content(connection, options).await?
+        && migrations::version(connection).await? == migrations::KNOWN_VERSION
+    {
+        return Ok(());
     }
     let action = || doing("migrate the catalog");
     let mut transaction = connection.begin_with("BEGIN").await.map_err(action())?;

@@ -10,6 +10,7 @@ use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Row as _, Transaction};
 
 use super::super::error::{is_busy, is_not_a_database};
+use super::super::inspect::Found;
 use super::super::{CatalogError, migrations};
 use super::{Catalog, Content, Database};
 
@@ -66,6 +67,23 @@ impl Catalog {
         };
         Ok(Self { database: Database::Sqlite(pools), patience: None, acting: None })
     }
+}
+
+/// The file as it is.
+pub(super) async fn find(path: &Path) -> Result<Option<Found>, CatalogError> {
+    sqlx::any::install_default_drivers();
+    let is_there = tokio::fs::try_exists(path).await;
+    let is_there = is_there.map_err(|source| CatalogError::Directory { path: path.to_owned(), source })?;
+    if !is_there {
+        return Ok(None);
+    }
+    let path = with_real_parent(path.to_owned()).await?;
+    let options = sqlite_options(&path)?;
+    let mut connection = options.connect().await.map_err(|source| open_error(&path, source))?;
+    let is_catalog = check_content(&mut connection, &path).await?;
+    let describe = "SELECT 'SQLite ' || sqlite_version() AS database, page_count * page_size AS bytes
+                    FROM pragma_page_count(), pragma_page_size()";
+    Ok(Some(Found { connection, place: path.display().to_string(), is_catalog, describe }))
 }
 
 impl Pools {
@@ -133,32 +151,38 @@ fn sqlite_options(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
     Ok(options.disable_statement_logging())
 }
 
-/// Checks that the file is a catalog or fresh, and brings it up to date. Returns the connection that did so.
-async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<AnyConnection, CatalogError> {
-    let open_error = |source: sqlx::Error| {
-        if is_not_a_database(&source) {
-            CatalogError::NotACatalog { path: path.to_owned(), what: "it is no SQLite database" }
-        } else {
-            CatalogError::Open { path: path.to_owned(), source }
-        }
-    };
-    let mut connection = options.connect().await.map_err(open_error)?;
-    sqlx::raw_sql(FOR_WRITES).execute(&mut connection).await.map_err(open_error)?;
-    let is_current = match content(&mut connection).await.map_err(open_error)? {
-        Content::Nothing => false,
-        Content::Catalog => migrations::version(&mut connection).await? == migrations::KNOWN_VERSION,
+fn open_error(path: &Path, source: sqlx::Error) -> CatalogError {
+    if is_not_a_database(&source) {
+        CatalogError::NotACatalog { path: path.to_owned(), what: "it is no SQLite database" }
+    } else {
+        CatalogError::Open { path: path.to_owned(), source }
+    }
+}
+
+/// Whether the file is a catalog already; it must be that or fresh.
+async fn check_content(connection: &mut AnyConnection, path: &Path) -> Result<bool, CatalogError> {
+    match content(connection).await.map_err(|source| open_error(path, source))? {
+        Content::Nothing => Ok(false),
+        Content::Catalog => Ok(true),
         Content::SomethingElse => {
-            return Err(CatalogError::NotACatalog {
-                path: path.to_owned(),
-                what: "it is another program's database",
-            });
+            let what = "it is another program's database";
+            Err(CatalogError::NotACatalog { path: path.to_owned(), what })
         }
-    };
+    }
+}
+
+/// Brings the file up to date. Returns the connection that did so.
+async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<AnyConnection, CatalogError> {
+    let failed = |source| open_error(path, source);
+    let mut connection = options.connect().await.map_err(failed)?;
+    sqlx::raw_sql(FOR_WRITES).execute(&mut connection).await.map_err(failed)?;
+    let is_current = check_content(&mut connection, path).await?
+        && migrations::version(&mut connection).await? == migrations::KNOWN_VERSION;
     if !is_current {
-        switch_to_wal(&mut connection).await.map_err(open_error)?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(open_error)?;
+        switch_to_wal(&mut connection).await.map_err(failed)?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
         migrations::apply(&mut transaction).await?;
-        transaction.commit().await.map_err(open_error)?;
+        transaction.commit().await.map_err(failed)?;
     }
     Ok(connection)
 }

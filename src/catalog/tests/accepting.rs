@@ -1,6 +1,6 @@
 use rstest::rstest;
 
-use crate::catalog::{Accepted, Begun, NewJob, ReplyAddress};
+use crate::catalog::{Accepted, AcceptedRequest, Begun, NewJob, ReplyAddress};
 use crate::job::{AttemptNumber, ComponentId, JobId, JobStatus, Priority};
 
 use super::{House, On, component, new_job, worker};
@@ -27,10 +27,14 @@ async fn a_request_that_comes_again_is_the_job_that_it_was(#[values(On::Sqlite, 
     assert_eq!(accepted, [Accepted::New(first.id), known, known, Accepted::New(other.id), known]);
     assert_eq!(house.catalog.accept_jobs(&[]).await.unwrap(), []);
     assert_eq!(waiting(&house).await, [first.id, other.id]);
-    assert_eq!(
-        house.catalog.request_of(first.id).await.unwrap().map(|asked| asked.document),
-        Some("{}".into())
-    );
+    let request = house.catalog.request_of(first.id).await.unwrap().unwrap();
+    let expected = AcceptedRequest {
+        component: component(),
+        configuration: None,
+        configuration_version: None,
+        document: "{}".into(),
+    };
+    assert_eq!(request, expected);
     assert_eq!(house.catalog.job_of_key("order-7").await.unwrap(), Some(first.id));
     assert_eq!(house.catalog.job_of_key("order-8").await.unwrap(), None);
     assert_eq!(house.catalog.request_of(JobId::fresh()).await.unwrap(), None);
@@ -139,10 +143,7 @@ async fn who_asked_is_told_of_the_end_once(#[values(On::Sqlite, On::Postgres)] o
 async fn a_nul_that_somebody_said_is_kept_as_its_picture(#[values(On::Sqlite, On::Postgres)] on: On) {
     let Some(house) = House::on(on).await else { return };
     let job = house.waiting_job(NewJob { request: "{\"a\0\": 1}".into(), ..new_job(None) }).await;
-    assert_eq!(
-        house.catalog.request_of(job).await.unwrap().map(|asked| asked.document),
-        Some("{\"a\u{2400}\": 1}".into())
-    );
+    assert_eq!(house.catalog.request_of(job).await.unwrap().unwrap().document, "{\"a\u{2400}\": 1}");
     let attempt = house.claimed(job, &worker()).await;
     let event = crate::events::Event {
         sequence: 0,

@@ -220,3 +220,26 @@ async fn a_state_is_replaced_and_a_row_has_its_own(#[values(On::Sqlite, On::Post
         assert_eq!(house.catalog.state(&state_key(row)).await.unwrap().as_deref(), expected);
     }
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_load_of_thousands_of_slices_keeps_their_order_and_what_is_deleted_of_each(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
+    let slices: Vec<_> = (0..2_017)
+        .map(|number: u32| {
+            let mut slice = slice(&format!("t/{number}"), 3);
+            if number % 500 == 7 {
+                slice.deleted = rows(&[number % 3]);
+            }
+            slice
+        })
+        .collect();
+    let receipt = house.load(replace(slices.clone())).await;
+    assert_eq!(receipt.tables[0].rows_total, 2_017 * 3 - 5);
+    let head = house.head(&orders()).await;
+    let stored: Vec<_> =
+        head.slices.iter().map(|slice| (slice.blob.clone(), slice.deleted.clone())).collect();
+    assert_eq!(stored, slices.into_iter().map(|slice| (slice.blob, slice.deleted)).collect::<Vec<_>>());
+}

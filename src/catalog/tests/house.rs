@@ -60,6 +60,14 @@ impl House {
         }
     }
 
+    /// How the database of a catalog on a server is reached.
+    pub(in crate::catalog) fn postgres(&self) -> PostgresOptions {
+        match &self.place {
+            Place::File(_) => panic!("a file has no server"),
+            Place::Database(database) => database.options(),
+        }
+    }
+
     /// Changes the database behind the catalog's back.
     pub(in crate::catalog) async fn sql(&self, statement: &'static str) {
         sqlx::raw_sql(statement).execute(&self.catalog.back_door()).await.unwrap();

@@ -21,7 +21,6 @@ async fn behind_proxy(patience: Duration) -> Option<(Bucket, Proxy, Bucket)> {
 #[case::too_many(Fault::Answer { status: 429, code: "TooManyRequests" })]
 #[case::cut(Fault::CutAnswer { after: 0 })]
 #[case::cut_within_the_head(Fault::CutAnswer { after: 20 })]
-#[case::hang(Fault::Hang)]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn passing_trouble_is_tried_again_in_every_call(#[case] fault: Fault) {
     let Some((direct, proxy, bucket)) = behind_proxy(PATIENCE).await else { return };
@@ -48,6 +47,21 @@ async fn passing_trouble_is_tried_again_in_every_call(#[case] fault: Fault) {
     assert_eq!(proxy.planned(), 0, "not every call met its fault");
     assert_eq!(direct.keys("").await, ["t/large"]);
     assert_eq!(direct.store.unfinished(jiff::Timestamp::MAX).await.unwrap(), []);
+}
+
+/// Every silence takes a third of patience, so there are few of them.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_store_that_is_silent_is_asked_again() {
+    let Some((direct, proxy, bucket)) = behind_proxy(Duration::from_secs(2)).await else { return };
+    let content = rows(6 * MIB);
+    for call in [["PUT", "large"], ["GET", "bytes=0-"], ["GET", "bytes=5242880-"], ["DELETE", "large"]] {
+        proxy.fail(&call, Fault::Hang, 1);
+    }
+    bucket.put("t/large", &content).await.unwrap();
+    assert!(bucket.read("t/large").await.unwrap() == content);
+    bucket.store.remove(&key_of("t/large")).await.unwrap();
+    assert_eq!(proxy.planned(), 0, "not every call met its fault");
+    assert_eq!(direct.keys("").await, Vec::<String>::new());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

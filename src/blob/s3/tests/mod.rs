@@ -7,15 +7,14 @@ mod proxy;
 mod storing;
 
 use std::io::Read;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
 
 use super::S3Store;
-use crate::blob::{BlobError, BlobKey, BlobStore, S3Options, Source};
-use crate::job::{Hidden, JobId};
+use crate::blob::{BlobError, BlobKey, BlobStore, S3Options, Source, test_bucket};
+use crate::job::Hidden;
 
 /// A bucket with a prefix of its own, seen through a store.
 struct Bucket {
@@ -24,39 +23,9 @@ struct Bucket {
     store: BlobStore,
 }
 
-/// The server of `scripts/s3.sh`; without it a test prints that it was skipped, in CI that is a failure.
-fn server() -> Option<S3Options> {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/s3.sh");
-    let run = |verb: &str| Command::new(&script).arg(verb).output().unwrap();
-    if !run("answers").status.success() {
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "CI says by its environment that nothing may be skipped"
-        )]
-        let is_ci = std::env::var_os("CI").is_some();
-        assert!(!is_ci, "no S3 server answers; scripts/s3.sh start starts one");
-        eprintln!("SKIP (no S3 server): {:?}", std::thread::current().name());
-        return None;
-    }
-    let said = String::from_utf8(run("env").stdout).unwrap();
-    let value = |name: &str| {
-        let line = said.lines().find_map(|line| line.strip_prefix(&format!("LONGSHORE_BLOBS_S3_{name}=")));
-        line.unwrap_or_else(|| panic!("scripts/s3.sh env says no {name}")).to_owned()
-    };
-    Some(S3Options {
-        bucket: value("BUCKET"),
-        prefix: format!("tests/{}", JobId::fresh()),
-        endpoint: Some(value("ENDPOINT")),
-        region: Some(value("REGION")),
-        path_style: true,
-        credentials: Some((value("ACCESS_KEY_ID"), Hidden::new(value("SECRET_ACCESS_KEY")))),
-        patience: Duration::from_secs(30),
-    })
-}
-
 impl Bucket {
     async fn new() -> Option<Self> {
-        Some(Self::with(server()?).await)
+        Some(Self::with(test_bucket()?).await)
     }
 
     async fn with(options: S3Options) -> Self {
