@@ -147,7 +147,7 @@ fn a_wrong_bucket_is_told_with_its_name_and_address() {
     let settings = fs::read_to_string(house.path().join("longshore.yaml")).unwrap();
     house.write("longshore.yaml", settings.replace("longshore-test", "nobodys-bucket"));
     house.write("t.csv", "id\n1\n");
-    let refused = house.call(&["table", "import", "in.c-main.t", "t.csv"]).failed(3);
+    let refused = house.call(&["table", "import", "in.c-main.t", "t.csv"]).failed(4);
     assert!(
         refused.stderr.contains("there is no bucket nobodys-bucket at http://127.0.0.1:13900"),
         "{}",

@@ -50,6 +50,7 @@ impl Drop for Open {
 }
 
 impl Multipart {
+    /// A first try whose answer is lost leaves an upload that only gc finds.
     pub(super) async fn begin(
         store: &S3Store,
         key: &BlobKey,

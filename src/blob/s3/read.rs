@@ -23,11 +23,13 @@ const FRAMES_AT_ONCE: usize = 2;
 
 /// Reads one blob from its start; says when it is not what was stored.
 pub(crate) struct RemoteReader {
+    /// An empty chunk is the end: the channel alone also closes when the fetching was stopped.
     chunks: mpsc::Receiver<Result<Vec<u8>, BlobError>>,
     chunk: io::Cursor<Vec<u8>>,
     /// The checksum so far, and what it must be; for blobs whose bytes do not check themselves.
     check: Option<(Box<Xxh3Default>, u64)>,
     key: BlobKey,
+    is_over: bool,
     /// Stops fetching when nobody reads any more.
     _feeding: JoinSet<()>,
 }
@@ -65,22 +67,28 @@ impl S3Store {
             },
             &self.shared.runtime,
         );
-        RemoteReader { chunks, chunk: io::Cursor::default(), check, key: key.clone(), _feeding: feeding }
+        let (key, chunk) = (key.clone(), io::Cursor::default());
+        RemoteReader { chunks, chunk, check, key, is_over: false, _feeding: feeding }
     }
 }
 
-/// Until the end, the first error, or until nobody listens.
+/// Until the end, which is an empty chunk, the first error, or until nobody listens.
 async fn feed(
     chunks: impl Stream<Item = Result<Vec<u8>, BlobError>>,
     sender: &mpsc::Sender<Result<Vec<u8>, BlobError>>,
 ) {
     let mut chunks = pin!(chunks);
     while let Some(chunk) = chunks.next().await {
+        if chunk.as_ref().is_ok_and(Vec::is_empty) {
+            continue;
+        }
         let is_last = chunk.is_err();
         if sender.send(chunk).await.is_err() || is_last {
-            break;
+            return;
         }
     }
+    // Should nobody listen any more, nobody misses the end.
+    sender.send(Ok(Vec::new())).await.ok();
 }
 
 /// The plain bytes of a framed blob, a frame at a time.
@@ -140,6 +148,11 @@ impl Read for RemoteReader {
                 return Ok(read);
             }
             match self.chunks.blocking_recv() {
+                Some(Ok(chunk)) if chunk.is_empty() => {
+                    self.chunks.close();
+                    self.is_over = true;
+                    return self.end().map(|()| 0).map_err(io::Error::other);
+                }
                 Some(Ok(chunk)) => {
                     if let Some((hash, _expected)) = &mut self.check {
                         hash.update(&chunk);
@@ -147,7 +160,8 @@ impl Read for RemoteReader {
                     self.chunk = io::Cursor::new(chunk);
                 }
                 Some(Err(error)) => return Err(io::Error::other(error)),
-                None => return self.end().map(|()| 0).map_err(io::Error::other),
+                None if self.is_over => return Ok(0),
+                None => return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "fetching it was stopped")),
             }
         }
     }
