@@ -2,6 +2,7 @@
 # RabbitMQ for tests, on loopback: `start`, `stop`, `status`, `env` (how tests reach it); `stop_app` and
 # `start_app` take the broker off and on again while its Erlang node stays, `ctl …` is rabbitmqctl.
 # LONGSHORE_RABBITMQ_PORT names another instance: the port is the instance, in every clone of the project.
+# LONGSHORE_RABBITMQ_SETTINGS is a file with further lines of rabbitmq.conf for a broker that we start.
 source "$(dirname "$0")/prelude.sh"
 
 port=${LONGSHORE_RABBITMQ_PORT:-5679}
@@ -56,6 +57,7 @@ vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 50MB
 log.file.level = info
 SETTINGS
+    [ -z "${LONGSHORE_RABBITMQ_SETTINGS-}" ] || cat "$LONGSHORE_RABBITMQ_SETTINGS" >>"$state/rabbitmq.conf"
     printf '[].\n' >"$state/enabled_plugins"
 }
 

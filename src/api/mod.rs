@@ -1,6 +1,5 @@
 //! Health and metrics over HTTP, read-only: `/healthz`, `/readyz`, `/metrics`. Says how the worker is and nothing of its
 //! jobs' data; there is no error text in it, because texts of servers may hold addresses and names.
-#![cfg_attr(not(test), expect(dead_code, reason = "the worker's verb is still to come"))]
 
 mod guard;
 #[cfg(test)]

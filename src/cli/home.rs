@@ -109,7 +109,7 @@ impl Home {
             ..SpeechLimits::default()
         };
         Runner {
-            catalog: self.catalog.clone(),
+            catalog: self.catalog.acting_as(self.folder.worker.clone()),
             blobs: self.blobs.clone(),
             engine_options: EngineOptions { host: settings.engine_host.clone() },
             engine: OnceCell::new(),

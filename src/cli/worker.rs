@@ -1,16 +1,21 @@
 //! `longshore worker`: takes jobs until it is told to leave.
 
 use std::convert::Infallible;
+use std::net::SocketAddr;
 use std::sync::Arc;
 
+use tokio::net::TcpListener;
 use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
 
-use super::exit::{ExitStatus, Trouble};
+use super::exit::{ExitStatus, Trouble, chain};
 use super::home::Home;
 use super::print::Printer;
 use super::run::{leave, next_interrupt, parse_phase};
+use crate::api;
 use crate::job::Phase;
 use crate::queue::{Connection, Publisher};
+use crate::telemetry::{self, Meters, Part};
 use crate::worker::{self, Desk, Specs, StopSignals, Worker};
 
 #[derive(Debug, clap::Args)]
@@ -23,6 +28,12 @@ pub(super) struct Arguments {
 pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<ExitStatus, Trouble> {
     let settings = &home.settings;
     let never_up = Connection::Connecting { since_failures: 0, last_error: String::new() };
+    let parts: Vec<Part> =
+        Part::ALL.into_iter().filter(|part| *part != Part::Broker || settings.queue.is_some()).collect();
+    let meters = Meters::new(&parts, settings.worker.lease);
+    let (traces, export) = telemetry::traces(settings.otlp.as_ref(), &home.folder.worker)
+        .map_err(|error| Trouble::user(chain(&error)))?;
+    let listener = listen(settings.http).await?;
     let worker = Arc::new(Worker {
         runner: home.runner(arguments.hold_at),
         options: settings.worker.clone(),
@@ -33,15 +44,46 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         host: rustix::system::uname().nodename().to_string_lossy().into_owned(),
         project_id: home.project_id.clone(),
         broker: watch::Sender::new(never_up),
+        meters: meters.clone(),
+        traces,
         desk: Desk::new(&settings.worker),
     });
-    let signals = StopSignals::default();
-    let ended = tokio::select! {
-        ended = worker::run(Arc::clone(&worker), &signals) => ended,
-        never = hear(&signals, printer) => match never {},
+    let (signals, left) = (StopSignals::default(), CancellationToken::new());
+    let serving = async {
+        match listener {
+            Some(listener) => api::serve(listener, meters, left.clone()).await,
+            None => Ok(()),
+        }
     };
+    let exporting = async {
+        if let Some(export) = export {
+            export.run(&left).await;
+        }
+    };
+    let working = async {
+        let ended = tokio::select! {
+            ended = worker::run(Arc::clone(&worker), &signals) => ended,
+            never = hear(&signals, printer) => match never {},
+        };
+        left.cancel();
+        ended
+    };
+    let (ended, served, ()) = tokio::join!(working, serving, exporting);
+    if let Err(error) = served {
+        tracing::warn!(%error, "nobody could ask for this worker's health");
+    }
     ended.map_err(|error| Trouble::platform(&error))?;
     Ok(ExitStatus::Success)
+}
+
+/// The door for whoever asks how we are.
+async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Trouble> {
+    let Some(address) = address else { return Ok(None) };
+    let listener = TcpListener::bind(address).await.map_err(|error| {
+        Trouble::user(format!("nobody can be answered at http.listen {address}: {error}"))
+            .hint("another worker may answer there: give each its own address, or set http.listen to off")
+    })?;
+    Ok(Some(listener))
 }
 
 /// The first signal drains, the second hurries, the third leaves at once.

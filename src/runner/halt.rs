@@ -25,7 +25,7 @@ pub(crate) struct Halt {
 impl Halt {
     pub(crate) fn stop(&self, reason: HaltReason) {
         // A second reason changes nothing: the job is stopping already.
-        drop(self.reason.set(reason));
+        self.reason.get_or_init(|| reason);
         self.token.cancel();
     }
 

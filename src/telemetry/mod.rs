@@ -1,6 +1,5 @@
 //! What a worker tells its operators about itself: log lines, counters, how its parts are, traces.
 //! Never what a component said, never a secret. Cheap enough to be called from anywhere; nothing here waits.
-#![expect(dead_code, unused_imports, reason = "the worker's verb is still to come")]
 
 mod counts;
 mod json_lines;
@@ -17,5 +16,5 @@ pub(crate) use log::{Log, start_log};
 pub(crate) use meters::{DeliveryEnd, Meters};
 pub(crate) use options::{LogFormat, OtlpOptions};
 pub(crate) use standing::{Loop, LoopStanding, Part, PartStanding, Readiness};
-pub(crate) use trace::{JobTrace, Traces};
-pub(crate) use trace_export::{TraceError, TraceExport, traces};
+pub(crate) use trace::Traces;
+pub(crate) use trace_export::traces;

@@ -30,7 +30,6 @@ impl Part {
 pub(crate) enum Loop {
     Heart,
     Claims,
-    Intake,
 }
 
 impl Loop {
@@ -38,7 +37,6 @@ impl Loop {
         match self {
             Self::Heart => "heart",
             Self::Claims => "claims",
-            Self::Intake => "intake",
         }
     }
 }

@@ -105,6 +105,12 @@ impl Berths {
         self.taken().values().fold(Share::NOTHING, |sum, taken| sum.plus(taken.share))
     }
 
+    /// Slots and memory.
+    pub(super) fn in_use(&self) -> (u64, u64) {
+        let used = self.used();
+        (used.slots, used.memory_bytes)
+    }
+
     /// Whether it would fit beside what is taken now.
     pub(super) fn has_room(&self, share: Share) -> bool {
         self.used().plus(share).fits(self.whole)

@@ -8,10 +8,12 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::admission::Share;
+use super::lease::STUCK_AFTER;
 use super::{PAUSE_AFTER_ERROR, Worker, job};
 use crate::catalog::{CatalogError, WaitingJob};
 use crate::component::Component;
 use crate::job::{ComponentId, Failure};
+use crate::telemetry::Loop;
 
 /// Waiting jobs looked at in one round.
 const LOOK_AT_MAX: u64 = 64;
@@ -23,7 +25,10 @@ type Known = HashMap<ComponentId, Result<Component, Failure>>;
 
 /// Claims jobs until it is told to stop.
 pub(super) async fn claim_jobs(worker: &Arc<Worker>, stop: &CancellationToken) {
+    worker.meters.watch(Loop::Claims, worker.options.poll + STUCK_AFTER);
     while !stop.is_cancelled() {
+        worker.meters.turn(Loop::Claims);
+        worker.count_places();
         let pause = match claim_round(worker, stop).await {
             Ok(()) => worker.options.poll,
             Err(error) => {
@@ -32,7 +37,16 @@ pub(super) async fn claim_jobs(worker: &Arc<Worker>, stop: &CancellationToken) {
             }
         };
         // The end of a job, and a message that came in, ring the bell.
-        drop(stop.run_until_cancelled(timeout(pause, worker.desk.bell.notified())).await);
+        stop.run_until_cancelled(timeout(pause, worker.desk.bell.notified())).await;
+    }
+}
+
+impl Worker {
+    /// How much of this machine is taken, for whoever watches.
+    fn count_places(&self) {
+        let (used, memory_bytes) = self.desk.berths.in_use();
+        self.meters.slots(u32::try_from(used).unwrap_or(u32::MAX), self.options.slots);
+        self.meters.admitted(memory_bytes, self.options.memory_bytes);
     }
 }
 
@@ -76,6 +90,7 @@ async fn claim(
     let berth = worker.desk.berths.take(waiting.id, attempt, share);
     let work =
         job::Work { job: waiting.id, request: waiting.request, attempt, component, adoption: None, berth };
+    worker.count_places();
     worker.desk.tasks.spawn(Box::pin(job::work(Arc::clone(worker), work)));
     Ok(())
 }

@@ -5,11 +5,12 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
 use super::{PAUSE_AFTER_ERROR, Worker};
-use crate::catalog::{NewJob, ReplyAddress};
+use crate::catalog::{Accepted, NewJob, ReplyAddress};
 use crate::component::Complaints;
 use crate::job::JobId;
 use crate::queue::{self, Delivery};
 use crate::request;
+use crate::telemetry::DeliveryEnd;
 
 /// Messages that may be on their way into the catalog at once: one transaction takes them all.
 const PREFETCH: u16 = 64;
@@ -38,6 +39,7 @@ async fn accept(worker: &Worker, batch: Vec<Delivery>, stop: &CancellationToken)
                 accepted.push(delivery);
             }
             Err(reason) => {
+                worker.meters.delivery(DeliveryEnd::Refused);
                 tracing::warn!(message.id = delivery.message_id, reason, "a message is refused");
                 if let Err(error) = delivery.refuse(&reason).await {
                     tracing::warn!(%error, "the message will come again");
@@ -48,12 +50,21 @@ async fn accept(worker: &Worker, batch: Vec<Delivery>, stop: &CancellationToken)
     if jobs.is_empty() {
         return;
     }
-    while let Err(error) = worker.runner.catalog.accept_jobs(&jobs).await {
-        tracing::error!(%error, "jobs cannot be recorded; the broker keeps them");
+    let recorded = loop {
+        match worker.runner.catalog.accept_jobs(&jobs).await {
+            Ok(recorded) => break recorded,
+            Err(error) => tracing::error!(%error, "jobs cannot be recorded; the broker keeps them"),
+        }
         let pause = tokio::time::sleep(PAUSE_AFTER_ERROR);
         if stop.run_until_cancelled(pause).await.is_none() {
             return;
         }
+    };
+    for job in recorded {
+        worker.meters.delivery(match job {
+            Accepted::New(_) => DeliveryEnd::Accepted,
+            Accepted::Known(_) => DeliveryEnd::Known,
+        });
     }
     worker.desk.bell.notify_one();
     for delivery in accepted {

@@ -12,8 +12,9 @@ use super::{PAUSE_AFTER_ERROR, Worker, load, tell};
 use crate::catalog::AcceptedRequest;
 use crate::component::Component;
 use crate::failure;
-use crate::job::{AttemptNumber, Failure, JobId};
-use crate::runner::{self, Adoption, HaltReason, RunError, Settled};
+use crate::job::{AttemptNumber, Failure, JobId, JobStatus, Phase};
+use crate::result::ResultDocument;
+use crate::runner::{self, Adoption, HaltReason, NewsItem, RunError, Settled};
 
 /// A claimed attempt.
 #[derive(Debug)]
@@ -38,9 +39,11 @@ pub(super) async fn work(worker: Arc<Worker>, work: Work) {
         match ended {
             Ok(Ok(Settled::Ended(document))) => {
                 tracing::info!(status = document.status, "the job has ended");
+                count_end(&worker, &document);
                 tell::tell_of_end(&worker, job).await;
             }
             Ok(Ok(Settled::PutBack(why))) => {
+                worker.meters.attempt_put_back(why.code);
                 tracing::warn!(code = why.code.as_str(), detail = why.detail, "the job is tried again later");
                 tell::state_changed(&worker, &component, job, "waiting").await;
             }
@@ -84,13 +87,39 @@ async fn perform(worker: &Worker, work: Work) -> Result<Settled, RunError> {
         drop(news);
         settled
     };
+    let mut trace = worker.traces.job(job, attempt, &component_id, configuration.as_ref());
     let listening = async {
         while let Some(item) = items.recv().await {
-            tell::heard(&item);
+            if let NewsItem::Phase(phase) = item {
+                tracing::info!(phase = phase.as_str(), "phase");
+                trace.enter(phase);
+            }
         }
     };
     let (settled, ()) = tokio::join!(story, listening);
+    match &settled {
+        Ok(Settled::Ended(document)) => {
+            let status = JobStatus::parse(&document.status).unwrap_or(JobStatus::Error);
+            trace.end(status, document.failure_code());
+        }
+        Ok(Settled::PutBack(why)) => trace.end(JobStatus::Waiting, Some(why.code)),
+        // Whoever has the attempt now traces it.
+        Ok(Settled::Lost) | Err(_) => drop(trace),
+    }
     settled
+}
+
+fn count_end(worker: &Worker, document: &ResultDocument) {
+    let meters = &worker.meters;
+    if let Some(status) = JobStatus::parse(&document.status) {
+        meters.job_ended(status, document.failure_code());
+    }
+    for part in &document.phases {
+        if let Some(phase) = Phase::parse(&part.phase) {
+            meters.phase(phase, Duration::from_secs_f64(part.milliseconds / 1000.0));
+        }
+    }
+    meters.bytes(document.usage.input_bytes, document.usage.output_bytes);
 }
 
 /// Puts an attempt back that came to no end, however long the catalog takes to answer: while our heart beats nobody

@@ -7,24 +7,31 @@ use std::collections::HashMap;
 use std::convert::Infallible;
 use std::time::Duration;
 
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Worker, job};
-use crate::catalog::{Beat, Catalog, CatalogError, OpenAttempt};
+use crate::catalog::{Beat, Catalog, CatalogError, HeldAttempt, OpenAttempt};
 use crate::job::{JobId, WorkerId};
 use crate::runner::Halt;
 use crate::sweep::{Sweep, Swept};
+use crate::telemetry::Loop;
+
+/// A loop may wait so long for a catalog that is away before it counts as stuck.
+pub(super) const STUCK_AFTER: Duration = Duration::from_secs(300);
 
 /// Beats for ever, and stops the jobs that are not ours any more or that somebody cancelled.
 pub(super) async fn beat(worker: &Worker) -> Infallible {
     let mut missed = 0_u32;
+    worker.meters.watch(Loop::Heart, worker.options.lease + STUCK_AFTER);
     loop {
+        worker.meters.turn(Loop::Heart);
         // What is under way before the question: a job that is claimed meanwhile is not in the answer.
         let under_way = worker.desk.berths.list();
-        let pause = match worker.runner.catalog.beat(worker.id()).await {
+        let pause = match beat_once(worker).await {
             Ok(held) => {
                 missed = 0;
+                worker.meters.beat();
                 for (id, attempt, halt) in under_way {
                     let found = held.iter().find(|held| held.job == id && held.attempt == attempt);
                     if found.is_none_or(|held| held.is_cancel_asked) {
@@ -35,12 +42,20 @@ pub(super) async fn beat(worker: &Worker) -> Infallible {
             }
             Err(error) => {
                 missed += 1;
-                tracing::error!(%error, missed, "a heartbeat failed");
+                tracing::error!(error, missed, "a heartbeat failed");
                 // Nobody sees the difference between a slow heart and one that tries again at once.
                 worker.options.beat / 4
             }
         };
         sleep(pause).await;
+    }
+}
+
+/// A call that the network swallowed must not outlast the lease: another one may come through.
+async fn beat_once(worker: &Worker) -> Result<Vec<HeldAttempt>, String> {
+    match timeout(worker.options.lease / 2, worker.runner.catalog.beat(worker.id())).await {
+        Ok(beaten) => beaten.map_err(|error| crate::failure::chain(&error)),
+        Err(_elapsed) => Err("the catalog does not answer".to_owned()),
     }
 }
 
@@ -79,7 +94,7 @@ pub(super) async fn watch_others(worker: &Worker, stop: &CancellationToken) {
         if let Err(error) = look(worker, &mut seen).await {
             tracing::warn!(%error, "the other workers cannot be seen");
         }
-        drop(stop.run_until_cancelled(sleep(worker.options.beat)).await);
+        stop.run_until_cancelled(sleep(worker.options.beat)).await;
     }
 }
 
@@ -92,6 +107,7 @@ async fn look(worker: &Worker, seen: &mut Seen) -> Result<(), CatalogError> {
         if seen.is_still(beat, lease)
             && let Some(held) = catalog.lose_worker(beat).await?
         {
+            worker.meters.worker_lost();
             tracing::warn!(worker.lost = %beat.worker, jobs = held.len(), "a worker is lost");
             lost.extend(held);
         }

@@ -6,6 +6,7 @@
 mod adopt;
 mod admission;
 mod claim;
+mod health;
 mod intake;
 mod job;
 mod lease;
@@ -31,6 +32,7 @@ use crate::job::WorkerId;
 use crate::queue::{Connection, Publisher, QueueOptions};
 use crate::runner::{HaltReason, Runner};
 use crate::sweep::{SweepError, Workers};
+use crate::telemetry::{Loop, Meters, Traces};
 use admission::Berths;
 
 /// Between two tries of a loop whose catalog does not answer.
@@ -61,6 +63,8 @@ pub(crate) struct Worker {
     /// As containers are labelled.
     pub(crate) project_id: String,
     pub(crate) broker: watch::Sender<Connection>,
+    pub(crate) meters: Meters,
+    pub(crate) traces: Traces,
     pub(crate) desk: Desk,
 }
 
@@ -93,6 +97,8 @@ pub(crate) async fn run(worker: Arc<Worker>, signals: &StopSignals) -> Result<()
             sweeping::sweep_containers(&worker, &signals.drain),
             tell::tell_of_ends(&worker, &signals.drain),
         );
+        worker.meters.drain();
+        worker.meters.forget(Loop::Claims);
         tracing::info!(
             jobs = worker.desk.berths.count(),
             "no more jobs are taken; waiting for those under way"
@@ -103,6 +109,8 @@ pub(crate) async fn run(worker: Arc<Worker>, signals: &StopSignals) -> Result<()
         () = loops => {}
         // The heart beats until the last job has ended.
         never = lease::beat(&worker) => match never {},
+        never = health::watch_parts(&worker) => match never {},
+        never = health::watch_broker(&worker) => match never {},
     }
     catalog.sign_off(worker.id()).await?;
     tracing::info!(worker.id = %worker.id(), "left");

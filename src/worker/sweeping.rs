@@ -18,7 +18,7 @@ pub(super) async fn sweep_containers(worker: &Worker, stop: &CancellationToken) 
             Ok(found) => suspects = remove_seen_twice(worker, found, &suspects).await,
             Err(why) => tracing::warn!(why, "forgotten containers cannot be looked for"),
         }
-        drop(stop.run_until_cancelled(tokio::time::sleep(worker.options.lease)).await);
+        stop.run_until_cancelled(tokio::time::sleep(worker.options.lease)).await;
     }
 }
 

@@ -1,4 +1,4 @@
-//! Tells the world how jobs fare: replies and events on the broker, phases in the log. Losing any of it loses no data,
+//! Tells the world how jobs fare: replies and events on the broker. Losing any of it loses no data,
 //! so trouble here is never a job's. Who was told of an end is recorded, so that an end is told at least once.
 
 use std::time::Duration;
@@ -10,7 +10,6 @@ use super::{PAUSE_AFTER_ERROR, Worker};
 use crate::catalog::{CatalogError, Untold};
 use crate::job::{ComponentId, JobId};
 use crate::queue::{Publisher, QueueError};
-use crate::runner::NewsItem;
 
 /// An end that its own worker has not told of by then is told by any other.
 const LATE: Duration = Duration::from_secs(10);
@@ -24,14 +23,6 @@ enum TellError {
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Queue(#[from] QueueError),
-}
-
-/// What a running job says beside its events, for the worker's own log.
-pub(super) fn heard(item: &NewsItem) {
-    match item {
-        NewsItem::Phase(phase) => tracing::info!(phase = phase.as_str(), "phase"),
-        NewsItem::Moved { .. } | NewsItem::Pulling(_) | NewsItem::Said(_) => {}
-    }
 }
 
 /// A job went on, or back: to the topic exchange only.
@@ -69,7 +60,7 @@ pub(super) async fn tell_of_ends(worker: &Worker, stop: &CancellationToken) {
                 LOOK_INTERVAL.max(PAUSE_AFTER_ERROR)
             }
         };
-        drop(stop.run_until_cancelled(tokio::time::sleep(pause)).await);
+        stop.run_until_cancelled(tokio::time::sleep(pause)).await;
     }
 }
 

@@ -151,7 +151,7 @@ async fn a_worker_that_was_declared_lost_holds_and_publishes_nothing(
     let open = house.catalog.lose_worker(&seen).await.unwrap().unwrap();
     assert_eq!(open.iter().map(|open| (open.job, open.attempt)).collect::<Vec<_>>(), [(job, attempt)]);
     // Its beat is still told: whoever declared it lost may die before putting anything back.
-    assert_eq!(house.catalog.beats().await.unwrap(), [seen.clone()]);
+    assert_eq!(house.catalog.beats().await.unwrap(), std::slice::from_ref(&seen));
 
     let commit = Commit {
         attempt: Some((job, attempt)),

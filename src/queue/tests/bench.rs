@@ -42,12 +42,13 @@ pub(super) fn has_broker() -> bool {
 
 /// Runs `scripts/rabbitmq.sh` on the instance of a port.
 pub(super) fn script(port: u16, arguments: &[&str]) -> bool {
-    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/rabbitmq.sh");
-    let mut command = Command::new(script);
+    command(port, arguments).status().unwrap().success()
+}
+
+pub(super) fn command(port: u16, arguments: &[&str]) -> Command {
+    let mut command = Command::new(Path::new(env!("CARGO_MANIFEST_DIR")).join("scripts/rabbitmq.sh"));
     command.args(arguments).env("LONGSHORE_RABBITMQ_PORT", port.to_string());
-    let output = command.output().unwrap();
-    eprint!("{}", String::from_utf8_lossy(&output.stderr));
-    output.status.success()
+    command
 }
 
 pub(super) fn options(port: u16) -> QueueOptions {

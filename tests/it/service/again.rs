@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Port, append, eventually, is_served};
+use super::{HOLDS, Port, append, eventually, is_served};
 
 #[test]
 fn a_message_delivered_before_during_and_after_the_run_is_published_once() {
@@ -10,12 +10,13 @@ fn a_message_delivered_before_during_and_after_the_run_is_published_once() {
         return;
     }
     let port = Port::open(&json!({}));
-    let same = append("same", "echo begun; sleep 2", 1);
+    let same = append("same", HOLDS, 1);
     port.orchestrator.publish(&[same.clone(), same.clone()]);
     let _worker = port.worker(&[]);
     eventually("the job is accepted", || (port.job("same").code == 0).then_some(()));
     port.hears("same", "begun");
     port.orchestrator.publish(std::slice::from_ref(&same));
+    port.release();
     port.comes_to("same", "success");
     port.orchestrator.publish(&[same]);
     // It goes the same way behind them: when it has ended, they have all been looked at.

@@ -10,9 +10,11 @@ mod orchestrator;
 mod outages;
 mod proxy;
 mod server;
+mod steering;
 mod submitting;
 mod worker;
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -25,6 +27,8 @@ pub(crate) use worker::Worker;
 
 /// Longer than anything that is waited for takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
+/// Script of a component that says so and holds until the test lets it go on.
+const HOLDS: &str = "echo begun; while [ ! -e /tmp/go ]; do sleep 0.1; done";
 /// Components with the same image.
 const COMPONENTS: [&str; 3] = ["raw-shell", "raw-two", "raw-three"];
 
@@ -68,7 +72,10 @@ impl Port {
         house.write("longshore.yaml", settings.to_string());
         let spec = std::fs::read_to_string(fixture("components/raw-shell.yaml")).unwrap();
         for component in COMPONENTS {
-            let spec = spec.replace("id: raw-shell", &format!("id: {component}"));
+            // A busy machine takes long for little; what is too long is not the matter here.
+            let spec = spec
+                .replace("id: raw-shell", &format!("id: {component}"))
+                .replace("timeout: 30s", "timeout: 5m");
             house.write(&format!("component-specs/{component}.yaml"), spec);
         }
         house.call(&["queue", "setup"]).succeeded();
@@ -107,6 +114,14 @@ impl Port {
             let shown = self.job(job);
             (shown.code == 0).then(|| shown.document()).filter(|document| document["status"] == status)
         })
+    }
+
+    /// Lets every component that holds go on; see [`HOLDS`].
+    pub(crate) fn release(&self) {
+        for container in self.house.containers() {
+            // One that has not been started, or has ended, has nobody to tell.
+            Command::new("docker").args(["exec", &container, "touch", "/tmp/go"]).output().unwrap();
+        }
     }
 
     /// Waits until the runner or the component of a job has said these words.

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::{Port, Proxy, Worker, append, eventually, is_served};
+use super::{HOLDS, Port, Proxy, Worker, append, eventually, is_served};
 
 /// `host:port` of an address.
 fn host_of(url: &str) -> &str {
@@ -28,10 +28,11 @@ fn a_broker_that_falls_silent_is_found_again_while_jobs_go_on() {
     }
     let port = Port::open(&json!({}));
     let (proxy, _worker) = behind_proxy(&port, "queue");
-    port.orchestrator.publish(&[append("running", "echo begun; sleep 2", 1)]);
+    port.orchestrator.publish(&[append("running", HOLDS, 1)]);
     port.hears("running", "begun");
     proxy.cut();
     port.orchestrator.publish(&[append("later", "true", 2)]);
+    port.release();
     assert_eq!(port.comes_to("running", "success")["attempt"], 1);
     proxy.mend();
     assert_eq!(port.comes_to("later", "success")["attempt"], 1);
@@ -45,10 +46,11 @@ fn a_database_that_goes_down_is_found_again_and_its_jobs_end_once() {
     }
     let port = Port::open(&json!({}));
     let (proxy, _worker) = behind_proxy(&port, "catalog");
-    port.orchestrator.publish(&[append("running", "echo begun; sleep 2", 1)]);
+    port.orchestrator.publish(&[append("running", HOLDS, 1)]);
     port.hears("running", "begun");
     proxy.go_down();
     port.orchestrator.publish(&[append("later", "true", 2)]);
+    port.release();
     // The component ends while nothing can be recorded: what it made is committed when the database is back.
     eventually("the component has ended", || port.house.containers().is_empty().then_some(()));
     proxy.mend();
