@@ -10,16 +10,12 @@ use super::resolve::{self, Planned};
 use super::so_far::SoFar;
 use super::{Job, debug, leftover};
 use crate::blob::Delivery;
-use crate::catalog::{StateKey, UnitEnd};
 use crate::configuration::Unit;
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
-use crate::job::{BadExit, CleanExit, Exit, FileId, JobEnd, Phase, Receipt, RunMode, Usage};
-use crate::mapping::{
-    self, Collected, DataFolder, InputsSeen, Origin, Owner, Prepared, Publication, StagedFile, StagedTable,
-    State,
-};
+use crate::job::{BadExit, Exit, FileId, Phase, Receipt, Usage};
+use crate::mapping::{self, DataFolder, InputsSeen, Owner, StagedFile, StagedTable};
 use crate::result::{FilePart, InputTablePart};
 use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
 
