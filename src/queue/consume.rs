@@ -39,8 +39,10 @@ pub(crate) async fn consume(
     let intake = Intake { options, prefetch, deliveries, state, stop, publisher };
     let mut failures = 0;
     while let Err(error) = intake.session().await {
-        // A session that had begun is a new start.
-        failures = if *state.borrow() == Connection::Up { 1 } else { failures + 1 };
+        // A session that had begun is a new start. So is what we could not read: it comes at once when a session begins,
+        // and must come some times more until the broker puts it away; meanwhile everything waits behind it.
+        let is_new = *state.borrow() == Connection::Up || matches!(error, QueueError::Unreadable);
+        failures = if is_new { 1 } else { failures + 1 };
         let last_error = crate::failure::chain(&error);
         tracing::warn!(failures, error = %last_error, "the broker cannot be reached or the session broke");
         state.send_replace(Connection::Connecting { since_failures: failures, last_error });
