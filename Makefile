@@ -14,7 +14,7 @@ test: ## Run every test, with the services and images that they need
 check: ## Format, lints, documentation, licences
 	@scripts/check.sh
 
-bench: ## Measure against the peers (MEGABYTES=…, RUNS=…, ONLY=…; WRITE=1 writes docs/benchmarks.md)
+bench: ## Measure against the peers (MEGABYTES=…, RUNS=…, JOBS=…, ONLY=…; WRITE=1 writes docs/benchmarks.md)
 	@scripts/bench.sh
 
 services: ## Start what the tests need (Docker engine, RabbitMQ, PostgreSQL, an S3 server) and say where it answers

@@ -17,6 +17,7 @@ from catalog_cases import catalog
 from container_cases import containers, log
 from measure import Failed, run_case
 from program import Program, configuration
+from service_cases import service
 from table_cases import end_to_end, large, publishing, staging, upsert
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -89,7 +90,7 @@ def make_project(data, binary):
     return program
 
 
-def all_cases(bench):
+def all_cases(bench, jobs):
     return [
         *staging(bench),
         *publishing(bench),
@@ -99,6 +100,7 @@ def all_cases(bench):
         *containers(bench),
         log(bench),
         catalog(bench),
+        *service(bench, jobs),
     ]
 
 
@@ -107,6 +109,7 @@ def main():
     parser.add_argument("--megabytes", type=int, default=1000, help="size of the table (default: %(default)s)")
     parser.add_argument("--quoted", choices=["all", "minimal"], default="all")
     parser.add_argument("--runs", type=int, default=5, help="rounds that count (default: %(default)s)")
+    parser.add_argument("--jobs", type=int, default=100, help="jobs after which a worker's memory is looked at")
     parser.add_argument("--only", default="", help="regular expression: names of the cases to run")
     parser.add_argument("--binary", type=pathlib.Path, default=ROOT / "target" / "release" / "longshore")
     parser.add_argument("--write", type=pathlib.Path, help="write the report to this file as well")
@@ -119,13 +122,16 @@ def main():
     except Failed as failure:
         sys.exit(f"error: the table cannot be imported: {failure}")
     bench = Bench(data, FOLDER, program)
-    cases = [case for case in all_cases(bench) if re.search(options.only, case.name)]
-    for case in cases:
-        say(f"… {case.name}: {case.title}")
-        run_case(case, options.runs, say)
+    cases = [case for case in all_cases(bench, options.jobs) if re.search(options.only, case.name)]
+    try:
+        for case in cases:
+            say(f"… {case.name}: {case.title}")
+            run_case(case, options.runs, say)
+    finally:
+        bench.service.remove()
     program.remove()
 
-    command = f"make bench MEGABYTES={options.megabytes} QUOTED={options.quoted} RUNS={options.runs}"
+    command = f"make bench MEGABYTES={options.megabytes} QUOTED={options.quoted} RUNS={options.runs} JOBS={options.jobs}"
     command += f" ONLY={options.only!r}" if options.only else ""
     text = report.document(cases, data, options.runs, command, peers.duckdb_value("SELECT version()"))
     print(text)

@@ -5,6 +5,7 @@ import shutil
 import peers
 from measure import Contender
 from program import PUBLISH_PHASES, configuration
+from service import Service
 
 # Imported, so it lies in slices of 256 MB, and has a key.
 SOURCE = "in.c-bench.source"
@@ -24,6 +25,7 @@ class Bench:
         self.program = program
         self.scratch = folder / "scratch"
         self.copy = None
+        self.service = Service(program, folder)
 
     def fresh_scratch(self):
         shutil.rmtree(self.scratch, ignore_errors=True)

@@ -46,15 +46,16 @@ def containers(bench):
         ], [
             Bar(target, f"÷ docker run --rm --network {network}", ratio("Longshore", "docker run"), hold, aim),
             Bar("T12", "beside the engine's calls", beside_engine, 50, 20, unit="ms"),
-        ], runs_factor=3, note="The whole process from the command line, not a worker's message to ack."))
+        ], runs_factor=3, note="The whole process from the command line, not a worker's message to reply."))
     return [*cases, in_flight(bench)]
 
 
-def in_flight(bench):
-    def four_at_once(command):
-        words = ["sh", "-c", f'seq {JOBS} | xargs -P{JOBS_IN_FLIGHT} -I{{}} "$@" >/dev/null', "sh", *command]
-        return lambda: Sample(execute(words).seconds)
+def four_at_once(command, count):
+    words = ["sh", "-c", f'seq {count} | xargs -P{JOBS_IN_FLIGHT} -I{{}} "$@" >/dev/null', "sh", *command]
+    return lambda: Sample(execute(words).seconds)
 
+
+def in_flight(bench):
     longshore = bench.program.command("run", "bench.nothing", "--quiet")
     docker = ["docker", "run", "--rm", "--network", "none", peers.SHELL_IMAGE, "true"]
 
@@ -63,8 +64,8 @@ def in_flight(bench):
         return None if ours is None or theirs is None else theirs / ours
 
     return Case("in-flight", f"{JOBS} jobs of no data, {JOBS_IN_FLIGHT} in flight", [
-        Contender("Longshore", four_at_once(longshore)),
-        Contender("docker run", four_at_once(docker)),
+        Contender("Longshore", four_at_once(longshore, JOBS)),
+        Contender("docker run", four_at_once(docker, JOBS)),
     ], [Bar("T13", "jobs a second ÷ xargs -P4 docker run", times_as_many, 1.3, 1.8, higher_is_better=True)],
         note="A process for each job; a worker saves its start.")
 

@@ -86,6 +86,24 @@ def docker_run(*options, command=("true",)):
     return Sample(finished.seconds)
 
 
+def prepare_pgbench(service):
+    """Makes its tables beside the catalog's; the address of the database."""
+    url = service.database(execute([str(HERE.parent / "scripts" / "postgres.sh"), "url"]).stdout.strip())
+    execute([pgbench_program(), "--initialize", "--quiet", url])
+    return url
+
+
+def pgbench(url, clients, transactions):
+    options = ["--no-vacuum", f"--client={clients}", f"--transactions={transactions // clients}"]
+    return Sample(execute([pgbench_program(), *options, url]).seconds)
+
+
+def pgbench_program():
+    # Debian keeps the server's programs off the path, by version.
+    found = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin/pgbench"))
+    return str(found[-1]) if found else "pgbench"
+
+
 def docker_run_detached(script):
     """From start to exit with nobody reading the log: what the engine's log driver takes."""
     options = ["--network", "none", "--log-driver", "json-file"]

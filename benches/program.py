@@ -30,8 +30,12 @@ class Program:
         self.folder = pathlib.Path(folder)
 
     def create(self):
-        shutil.rmtree(self.folder, ignore_errors=True)
-        specs = self.folder / "component-specs"
+        self.create_in(self.folder)
+
+    def create_in(self, folder):
+        """An empty project with the components of the benchmarks."""
+        shutil.rmtree(folder, ignore_errors=True)
+        specs = folder / "component-specs"
         specs.mkdir(parents=True)
         shell = "longshore/shell-transformation"
         for id, image, network, read_only_inputs in (
@@ -48,7 +52,10 @@ class Program:
         return {**os.environ, "LONGSHORE_SYNC": "true" if sync else "false"}
 
     def command(self, *words):
-        return [self.binary, *words, "--project", str(self.folder)]
+        return self.command_in(self.folder, *words)
+
+    def command_in(self, folder, *words):
+        return [self.binary, *words, "--project", str(folder)]
 
     def import_table(self, table, path, *options, sync=False):
         return execute(self.command("table", "import", table, str(path), *options), env=self.environment(sync))

@@ -10,7 +10,6 @@ from measure import median_seconds, peak_mib
 
 NOT_MEASURED = (
     ("T3, T6, T15, T16", "need the S3 blob store"),
-    ("T18", "needs the worker"),
     ("T19, growth", "10 MB to 10 GB, 1 to 16 jobs: a series of its own"),
     ("T20", "`make demo` prints its own time"),
 )
@@ -33,7 +32,9 @@ def verdict(bar, value):
 def number(value, unit="×"):
     if value is None:
         return "–"
-    return f"{value:.2f}" if unit == "×" else f"{value:.0f} {unit}"
+    if unit == "×":
+        return f"{value:.2f}"
+    return f"{value:.0f} {unit}" if abs(value) >= 10 else f"{value:.2g} {unit}"
 
 
 def limits(bar):
