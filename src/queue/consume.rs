@@ -17,6 +17,9 @@ use super::{Delivery, Publisher, QueueError, QueueOptions};
 /// How long the end waits for answers to messages that were handed over.
 const LAST_ANSWERS_LIMIT: Duration = Duration::from_secs(5);
 
+/// How long a session takes single messages after one that could not be read.
+const CAREFUL_FOR: Duration = Duration::from_secs(60);
+
 /// How the connection to the broker is, for health.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Connection {
@@ -38,9 +41,22 @@ pub(crate) async fn consume(
     let publisher = Publisher::new(options.clone());
     let intake = Intake { options, prefetch, deliveries, state, stop, publisher };
     let mut failures = 0;
-    while let Err(error) = intake.session().await {
-        // A session that had begun is a new start.
-        failures = if *state.borrow() == Connection::Up { 1 } else { failures + 1 };
+    let mut pace = Pace::Usual;
+    loop {
+        let error = match intake.session(pace).await {
+            Ok(End::Leave) => break,
+            Ok(End::GoOn) => {
+                pace = Pace::Usual;
+                continue;
+            }
+            Err(error) => error,
+        };
+        let is_unreadable = matches!(error, QueueError::Unreadable);
+        // A session that had begun is a new start. So is what we could not read: it comes at once when a session begins,
+        // and must come some times more until the broker puts it away; meanwhile everything waits behind it.
+        let is_new = *state.borrow() == Connection::Up || is_unreadable;
+        failures = if is_new { 1 } else { failures + 1 };
+        pace = if is_unreadable { Pace::Careful } else { Pace::Usual };
         let last_error = crate::failure::chain(&error);
         tracing::warn!(failures, error = %last_error, "the broker cannot be reached or the session broke");
         state.send_replace(Connection::Connecting { since_failures: failures, last_error });
@@ -49,6 +65,22 @@ pub(crate) async fn consume(
         }
     }
     intake.publisher.close().await;
+}
+
+/// How many messages a session takes at once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Pace {
+    Usual,
+    /// One of a lane. All that a session holds when it breaks has been delivered once more, so that messages beside one
+    /// that breaks every session would be put away with it.
+    Careful,
+}
+
+/// Why a session ended well.
+enum End {
+    Leave,
+    /// It was careful for long enough.
+    GoOn,
 }
 
 struct Intake<'a> {
@@ -62,31 +94,36 @@ struct Intake<'a> {
 }
 
 impl Intake<'_> {
-    /// One connection from its beginning to its end; `Ok` is an end that was asked for.
-    async fn session(&self) -> Result<(), QueueError> {
+    /// One connection from its beginning to its end.
+    async fn session(&self, pace: Pace) -> Result<End, QueueError> {
         let names = Names::of(self.options);
+        let prefetch = match pace {
+            Pace::Usual => self.prefetch,
+            Pace::Careful => 1,
+        };
         let opening = async {
             let link = Link::open(self.options, "intake").await?;
-            let lanes = Lanes::open(&link, names, self.prefetch).await?;
+            let lanes = Lanes::open(&link, names, prefetch).await?;
             Ok::<_, QueueError>((link, lanes))
         };
         let Some(opened) = self.stop.run_until_cancelled(opening).await else {
-            return Ok(());
+            return Ok(End::Leave);
         };
         let (link, mut lanes) = opened?;
         self.state.send_replace(Connection::Up);
         let pending = TaskTracker::new();
         let desk = Desk { dead: names.dead()?, publisher: self.publisher.clone(), pending: pending.clone() };
-        tokio::select! {
-            ended = lanes.forward(&desk, &self.deliveries, self.stop) => ended?,
-            error = link.watch() => return Err(error),
-        }
+        let end = tokio::select! {
+            ended = lanes.forward(&desk, &self.deliveries, self.stop) => ended.map(|()| End::Leave),
+            error = link.watch() => Err(error),
+            () = tokio::time::sleep(CAREFUL_FOR), if pace == Pace::Careful => Ok(End::GoOn),
+        }?;
         // Whatever goes wrong now, the broker gives the messages to somebody else.
         if lanes.cancel().await.is_ok() {
             pending.close();
             drop(timeout(LAST_ANSWERS_LIMIT, pending.wait()).await);
         }
         link.close().await;
-        Ok(())
+        Ok(end)
     }
 }

@@ -116,7 +116,7 @@ pub(super) async fn acknowledge(acker: &Acker) -> Result<(), QueueError> {
     match answered("answering a message", ANSWER_LIMIT, asking).await {
         Ok(true) => Ok(()),
         // The library knows that the channel has ended, or learns it just now.
-        Ok(false) | Err(QueueError::Broken { .. }) => Err(QueueError::SessionOver),
+        Ok(false) | Err(QueueError::Broken { .. } | QueueError::Unreadable) => Err(QueueError::SessionOver),
         Err(error) => Err(error),
     }
 }

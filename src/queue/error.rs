@@ -21,6 +21,10 @@ pub(crate) enum QueueError {
     Blocked,
     #[error("the broker refused: {doing}")]
     Broken { doing: &'static str, source: lapin::Error },
+    #[error(
+        "the broker sent what cannot be read: most likely a message whose properties are not UTF-8; it is put away after some tries"
+    )]
+    Unreadable,
     #[error("the broker ended the consumer of queue {queue}: the queue was deleted or lost its node")]
     ConsumerCancelled { queue: String },
     #[error("{what} does not exist at the broker: `longshore queue setup` makes it")]
@@ -40,10 +44,22 @@ pub(crate) enum QueueError {
 }
 
 impl QueueError {
+    /// What ended an exchange with the broker.
+    pub(super) fn ended(doing: &'static str, source: lapin::Error) -> Self {
+        if matches!(source.kind(), lapin::ErrorKind::ParsingError(_)) {
+            return Self::Unreadable;
+        }
+        Self::Broken { doing, source }
+    }
+
     /// Whether the connection itself is to blame, so that another one may do better.
     pub(super) fn is_of_connection(&self) -> bool {
         match self {
-            Self::Connect { .. } | Self::Silent { .. } | Self::Broken { .. } | Self::SessionOver => true,
+            Self::Connect { .. }
+            | Self::Silent { .. }
+            | Self::Broken { .. }
+            | Self::Unreadable
+            | Self::SessionOver => true,
             Self::Address
             | Self::CertificateAuthority { .. }
             | Self::Blocked

@@ -74,7 +74,7 @@ impl Lanes {
             let queue = self.consumer(lane).queue();
             match item {
                 Some(Ok(message)) => place.send(desk.delivery(*message, lane, queue)),
-                Some(Err(source)) => return Err(QueueError::Broken { doing: "consuming", source }),
+                Some(Err(source)) => return Err(QueueError::ended("consuming", source)),
                 None => return Err(QueueError::ConsumerCancelled { queue: queue.to_string() }),
             }
         }

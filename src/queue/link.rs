@@ -129,7 +129,7 @@ pub(super) async fn answered<T>(
     timeout(limit, asking)
         .await
         .map_err(|_elapsed| QueueError::Silent { doing, limit })?
-        .map_err(|source| QueueError::Broken { doing, source })
+        .map_err(|source| QueueError::ended(doing, source))
 }
 
 /// Where the broker is, and how to speak to it.

@@ -55,18 +55,24 @@ import pika
 url, prefix = sys.argv[1:3]
 connection = pika.BlockingConnection(pika.URLParameters(url))
 channel = connection.channel()
-for message_id in [b"\xff\xfe", b"after"]:
+for message_id in [b"before", b"\xff\xfe", b"after", b"later"]:
     properties = pika.BasicProperties(message_id=message_id)
     channel.basic_publish(f"{prefix}.jobs", "normal", "{}", properties)
 connection.close()
 "#;
 
 #[tokio::test]
-async fn a_message_that_cannot_even_be_read_is_put_away_and_the_next_one_comes() {
+async fn a_message_that_cannot_even_be_read_is_put_away_and_its_neighbours_come() {
     let Some(bench) = Bench::new().await.filter(|_bench| has_pika()) else { return };
     python(&bench, UNREADABLE);
     let mut intake = bench.intake();
-    assert_eq!(intake.next_id().await, "after");
+    let mut ids = Vec::new();
+    while ids.last().is_none_or(|id| id != "later") {
+        ids.push(intake.next_id().await);
+    }
+    // What was read before the session broke could be answered only in the next one.
+    ids.dedup();
+    assert_eq!(ids, ["before", "after", "later"]);
     intake.stop().await;
     assert_eq!(depths(&bench.options).await.unwrap()[3].ready, 1);
     bench.clear().await;
