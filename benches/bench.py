@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import peers
 import report
 from bench_project import DELTA, SMALL_DELTA, SOURCE, WHOLE, Bench
+from bucket_cases import buckets
 from catalog_cases import catalog
 from container_cases import containers, log
 from measure import Failed, run_case
@@ -90,7 +91,7 @@ def make_project(data, binary):
     return program
 
 
-def all_cases(bench, jobs):
+def all_cases(bench, jobs, in_a_bucket):
     return [
         *staging(bench),
         *publishing(bench),
@@ -100,6 +101,7 @@ def all_cases(bench, jobs):
         *containers(bench),
         log(bench),
         catalog(bench),
+        *in_a_bucket,
         *service(bench, jobs),
     ]
 
@@ -122,13 +124,15 @@ def main():
     except Failed as failure:
         sys.exit(f"error: the table cannot be imported: {failure}")
     bench = Bench(data, FOLDER, program)
-    cases = [case for case in all_cases(bench, options.jobs) if re.search(options.only, case.name)]
+    in_a_bucket, remove_bucket = buckets(bench)
+    cases = [case for case in all_cases(bench, options.jobs, in_a_bucket) if re.search(options.only, case.name)]
     try:
         for case in cases:
             say(f"… {case.name}: {case.title}")
             run_case(case, options.runs, say)
     finally:
         bench.service.remove()
+        remove_bucket()
     program.remove()
 
     command = f"make bench MEGABYTES={options.megabytes} QUOTED={options.quoted} RUNS={options.runs} JOBS={options.jobs}"

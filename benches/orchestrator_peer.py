@@ -1,7 +1,8 @@
 """An orchestrator that knows nothing of Longshore: a process of its own, so that its memory and waiting are not ours.
 
-orchestrator_peer.py URL EXCHANGE: each line of stdin is a list of requests. They are published at once, and when there is
-a reply to each, a line of stdout holds the `seconds` since the first was published and the result `documents`.
+orchestrator_peer.py URL PREFIX: each line of stdin is a list of requests. They are published at once, and when there is
+a reply to each, a line of stdout holds the `seconds` since the first was published and the result `documents`. With the
+end of stdin it removes the queues and exchanges of that prefix.
 """
 
 import json
@@ -12,6 +13,7 @@ import uuid
 import pika
 
 PATIENCE_SECONDS = 300
+PARTS = ("jobs.high", "jobs.normal", "jobs.low", "jobs", "dead", "events")
 
 
 def call(channel, exchange, reply_to, requests):
@@ -35,14 +37,17 @@ def call(channel, exchange, reply_to, requests):
 
 
 def main():
-    url, exchange = sys.argv[1:]
+    url, prefix = sys.argv[1:]
     parameters = pika.URLParameters(url)
     # Between two calls nobody would answer heartbeats.
     parameters.heartbeat = 0
     channel = pika.BlockingConnection(parameters).channel()
     reply_to = channel.queue_declare("", exclusive=True).method.queue
     for line in sys.stdin:
-        print(json.dumps(call(channel, exchange, reply_to, json.loads(line))), flush=True)
+        print(json.dumps(call(channel, f"{prefix}.jobs", reply_to, json.loads(line))), flush=True)
+    for part in PARTS:
+        channel.queue_delete(f"{prefix}.{part}")
+        channel.exchange_delete(f"{prefix}.{part}")
 
 
 if __name__ == "__main__":

