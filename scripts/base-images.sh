@@ -6,7 +6,7 @@ source "$(dirname "$0")/prelude.sh"
 debian=debian:bookworm-slim
 hash_label=longshore.content-hash
 # Counted up when the bootstrap below changes: a system that an earlier one made is then made again.
-bootstrap_version=2
+bootstrap_version=3
 
 # The value of a key at the top of a base image's image.yaml.
 field_of() { sed -n "s/^$2: *\"\{0,1\}\([^\"]*\)\"\{0,1\}\$/\1/p" "base-images/$1/image.yaml"; }
@@ -68,11 +68,15 @@ ensure_component() {
     step "image $image" build "components/$name/Dockerfile" "$image" "components/$name" --label "$hash_label=$hash"
 }
 
-# Debian's own packages make the same system that the registry would give us. Without the marker package
-# `usr-is-merged` a converter would come in its place, and all of Perl with it.
+# Debian's own packages make the same system that the registry would give us. The converter `usrmerge` would bring all
+# of Perl (50 MB) for a system that is merged from the start; the marker package `usr-is-merged` does as well.
 bootstrap_debian() {
     has mmdebstrap || fail "mmdebstrap is not installed" "apt-get install mmdebstrap"
-    mmdebstrap --variant=minbase --include=usr-is-merged \
+    local pin=etc/apt/preferences.d/longshore
+    mmdebstrap --variant=minbase --include=usr-is-merged --hook-dir=/usr/share/mmdebstrap/hooks/merged-usr \
+        --setup-hook="mkdir -p \"\$1/etc/apt/preferences.d\"" \
+        --setup-hook="printf 'Package: usrmerge\nPin: release *\nPin-Priority: -1\n' >\"\$1/$pin\"" \
+        --customize-hook="rm \"\$1/$pin\"" \
         --dpkgopt='path-exclude=/usr/share/man/*' --dpkgopt='path-exclude=/usr/share/locale/*' \
         --dpkgopt='path-exclude=/usr/share/doc/*' --dpkgopt='path-include=/usr/share/doc/*/copyright' \
         bookworm - |

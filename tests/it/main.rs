@@ -18,3 +18,4 @@ mod running;
 mod secrets;
 mod tables;
 mod together;
+mod transformations;
