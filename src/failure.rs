@@ -210,10 +210,17 @@ impl From<ImageError> for Stop {
     fn from(error: ImageError) -> Self {
         let code = match &error {
             ImageError::NotFound { .. } | ImageError::Denied { .. } => FailureCode::ImageNotFound,
-            ImageError::Unavailable { source, .. } if source.is_disk_full() => FailureCode::DiskFull,
-            ImageError::Unavailable { .. } | ImageError::Vanished { .. } | ImageError::OddId { .. } => {
-                FailureCode::ImageUnavailable
-            }
+            ImageError::Engine { source, .. } if source.is_disk_full() => FailureCode::DiskFull,
+            ImageError::Catalog(error) if error.is_disk_full() => FailureCode::DiskFull,
+            ImageError::Catalog(_) => return Self::platform(FailureCode::CatalogFailed, &error),
+            ImageError::Engine { .. }
+            | ImageError::Registry { .. }
+            | ImageError::Credentials { .. }
+            | ImageError::Stale { .. }
+            | ImageError::Vanished { .. }
+            | ImageError::BrokenOff { .. }
+            | ImageError::OddId { .. }
+            | ImageError::Build(_) => FailureCode::ImageUnavailable,
         };
         // The image's name is the user's own, so the message may be shown.
         Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })

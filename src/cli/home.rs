@@ -11,6 +11,7 @@ use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
+use crate::image::KeeperOptions;
 use crate::job::{JobId, JobState, Phase, RunMode};
 use crate::result::OutputPart;
 use crate::runner::{Runner, RunnerOptions};
@@ -98,6 +99,8 @@ impl Home {
             blobs: self.blobs.clone(),
             engine_options: EngineOptions { host: settings.engine_host.clone() },
             engine: OnceCell::new(),
+            keeper_options: self.keeper_options(),
+            keeper: OnceCell::new(),
             options: RunnerOptions {
                 worker: self.folder.worker.clone(),
                 work_dir: self.folder.path.clone(),
@@ -113,6 +116,11 @@ impl Home {
                 hold_at,
             },
         }
+    }
+
+    /// How images are fetched in this project.
+    pub(crate) fn keeper_options(&self) -> KeeperOptions {
+        KeeperOptions::new(self.settings.registries.clone(), self.folder.path.clone())
     }
 
     /// Where `--mode input` leaves what it staged.

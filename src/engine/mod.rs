@@ -12,15 +12,17 @@ mod log_file;
 mod network;
 mod plain;
 mod profile;
+mod pull;
 mod stats;
 mod wait;
 
 pub(crate) use client::{CgroupDriver, CgroupVersion, Engine, EngineFacts, EngineOptions};
 pub(crate) use container::{FoundContainer, InspectedContainer, SignalOutcome};
 pub(crate) use error::EngineError;
-pub(crate) use image::{ImageFacts, PullProgress};
+pub(crate) use image::ImageFacts;
 pub(crate) use log::{LogFrame, LogFrames, LogStream};
 pub(crate) use log_file::LogFile;
 pub(crate) use profile::{BindMount, ContainerNetwork, NewContainer};
+pub(crate) use pull::{EngineLogin, PullProgress, PullStream};
 pub(crate) use stats::StatsSample;
 pub(crate) use wait::ExitWait;

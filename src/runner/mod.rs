@@ -26,7 +26,7 @@ use crate::catalog::CatalogError;
 use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
-use crate::image::{self, ResolvedImage};
+use crate::image::ResolvedImage;
 use crate::job::{AttemptNumber, Blame, Failure, Outcome, Phase, RunMode};
 use crate::result::{ImagePart, ResultDocument};
 use record::Record;
@@ -152,19 +152,33 @@ impl Job<'_> {
             return Ok(vec![None; units.len()]);
         }
         self.enter(record, Phase::Image).await?;
-        let engine = self.runner.engine().await?;
+        let keeper = self.runner.keeper().await?;
         let mut images = Vec::with_capacity(units.len());
         for unit in units {
-            let source = self.order.image_source(unit)?;
+            let asked = self.order.image_source(unit)?;
             let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
-            let ensuring = image::ensure(engine, &source.reference, source.policy, &mut watch);
-            // A pull may take long, and the engine keeps the layers of one that was given up.
+            let ensuring = keeper.ensure(&asked, &mut watch);
+            // A pull may take long. It goes on where others wait for it too, else the engine keeps its layers.
             let image = self.cancel.run_until_cancelled(ensuring).await.ok_or(Stop::Cancelled)??;
-            record.document.image = Some(ImagePart::of(&image));
+            self.tell_image(&image, record).await;
             images.push(Some(image));
         }
         record.leave(0);
         Ok(images)
+    }
+
+    /// Rows of one image are told of it once.
+    async fn tell_image(&self, image: &ResolvedImage, record: &mut Record<'_>) {
+        let part = ImagePart::of(image);
+        if record.document.image.as_ref() == Some(&part) {
+            return;
+        }
+        self.scribe.say(Level::Info, &image.words(), self.news).await;
+        for warning in &image.warnings {
+            self.scribe.say(Level::Warning, warning, self.news).await;
+            record.document.notices.push(warning.clone());
+        }
+        record.document.image = Some(part);
     }
 
     /// Begins a phase, unless somebody has asked to stop.

@@ -5,6 +5,7 @@ mod environment;
 mod machine;
 mod notices;
 mod outlook;
+mod registries;
 mod secret;
 mod shared;
 mod worker;
@@ -23,6 +24,7 @@ pub(crate) use environment::process_environment;
 
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;
+use crate::image::RegistryAccess;
 use crate::queue::QueueOptions;
 use crate::telemetry::{LogFormat, OtlpOptions};
 use crate::worker::WorkerOptions;
@@ -67,6 +69,8 @@ pub(crate) struct Settings {
     pub http: Option<SocketAddr>,
     pub log_format: LogFormat,
     pub otlp: Option<OtlpOptions>,
+    /// Who we are at the registries of images.
+    pub registries: RegistryAccess,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -115,6 +119,7 @@ impl Settings {
         let mut settings =
             read(&text, &name, project_dir, &environment, &Machine::of).map_err(SettingsError::Invalid)?;
         settings.file = file;
+        settings.registries.docker_config_dir = registries::docker_config_dir(&environment);
         settings.engine_host = settings.engine_host.or_else(|| environment("DOCKER_HOST"));
         Ok(settings)
     }
@@ -134,7 +139,7 @@ fn read(
     let overrides = environment::lay_over(&mut node, environment);
     let report = Report::new(file);
     let fields = Item::root(&node, "", &report).fields();
-    let settings = fields.map(|fields| read_settings(fields, project_dir, machine));
+    let settings = fields.map(|fields| read_settings(fields, project_dir, environment, machine));
     let complaints = report.into_complaints().into_iter().map(|complaint| {
         // A mistake in the environment is not one of the file.
         match overrides.iter().find(|(path, _variable)| *path == complaint.path) {
@@ -148,6 +153,7 @@ fn read(
 fn read_settings(
     mut fields: Fields<'_>,
     project_dir: PathBuf,
+    environment: &dyn Fn(&str) -> Option<String>,
     machine: &dyn Fn(&Path) -> Machine,
 ) -> Settings {
     let mut folder = |key| fields.filled(key).and_then(|item| item.text()).map(|text| project_dir.join(text));
@@ -179,6 +185,10 @@ fn read_settings(
             .get("log")
             .and_then(|item| outlook::read_log_format(&item))
             .unwrap_or(LogFormat::Text),
+        registries: fields
+            .get("registries")
+            .map(|item| registries::read_registries(&item, folder, environment))
+            .unwrap_or_default(),
         otlp: fields.get("otlp").and_then(|item| outlook::read_otlp(&item)),
         state_dir,
         component_specs_dir,
