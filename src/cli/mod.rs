@@ -5,6 +5,7 @@ mod exit;
 mod file;
 mod gc;
 mod home;
+mod image;
 mod job;
 mod print;
 mod progress;
@@ -61,6 +62,9 @@ enum Verb {
     /// Components: list, check
     #[command(subcommand)]
     Component(component::Verb),
+    /// Images of components: list, look, clean up
+    #[command(subcommand)]
+    Image(image::Verb),
     /// Remove what no version, file or job needs any more
     Gc(gc::Arguments),
     /// Print a completion script for a shell
@@ -121,6 +125,7 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         Verb::Table(verb) => table::act(verb, &home, printer).await,
         Verb::File(verb) => file::act(verb, &home, printer).await,
         Verb::Job(verb) => job::act(verb, &home, printer).await,
+        Verb::Image(verb) => Box::pin(image::act(verb, &home, printer)).await,
         Verb::Gc(arguments) => gc::act(arguments, &home, printer).await,
         // Both were handled before a project was opened.
         Verb::Component(_) | Verb::Completions { .. } => Ok(ExitStatus::Success),

@@ -13,6 +13,7 @@ mod network;
 mod plain;
 mod profile;
 mod pull;
+mod shelf;
 mod stats;
 mod wait;
 
@@ -24,5 +25,6 @@ pub(crate) use log::{LogFrame, LogFrames, LogStream};
 pub(crate) use log_file::LogFile;
 pub(crate) use profile::{BindMount, ContainerNetwork, NewContainer};
 pub(crate) use pull::{EngineLogin, PullProgress, PullStream};
+pub(crate) use shelf::{HeldImage, ImageRemoval};
 pub(crate) use stats::StatsSample;
 pub(crate) use wait::ExitWait;

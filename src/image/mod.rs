@@ -12,6 +12,7 @@ mod fetch;
 mod flights;
 mod keeper;
 mod master;
+mod newest;
 mod patience;
 mod reference;
 mod registry;

@@ -13,6 +13,7 @@ mod faults;
 mod hostile;
 mod house;
 mod openflights;
+mod image_verbs;
 mod outputs;
 mod running;
 mod secrets;
