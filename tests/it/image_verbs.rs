@@ -18,10 +18,9 @@ impl TestImage {
         let unique = tempfile::TempDir::new().unwrap();
         let word =
             unique.path().file_name().unwrap().to_string_lossy().trim_start_matches('.').to_lowercase();
-        let labels: String = labels.iter().map(|label| format!("LABEL {label}\n")).collect();
-        // Makes sure that the image below is there, whatever test was first.
-        let dockerfile =
-            format!("FROM longshore-test/raw-shell:1\nRUN head -c 1000000 /dev/urandom > /{word}\n{labels}");
+        let labels = labels.iter().fold(String::new(), |lines, label| lines + "LABEL " + label + "\n");
+        let raw_shell = std::fs::read_to_string(fixture("images/raw-shell/Dockerfile")).unwrap();
+        let dockerfile = format!("{raw_shell}\nRUN head -c 1000000 /dev/urandom > /{word}\n{labels}");
         std::fs::write(unique.path().join("Dockerfile"), dockerfile).unwrap();
         let name = format!("{repository}:{word}");
         docker(&["build", "--quiet", "--network", "none", "--tag", &name, unique.path().to_str().unwrap()]);
@@ -117,7 +116,8 @@ fn inspect_knows_an_image_by_component_name_and_id() {
     assert_eq!(by_component[0]["base"], "longshore/shell:1.35-1", "it is inherited");
     assert_eq!(by_component[0]["successor"], Value::Null);
     let id = by_component[0]["id"].as_str().unwrap();
-    for name in [image.name.as_str(), id, &id[7..19]] {
+    let short: String = id.chars().skip("sha256:".len()).take(12).collect();
+    for name in [image.name.as_str(), id, &short] {
         assert_eq!(report(&house, &["inspect", name]), by_component, "{name}");
     }
     let ran = house.call(&["image", "inspect", "nothing"]).failed(1);
@@ -241,4 +241,31 @@ fn pull_and_build_send_each_other_what_is_not_theirs() {
     let unlocked = report(&house, &["unlock", spec]);
     assert_eq!(unlocked, json!({ "reference": "longshore-test/raw-shell:1", "was_locked": true }));
     assert_eq!(report(&house, &["unlock", spec])["was_locked"], false);
+}
+
+/// The documents of a page that say in a comment which file they are.
+fn examples(page: &str, end: &str) -> Vec<(String, String)> {
+    let path = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join(page);
+    let page = std::fs::read_to_string(path).unwrap();
+    let fenced =
+        page.split("```yaml\n").skip(1).filter_map(|rest| rest.split_once("```")).map(|(text, _rest)| text);
+    let named = fenced.filter_map(|text| Some((text.strip_prefix("# ")?.split_once('\n')?.0, text)));
+    named
+        .filter(|(name, _text)| name.ends_with(end))
+        .map(|(name, text)| (name.to_owned(), text.to_owned()))
+        .collect()
+}
+
+#[test]
+fn the_examples_of_the_page_about_images_are_read_without_a_complaint() {
+    let house = House::new();
+    let specs = examples("docs/images.md", ".yaml");
+    assert!(specs.len() >= 5, "{specs:?}");
+    house.write("secrets/registry", "secret\n");
+    for (name, text) in &specs {
+        house.write(name, text);
+    }
+    for (name, _text) in specs.iter().filter(|(name, _text)| name.starts_with("component-specs/")) {
+        house.call(&["component", "check", name]).succeeded();
+    }
 }

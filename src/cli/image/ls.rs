@@ -1,7 +1,7 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::shelf::{KnownImage, Shelf, short_id};
+use super::shelf::{KnownImage, Shelf, brief, short_id};
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
 use crate::cli::print::{Printer, bytes_text, grid, printable};
@@ -112,7 +112,7 @@ fn row(image: &KnownImage, now: Timestamp) -> Vec<String> {
     }
     state.dedup();
     vec![
-        printable(&image.name()),
+        printable(&brief(&image.name())),
         short_id(&image.held.id),
         if components.is_empty() { "-".to_owned() } else { components.join(",") },
         bytes_text(image.held.bytes),
@@ -126,8 +126,7 @@ fn row(image: &KnownImage, now: Timestamp) -> Vec<String> {
 pub(super) fn age_text(time: Timestamp, now: Timestamp) -> String {
     let minutes = now.duration_since(time).as_mins().max(0);
     match minutes {
-        0 => "now".to_owned(),
-        1..60 => format!("{minutes} min"),
+        0..60 => format!("{minutes} min"),
         60..2880 => format!("{} h", minutes / 60),
         _ => format!("{} d", minutes / 1440),
     }

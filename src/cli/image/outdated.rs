@@ -3,7 +3,7 @@ use serde::Serialize;
 use super::asked;
 use super::bases::{Base, Bases};
 use super::catalogue;
-use super::shelf::{KnownImage, MissingImage, Shelf};
+use super::shelf::{KnownImage, MissingImage, Shelf, brief};
 use crate::catalog::ImageLock;
 use crate::cli::exit::{Trouble, chain};
 use crate::cli::home::Home;
@@ -73,7 +73,7 @@ impl OutdatedView {
                 .push(format!("base superseded by {successor}: {}", self.why.as_deref().unwrap_or_default()));
         }
         if let Some(digest) = &self.newest_digest {
-            state.push(format!("tag moved to {digest}: longshore image lock {}", self.component));
+            state.push(format!("tag moved to {}: longshore image lock {}", brief(digest), self.component));
         }
         if let Some(why) = &self.unknown {
             state.push(format!("tag unknown: {why}"));
@@ -85,7 +85,7 @@ impl OutdatedView {
             state.push("current".to_owned());
         }
         let base = self.base.as_deref().unwrap_or("-");
-        [self.component.as_str(), &self.image, base, &state.join("; ")].map(printable).into()
+        [self.component.as_str(), &brief(&self.image), base, &state.join("; ")].map(printable).into()
     }
 }
 

@@ -279,6 +279,14 @@ pub(super) fn build_reference(context: &BuildContext) -> String {
     }
 }
 
+/// A name with as much of its digest as people compare.
+pub(super) fn brief(name: &str) -> String {
+    match name.split_once("sha256:") {
+        Some((before, digits)) if digits.len() == 64 => format!("{before}sha256:{}…", short_id(digits)),
+        Some(_) | None => name.to_owned(),
+    }
+}
+
 /// Twelve digits, as people know ids.
 pub(super) fn short_id(id: &str) -> String {
     id.trim_start_matches("sha256:").chars().take(12).collect()
