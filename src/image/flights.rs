@@ -144,8 +144,10 @@ mod tests {
     fn work(
         begun: &Arc<AtomicUsize>,
         go: &Arc<Notify>,
-    ) -> impl FnOnce(FlightProgress) -> futures_util::future::BoxFuture<'static, Result<ImageFacts, ImageError>> + use<>
-    {
+    ) -> impl FnOnce(
+        FlightProgress,
+    ) -> futures_util::future::BoxFuture<'static, Result<ImageFacts, ImageError>>
+    + use<> {
         let (begun, go) = (Arc::clone(begun), Arc::clone(go));
         move |_progress| {
             Box::pin(async move {
