@@ -215,6 +215,7 @@ impl From<ImageError> for Stop {
             ImageError::Catalog(_) => return Self::platform(FailureCode::CatalogFailed, &error),
             ImageError::Engine { .. }
             | ImageError::Registry { .. }
+            | ImageError::Unfit { .. }
             | ImageError::Credentials { .. }
             | ImageError::Stale { .. }
             | ImageError::Vanished { .. }

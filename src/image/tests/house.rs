@@ -8,8 +8,9 @@ use tempfile::TempDir;
 use crate::catalog::Catalog;
 use crate::component::{Policy, Stale};
 use crate::engine::{Engine, EngineOptions, PullProgress};
+use crate::image::patience::Patience;
 use crate::image::{
-    AskedImage, ImageError, Keeper, KeeperOptions, Patience, RegistryAccess, RegistryOptions, ResolvedImage,
+    AskedImage, ImageError, Keeper, KeeperOptions, RegistryAccess, RegistryOptions, ResolvedImage,
 };
 use crate::job::{Hidden, JobId};
 
