@@ -3,6 +3,7 @@
 //! Knows how to ask the engine; never decides what a job deserves. Nothing outside this room sees the client
 //! library, so an engine of another kind would be met here alone.
 
+mod build;
 mod client;
 mod container;
 mod error;
@@ -15,6 +16,7 @@ mod profile;
 mod stats;
 mod wait;
 
+pub(crate) use build::{LabelledImage, NewBuild};
 pub(crate) use client::{CgroupDriver, CgroupVersion, Engine, EngineFacts, EngineOptions};
 pub(crate) use container::{FoundContainer, InspectedContainer, SignalOutcome};
 pub(crate) use error::EngineError;

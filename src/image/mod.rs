@@ -2,12 +2,14 @@
 //!
 //! Decides about images; never runs one. A job runs by the resolved id, never by the tag.
 
+mod build;
 mod ensure;
 mod error;
 mod reference;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use build::{BuildError, BuildOptions, BuildSource, Builds, GitCredential, GitOptions};
 pub(crate) use ensure::{ImageOrigin, ResolvedImage, ensure};
 pub(crate) use error::ImageError;
 pub(crate) use reference::{ImageReference, ReferenceError};

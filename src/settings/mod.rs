@@ -2,6 +2,7 @@
 //! The only reader of the environment. Other rooms get their own options out of this, never the whole.
 
 mod environment;
+mod git;
 mod machine;
 mod notices;
 mod outlook;
@@ -23,6 +24,7 @@ pub(crate) use environment::process_environment;
 
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;
+use crate::image::GitOptions;
 use crate::queue::QueueOptions;
 use crate::telemetry::{LogFormat, OtlpOptions};
 use crate::worker::WorkerOptions;
@@ -67,6 +69,8 @@ pub(crate) struct Settings {
     pub http: Option<SocketAddr>,
     pub log_format: LogFormat,
     pub otlp: Option<OtlpOptions>,
+    /// Where images may be built from.
+    pub git: GitOptions,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -134,7 +138,7 @@ fn read(
     let overrides = environment::lay_over(&mut node, environment);
     let report = Report::new(file);
     let fields = Item::root(&node, "", &report).fields();
-    let settings = fields.map(|fields| read_settings(fields, project_dir, machine));
+    let settings = fields.map(|fields| read_settings(fields, project_dir, environment, machine));
     let complaints = report.into_complaints().into_iter().map(|complaint| {
         // A mistake in the environment is not one of the file.
         match overrides.iter().find(|(path, _variable)| *path == complaint.path) {
@@ -148,6 +152,7 @@ fn read(
 fn read_settings(
     mut fields: Fields<'_>,
     project_dir: PathBuf,
+    environment: &dyn Fn(&str) -> Option<String>,
     machine: &dyn Fn(&Path) -> Machine,
 ) -> Settings {
     let mut folder = |key| fields.filled(key).and_then(|item| item.text()).map(|text| project_dir.join(text));
@@ -180,6 +185,7 @@ fn read_settings(
             .and_then(|item| outlook::read_log_format(&item))
             .unwrap_or(LogFormat::Text),
         otlp: fields.get("otlp").and_then(|item| outlook::read_otlp(&item)),
+        git: git::read_git(fields.get("git"), folder, environment),
         state_dir,
         component_specs_dir,
         work_dir,
