@@ -2,6 +2,7 @@
 //! the job, and a detail for the operator.
 
 use std::error::Error;
+use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -10,7 +11,7 @@ use crate::catalog::CatalogError;
 use crate::component::{Complaint, Logging};
 use crate::engine::EngineError;
 use crate::events::LastWords;
-use crate::image::{ImageError, ReferenceError};
+use crate::image::{BuildError, GitError, ImageError, ReferenceError};
 use crate::job::{BadExit, Failure, FailureCode};
 use crate::mapping::{
     ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError,
@@ -57,7 +58,8 @@ impl Stop {
             | FailureCode::TimeLimit
             | FailureCode::SizeLimit
             | FailureCode::OutputInvalid
-            | FailureCode::OutputUnsafe => "the job failed",
+            | FailureCode::OutputUnsafe
+            | FailureCode::ImageBuildFailed => "the job failed",
         };
         Self::Failed(Failure { code, message: message.to_owned(), detail: chain(error) })
     }
@@ -217,6 +219,44 @@ impl From<ImageError> for Stop {
         };
         // The image's name is the user's own, so the message may be shown.
         Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
+    }
+}
+
+impl From<Arc<BuildError>> for Stop {
+    fn from(error: Arc<BuildError>) -> Self {
+        let code = of_build(&error);
+        // Source and Dockerfile are the component developer's own, and the log is what they need.
+        Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
+    }
+}
+
+/// Whether the author of the source, whoever set up the access to it, or time can help.
+fn of_build(error: &BuildError) -> FailureCode {
+    if error.is_disk_full() {
+        return FailureCode::DiskFull;
+    }
+    match error {
+        BuildError::Git(error) => match error {
+            GitError::Address(_)
+            | GitError::FilesForbidden { .. }
+            | GitError::Ambiguous { .. }
+            | GitError::TooLarge { .. } => FailureCode::ConfigurationInvalid,
+            GitError::Denied { .. }
+            | GitError::NotFound { .. }
+            | GitError::NoSuchRef { .. }
+            | GitError::NoSuchCommit { .. } => FailureCode::ImageNotFound,
+            GitError::NotInstalled { .. }
+            | GitError::Unreachable { .. }
+            | GitError::Silent { .. }
+            | GitError::Io { .. } => FailureCode::ImageUnavailable,
+        },
+        BuildError::Context { source, .. } if source.is_platforms() => FailureCode::ImageUnavailable,
+        BuildError::Context { .. } => FailureCode::ConfigurationInvalid,
+        BuildError::Failed { .. } | BuildError::TooLong { .. } => FailureCode::ImageBuildFailed,
+        BuildError::Base { .. }
+        | BuildError::Engine { .. }
+        | BuildError::Vanished { .. }
+        | BuildError::Io { .. } => FailureCode::ImageUnavailable,
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) struct ImagePart {
     pub(crate) id: String,
     pub(crate) digest: Option<String>,
     pub(crate) policy: String,
-    /// `present` or `pulled`.
+    /// `present`, `pulled`, `stale` or `built`.
     pub(crate) action: String,
 }
 
@@ -74,6 +74,8 @@ impl ImagePart {
         let action = match image.done {
             ImageOrigin::Present => "present",
             ImageOrigin::Pulled => "pulled",
+            ImageOrigin::Stale => "stale",
+            ImageOrigin::Built => "built",
         };
         Self {
             reference: image.reference.clone(),

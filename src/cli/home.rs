@@ -98,6 +98,11 @@ impl Home {
             blobs: self.blobs.clone(),
             engine_options: EngineOptions { host: settings.engine_host.clone() },
             engine: OnceCell::new(),
+            builds: crate::image::Builds::new(crate::image::BuildOptions {
+                work_dir: self.folder.path.clone(),
+                locks_dir: settings.state_dir.join("builds"),
+                git: settings.git.clone(),
+            }),
             options: RunnerOptions {
                 worker: self.folder.worker.clone(),
                 work_dir: self.folder.path.clone(),

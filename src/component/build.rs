@@ -55,7 +55,9 @@ fn read_context(fields: &mut Fields<'_>) -> Option<BuildContext> {
 fn read_reference(item: &Item<'_>) -> Option<String> {
     let text = item.text_or_number()?;
     let is_bad = |c: char| c.is_whitespace() || c.is_control() || "~^:?*[\\".contains(c);
-    let is_part_bad = |part: &str| part.is_empty() || part.starts_with('.') || part.ends_with(".lock");
+    // Lower case only: `.LOCK` is a name like others to git.
+    let is_locks = |part: &str| part.as_bytes().ends_with(b".lock");
+    let is_part_bad = |part: &str| part.is_empty() || part.starts_with('.') || is_locks(part);
     let is_illegal = text.starts_with('-')
         || text.ends_with('.')
         || text.contains("..")

@@ -55,6 +55,14 @@ impl Policy {
     }
 }
 
+impl ImageSource {
+    pub(crate) fn policy(&self) -> Policy {
+        match self {
+            Self::Registry { policy, .. } | Self::Build { policy, .. } => *policy,
+        }
+    }
+}
+
 /// `image`: exactly one of `uri` and `build`.
 pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
     let mut fields = item.fields()?;

@@ -10,6 +10,9 @@ use crate::job::ImageId;
 pub(crate) enum ImageOrigin {
     Present,
     Pulled,
+    /// It was there, and whether it has moved could not be learned.
+    Stale,
+    Built,
 }
 
 /// An image that is on the engine.

@@ -9,7 +9,7 @@ mod reference;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use build::{BuildError, BuildOptions, BuildSource, Builds, GitCredential, GitOptions};
+pub(crate) use build::{BuildError, BuildOptions, BuildSource, Builds, GitCredential, GitError, GitOptions};
 pub(crate) use ensure::{ImageOrigin, ResolvedImage, ensure};
 pub(crate) use error::ImageError;
 pub(crate) use reference::{ImageReference, ReferenceError};

@@ -1,6 +1,7 @@
 //! One job: resolve → stage → run → collect → upload → commit. Reads like the story it tells.
 //! Knows no queue, no terminal, no HTTP: whoever watches gets [`News`], whoever asks cancels the token.
 
+mod build_log;
 mod debug;
 mod environment;
 mod leftover;
@@ -24,9 +25,10 @@ pub(crate) use resolve::{Pretended, complaints};
 
 use crate::catalog::CatalogError;
 use crate::configuration::{OnError, Unit};
+use crate::engine::Engine;
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
-use crate::image::{self, ResolvedImage};
+use crate::image::{self, BuildSource, ResolvedImage};
 use crate::job::{AttemptNumber, Blame, Failure, Outcome, Phase, RunMode};
 use crate::result::{ImagePart, ResultDocument};
 use record::Record;
@@ -155,6 +157,13 @@ impl Job<'_> {
         let engine = self.runner.engine().await?;
         let mut images = Vec::with_capacity(units.len());
         for unit in units {
+            if let Some(source) = self.order.build_source() {
+                let image = self.cancel.run_until_cancelled(self.built(engine, &source)).await;
+                let image = image.ok_or(Stop::Cancelled)??;
+                record.document.image = Some(ImagePart::of(&image));
+                images.push(Some(image));
+                continue;
+            }
             let source = self.order.image_source(unit)?;
             let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
             let ensuring = image::ensure(engine, &source.reference, source.policy, &mut watch);
@@ -165,6 +174,24 @@ impl Job<'_> {
         }
         record.leave(0);
         Ok(images)
+    }
+
+    async fn built(&self, engine: &Engine, source: &BuildSource) -> Result<ResolvedImage, Stop> {
+        let runner = self.runner;
+        let policy = self.order.component.image.policy();
+        let lines_max = runner.options.speech.events_max;
+        let built = build_log::telling(self.scribe, self.news, lines_max, async |say| {
+            runner.builds.ensure(engine, source, policy, None, say).await
+        });
+        let built = built.await?;
+        Ok(ResolvedImage {
+            reference: source.reference(),
+            id: built.id,
+            digest: built.commit.map(|c| format!("git:{c}")),
+            policy,
+            done: if built.was_built { image::ImageOrigin::Built } else { image::ImageOrigin::Present },
+            entrypoint: String::new(),
+        })
     }
 
     /// Begins a phase, unless somebody has asked to stop.

@@ -39,6 +39,7 @@ pub(crate) struct Runner {
     pub(crate) engine_options: EngineOptions,
     /// Connected when the first job needs it.
     pub(crate) engine: OnceCell<Engine>,
+    pub(crate) builds: crate::image::Builds,
     pub(crate) options: RunnerOptions,
 }
 
@@ -89,6 +90,11 @@ impl Order {
             "configuration_sha256": self.configuration.hash.as_str(),
         });
         document.to_string()
+    }
+
+    pub(super) fn build_source(&self) -> Option<crate::image::BuildSource> {
+        let spec_dir = self.component.spec_path.parent().map(PathBuf::from).unwrap_or_default();
+        crate::image::BuildSource::of(&self.component.image, spec_dir)
     }
 
     /// The spec's image with the tag that the request or the configuration asks for.

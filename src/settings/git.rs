@@ -89,13 +89,13 @@ fn read_token(
             return None;
         }
         (Some(file), None) => file.parsed(|path| read_text(&folder.join(path)))?,
-        (None, Some(variable)) => match environment(variable.text()?) {
-            Some(token) => token,
-            None => {
+        (None, Some(variable)) => {
+            let token = environment(variable.text()?);
+            if token.is_none() {
                 variable.complain("there is no such variable in the environment");
-                return None;
             }
-        },
+            token?
+        }
         (None, None) => return None,
     };
     let token = token.trim_end_matches(['\r', '\n']);

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod attack;
+mod builds;
 mod cli;
 mod components;
 mod crash;
@@ -14,6 +15,7 @@ mod hostile;
 mod house;
 mod openflights;
 mod outputs;
+mod repository;
 mod running;
 mod secrets;
 mod tables;

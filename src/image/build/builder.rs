@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
@@ -16,18 +17,6 @@ use super::{BuildError, BuildSource, GitOptions, bases, dockerfile};
 use crate::component::{BuildContext, GitAddress, Policy};
 use crate::engine::{Engine, EngineError, LabelledImage, NewBuild};
 use crate::job::ImageId;
-
-/// A build that compiles a large library takes long; one that hangs takes for ever.
-const BUILD_LIMIT: Duration = Duration::from_secs(3600);
-/// All built images are called `longshore-build/<name>:<key>`.
-const REPOSITORY: &str = "longshore-build";
-/// Digits of the key in the tag: enough to be the only one.
-const TAG_DIGITS: usize = 32;
-
-const ORIGIN_LABEL: &str = "longshore.build.origin";
-const BASES_LABEL: &str = "longshore.build.bases";
-const SOURCE_LABEL: &str = "longshore.build.source";
-const COMMIT_LABEL: &str = "longshore.build.commit";
 
 /// Where and with what images are built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,32 +33,6 @@ pub(crate) struct BuildOptions {
 pub(crate) struct Builds {
     options: BuildOptions,
     turns: Turns,
-}
-
-/// An image that was built, now or before.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Built {
-    pub(crate) id: ImageId,
-    /// `longshore-build/<name>:<key>`.
-    pub(crate) name: String,
-    /// Of a repository.
-    pub(crate) commit: Option<String>,
-    pub(crate) was_built: bool,
-    /// Why the repository could not be asked, where the commit is the one it had before.
-    pub(crate) stale: Option<String>,
-}
-
-/// A source whose version is known.
-struct Asked<'a> {
-    engine: &'a Engine,
-    source: &'a BuildSource,
-    origin: Origin,
-    version: Version,
-}
-
-enum Version {
-    Commit { address: GitAddress, commit: String, folder: Option<String> },
-    Content { path: PathBuf, hash: String },
 }
 
 impl Builds {
@@ -232,107 +195,6 @@ impl Builds {
         let path = self.options.work_dir.clone();
         made.map_err(|source| BuildError::Io { action: "make a folder in", path, source })
     }
-}
-
-impl Asked<'_> {
-    /// The image of this origin on the bases that the engine has now.
-    async fn find(&self) -> Result<Option<Built>, BuildError> {
-        let failed = |source| BuildError::Engine { source_name: self.source.reference(), source };
-        let found =
-            self.engine.images_with_label(ORIGIN_LABEL, self.origin.as_str()).await.map_err(failed)?;
-        for image in found {
-            let Some(bases) = bases_of(&image) else { continue };
-            // Images made from this one inherit its labels, but not its name.
-            let name = self.name(&bases);
-            if image.names.contains(&name) && bases::have_stayed(self.engine, &bases).await.map_err(failed)? {
-                return self.built(&image.id, name, false).map(Some);
-            }
-        }
-        Ok(None)
-    }
-
-    async fn build(
-        &self,
-        archive: &std::path::Path,
-        bases: &[Base],
-        say: &mut (dyn FnMut(String) + Send),
-    ) -> Result<Built, BuildError> {
-        let context = tokio::fs::File::open(archive).await.map_err(|source| BuildError::Io {
-            action: "open",
-            path: archive.to_owned(),
-            source,
-        })?;
-        let name = self.name(bases);
-        let labels = self.labels(bases);
-        let new = NewBuild {
-            name: &name,
-            dockerfile: &self.source.dockerfile,
-            args: &self.source.args,
-            labels: &labels,
-            context,
-        };
-        let mut log = BuildLog::default();
-        let mut hear = |piece: &str| log.push(piece).into_iter().for_each(&mut *say);
-        let ended = tokio::time::timeout(BUILD_LIMIT, self.engine.build_image(new, &mut hear)).await;
-        log.finish().into_iter().for_each(&mut *say);
-        let source_name = self.source.reference();
-        match ended {
-            Err(_elapsed) => {
-                return Err(BuildError::TooLong { source_name, after: BUILD_LIMIT, log: log.last_lines() });
-            }
-            Ok(Err(EngineError::Refused { message, .. })) if !message.contains("no space left on device") => {
-                return Err(BuildError::Failed { source_name, reason: message, log: log.last_lines() });
-            }
-            Ok(Err(source)) => return Err(BuildError::Engine { source_name, source }),
-            Ok(Ok(())) => {}
-        }
-        // A build that ends without an error is no proof: only the image itself is.
-        let facts = self.engine.inspect_image(&name).await;
-        match facts.map_err(|source| BuildError::Engine { source_name: source_name.clone(), source })? {
-            Some(facts) => self.built(&facts.id, name, true),
-            None => Err(BuildError::Vanished { source_name }),
-        }
-    }
-
-    fn built(&self, id: &str, name: String, was_built: bool) -> Result<Built, BuildError> {
-        let vanished = |_odd_id| BuildError::Vanished { source_name: self.source.reference() };
-        let commit = match &self.version {
-            Version::Commit { commit, .. } => Some(commit.clone()),
-            Version::Content { .. } => None,
-        };
-        Ok(Built { id: ImageId::parse(id).map_err(vanished)?, name, commit, was_built, stale: None })
-    }
-
-    fn name(&self, bases: &[Base]) -> String {
-        let digits: String = key::key(&self.origin, bases).chars().take(TAG_DIGITS).collect();
-        format!("{REPOSITORY}/{}:{digits}", self.source.name())
-    }
-
-    /// What is needed to know the image again, and for people who wonder where it is from.
-    fn labels(&self, bases: &[Base]) -> Vec<(String, String)> {
-        let version = self.version.as_str().to_owned();
-        [
-            (ORIGIN_LABEL, self.origin.as_str().to_owned()),
-            (BASES_LABEL, serde_json::json!(bases).to_string()),
-            (SOURCE_LABEL, self.source.reference()),
-            (COMMIT_LABEL, version),
-        ]
-        .map(|(name, value)| (name.to_owned(), value))
-        .into()
-    }
-}
-
-impl Version {
-    fn as_str(&self) -> &str {
-        match self {
-            Self::Commit { commit, .. } => commit,
-            Self::Content { hash, .. } => hash,
-        }
-    }
-}
-
-fn bases_of(image: &LabelledImage) -> Option<Vec<Base>> {
-    serde_json::from_str(image.labels.get(BASES_LABEL)?).ok()
 }
 
 fn in_context(source: &BuildSource) -> impl FnOnce(ContextError) -> BuildError {

@@ -77,12 +77,11 @@ fn instructions(text: &str) -> Vec<String> {
         if line.is_empty() || line.starts_with('#') {
             continue;
         }
-        match line.strip_suffix(escape) {
-            Some(start) => open.push_str(start),
-            None => {
-                open.push_str(line);
-                found.push(std::mem::take(&mut open));
-            }
+        if let Some(start) = line.strip_suffix(escape) {
+            open.push_str(start);
+        } else {
+            open.push_str(line);
+            found.push(std::mem::take(&mut open));
         }
     }
     found.push(open);
@@ -102,13 +101,11 @@ fn substitute(text: &str, args: &HashMap<String, String>) -> String {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('$') {
         out.push_str(before);
-        let (expression, after) = match after.strip_prefix('{').and_then(|inner| inner.split_once('}')) {
-            Some(parts) => parts,
-            None => {
-                let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
-                after.split_at(end)
-            }
-        };
+        let in_braces = after.strip_prefix('{').and_then(|inner| inner.split_once('}'));
+        let (expression, after) = in_braces.unwrap_or_else(|| {
+            let end = after.find(|c: char| !c.is_ascii_alphanumeric() && c != '_').unwrap_or(after.len());
+            after.split_at(end)
+        });
         out.push_str(&value_of(expression, args));
         rest = after;
     }

@@ -43,7 +43,7 @@ impl BuildLog {
         let line = std::mem::take(&mut self.open);
         // A terminal would show what comes after the last return to the line's start.
         let shown = line.trim_end().rsplit('\r').next().unwrap_or_default();
-        let mut shown: String = shown.chars().filter(|c| *c == '\t' || !c.is_control()).collect();
+        let mut shown = plain(shown);
         if let Some((end, _)) = shown.char_indices().nth(LINE_LENGTH_MAX) {
             shown.truncate(end);
             shown.push_str(" … (cut)");
@@ -59,6 +59,20 @@ impl BuildLog {
     }
 }
 
+/// Without colours (the engine paints what came from stderr) and other control characters.
+fn plain(line: &str) -> String {
+    let mut plain = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, after)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        // Parameters end with a letter.
+        rest = after.split_once(|c: char| c.is_ascii_alphabetic()).map_or("", |(_parameters, rest)| rest);
+    }
+    plain.push_str(rest);
+    plain.retain(|c| c == '\t' || !c.is_control());
+    plain
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -67,10 +81,10 @@ mod tests {
     fn pieces_become_lines_as_a_terminal_would_show_them() {
         let mut log = BuildLog::default();
         assert_eq!(log.push("Step 1/2 : FROM x\n ---> 12"), ["Step 1/2 : FROM x"]);
-        assert_eq!(log.push("34\n\n10%\r20%\r\n\u{1b}[31mred\n"), [" ---> 1234", "20%", "[31mred"]);
+        assert_eq!(log.push("34\n\n10%\r20%\r\n\u{1b}[1;91mred\u{1b}[0m\n"), [" ---> 1234", "20%", "red"]);
         assert_eq!(log.push("end"), Vec::<String>::new());
         assert_eq!(log.finish().as_deref(), Some("end"));
-        assert_eq!(log.last_lines(), ["Step 1/2 : FROM x", " ---> 1234", "20%", "[31mred", "end"]);
+        assert_eq!(log.last_lines(), ["Step 1/2 : FROM x", " ---> 1234", "20%", "red", "end"]);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! What makes two builds the same is their key: commit or content, folder, Dockerfile, arguments, and the base images as
 //! the engine has them. The image bears it as its tag, and in labels what is needed to compute it again.
 
+mod asked;
 mod bases;
 mod builder;
 mod context;
@@ -14,7 +15,8 @@ mod log;
 mod source;
 mod turn;
 
-pub(crate) use builder::{BuildOptions, Builds, Built};
+pub(crate) use asked::Built;
+pub(crate) use builder::{BuildOptions, Builds};
 pub(crate) use error::BuildError;
-pub(crate) use git::{GitCredential, GitOptions};
+pub(crate) use git::{GitCredential, GitError, GitOptions};
 pub(crate) use source::BuildSource;

@@ -151,7 +151,7 @@ mod tests {
 
     #[test]
     fn a_list_becomes_entries() {
-        let list = b"100755 blob abc       7\tbin/x y\0120000 blob def       1\tlink\0";
+        let list = b"100755 blob abc       7\tbin/x y\x00120000 blob def       1\tlink\0";
         let expected = [
             Entry {
                 path: b"bin/x y".to_vec(),
