@@ -2,7 +2,6 @@
 //! the job, and a detail for the operator.
 
 use std::error::Error;
-use std::sync::Arc;
 
 use serde_json::Value;
 
@@ -11,7 +10,7 @@ use crate::catalog::CatalogError;
 use crate::component::{Complaint, Logging};
 use crate::engine::EngineError;
 use crate::events::LastWords;
-use crate::image::{BuildError, GitError, ImageError, ReferenceError};
+use crate::image::{BuildTrouble, ImageError, ReferenceError};
 use crate::job::{BadExit, Failure, FailureCode};
 use crate::mapping::{
     ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError,
@@ -210,53 +209,38 @@ impl From<ReferenceError> for Stop {
 
 impl From<ImageError> for Stop {
     fn from(error: ImageError) -> Self {
-        let code = match &error {
-            ImageError::NotFound { .. } | ImageError::Denied { .. } => FailureCode::ImageNotFound,
-            ImageError::Unavailable { source, .. } if source.is_disk_full() => FailureCode::DiskFull,
-            ImageError::Unavailable { .. } | ImageError::Vanished { .. } | ImageError::OddId { .. } => {
-                FailureCode::ImageUnavailable
-            }
-        };
-        // The image's name is the user's own, so the message may be shown.
+        let code = of_image(&error);
+        if code == FailureCode::CatalogFailed {
+            return Self::platform(code, &error);
+        }
+        // The image's name is the user's own, so the message may be shown, and so is what a Dockerfile said.
         Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
     }
 }
 
-impl From<Arc<BuildError>> for Stop {
-    fn from(error: Arc<BuildError>) -> Self {
-        let code = of_build(&error);
-        // Source and Dockerfile are the component developer's own, and the log is what they need.
-        Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
-    }
-}
-
-/// Whether the author of the source, whoever set up the access to it, or time can help.
-fn of_build(error: &BuildError) -> FailureCode {
-    if error.is_disk_full() {
-        return FailureCode::DiskFull;
-    }
+/// A base image that cannot be had is told as any image that cannot be had.
+fn of_image(error: &ImageError) -> FailureCode {
     match error {
-        BuildError::Git(error) => match error {
-            GitError::Address(_)
-            | GitError::FilesForbidden { .. }
-            | GitError::Ambiguous { .. }
-            | GitError::TooLarge { .. } => FailureCode::ConfigurationInvalid,
-            GitError::Denied { .. }
-            | GitError::NotFound { .. }
-            | GitError::NoSuchRef { .. }
-            | GitError::NoSuchCommit { .. } => FailureCode::ImageNotFound,
-            GitError::NotInstalled { .. }
-            | GitError::Unreachable { .. }
-            | GitError::Silent { .. }
-            | GitError::Io { .. } => FailureCode::ImageUnavailable,
+        ImageError::NotFound { .. } | ImageError::Denied { .. } => FailureCode::ImageNotFound,
+        ImageError::Engine { source, .. } if source.is_disk_full() => FailureCode::DiskFull,
+        ImageError::Catalog(error) if error.is_disk_full() => FailureCode::DiskFull,
+        ImageError::Catalog(_) => FailureCode::CatalogFailed,
+        ImageError::Engine { .. }
+        | ImageError::Registry { .. }
+        | ImageError::Credentials { .. }
+        | ImageError::Stale { .. }
+        | ImageError::StaleBuild { .. }
+        | ImageError::Vanished { .. }
+        | ImageError::BrokenOff { .. }
+        | ImageError::OddId { .. } => FailureCode::ImageUnavailable,
+        ImageError::Build(error) => match error.trouble() {
+            BuildTrouble::Source => FailureCode::ConfigurationInvalid,
+            BuildTrouble::Missing => FailureCode::ImageNotFound,
+            BuildTrouble::Dockerfile => FailureCode::ImageBuildFailed,
+            BuildTrouble::Base(error) => of_image(error),
+            BuildTrouble::DiskFull => FailureCode::DiskFull,
+            BuildTrouble::Platform => FailureCode::ImageUnavailable,
         },
-        BuildError::Context { source, .. } if source.is_platforms() => FailureCode::ImageUnavailable,
-        BuildError::Context { .. } => FailureCode::ConfigurationInvalid,
-        BuildError::Failed { .. } | BuildError::TooLong { .. } => FailureCode::ImageBuildFailed,
-        BuildError::Base { .. }
-        | BuildError::Engine { .. }
-        | BuildError::Vanished { .. }
-        | BuildError::Io { .. } => FailureCode::ImageUnavailable,
     }
 }
 

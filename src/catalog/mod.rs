@@ -6,6 +6,7 @@ mod connect;
 mod error;
 mod events;
 mod files;
+mod image_locks;
 mod jobs;
 mod load;
 mod migrations;
@@ -22,6 +23,7 @@ pub(crate) use connect::Catalog;
 #[expect(unused_imports, reason = "skeleton")]
 pub(crate) use connect::PostgresOptions;
 pub(crate) use error::{CatalogError, CommitError};
+pub(crate) use image_locks::ImageLock;
 #[expect(unused_imports, reason = "skeleton")]
 pub(crate) use service::{
     Accepted, Beat, Begun, CancelAnswer, HeldAttempt, JobCounts, NewJob, PutBack, ReplyAddress,

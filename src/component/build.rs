@@ -2,9 +2,9 @@
 
 use super::document::{Fields, Item};
 use super::git_address::GitAddress;
-use super::source::{BuildContext, ImageSource, Policy};
+use super::source::{BuildContext, ImageSource, Policy, Stale};
 
-pub(super) fn read_build(item: &Item<'_>, policy: Policy) -> Option<ImageSource> {
+pub(super) fn read_build(item: &Item<'_>, policy: Policy, stale: Stale) -> Option<ImageSource> {
     let mut fields = item.fields()?;
     let context = read_context(&mut fields);
     let dockerfile = match fields.filled("dockerfile") {
@@ -19,7 +19,7 @@ pub(super) fn read_build(item: &Item<'_>, policy: Policy) -> Option<ImageSource>
         );
     }
     fields.finish();
-    Some(ImageSource::Build { context: context?, dockerfile: dockerfile?, args, policy })
+    Some(ImageSource::Build { context: context?, dockerfile: dockerfile?, args, policy, stale })
 }
 
 fn read_context(fields: &mut Fields<'_>) -> Option<BuildContext> {
@@ -123,6 +123,7 @@ mod tests {
             dockerfile: "d/Dockerfile".into(),
             args: vec![("A".into(), "x".into()), ("B".into(), "2".into())],
             policy: Policy::Master,
+            stale: Stale::Allow,
         };
         assert_eq!(read(text), Ok(expected));
         let context = BuildContext::Folder { path: "../x".into() };
@@ -131,6 +132,7 @@ mod tests {
             dockerfile: "Dockerfile".into(),
             args: Vec::new(),
             policy: Policy::Master,
+            stale: Stale::Allow,
         };
         assert_eq!(read("{path: ../x}"), Ok(expected));
     }

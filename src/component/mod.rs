@@ -27,7 +27,7 @@ pub(crate) use limits::{read_limits, read_positive, read_timeout};
 pub(crate) use logging::{LogChannel, Logging};
 pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
-pub(crate) use source::{BuildContext, ImageSource, Policy};
+pub(crate) use source::{BuildContext, ImageSource, Policy, Stale};
 pub(crate) use spec::content_hash;
 pub(crate) use spec::parse_spec;
 pub(crate) use text::{ReadError, check_readable, read_text};

@@ -13,6 +13,7 @@ pub(crate) enum ImageSource {
         /// `sha256:` and 64 hexadecimal digits; wins over the tag.
         digest: Option<String>,
         policy: Policy,
+        stale: Stale,
     },
     Build {
         context: BuildContext,
@@ -20,6 +21,7 @@ pub(crate) enum ImageSource {
         dockerfile: String,
         args: Vec<(String, String)>,
         policy: Policy,
+        stale: Stale,
     },
 }
 
@@ -53,14 +55,18 @@ impl Policy {
             Self::Master => "master",
         }
     }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Release, Self::Master].into_iter().find(|policy| policy.as_str() == text)
+    }
 }
 
-impl ImageSource {
-    pub(crate) fn policy(&self) -> Policy {
-        match self {
-            Self::Registry { policy, .. } | Self::Build { policy, .. } => *policy,
-        }
-    }
+/// What becomes of a run under the policy master while nobody can say whether the image moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stale {
+    /// The copy that is here runs, with a warning.
+    Allow,
+    Forbid,
 }
 
 /// `image`: exactly one of `uri` and `build`.
@@ -68,6 +74,8 @@ pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
     let mut fields = item.fields()?;
     let words = [Policy::Release, Policy::Master].map(|policy| (policy.as_str(), policy));
     let policy = fields.get("policy").and_then(|item| item.one_of(&words)).unwrap_or(Policy::Release);
+    let words = [("allow", Stale::Allow), ("forbid", Stale::Forbid)];
+    let stale = fields.get("stale").and_then(|item| item.one_of(&words)).unwrap_or(Stale::Allow);
     let uri = fields.get("uri");
     let build = fields.get("build");
     let tag = fields.get("tag");
@@ -77,7 +85,7 @@ pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
         (Some(uri), None) => {
             let tag = tag.and_then(|item| read_tag(&item));
             let digest = digest.and_then(|item| read_digest(&item));
-            Some(ImageSource::Registry { uri: read_uri(&uri)?, tag, digest, policy })
+            Some(ImageSource::Registry { uri: read_uri(&uri)?, tag, digest, policy, stale })
         }
         (None, Some(build)) => {
             for item in [tag, digest].into_iter().flatten() {
@@ -86,7 +94,7 @@ pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
                     "name the source with `build.ref`",
                 );
             }
-            read_build(&build, policy)
+            read_build(&build, policy, stale)
         }
         (None, None) => {
             item.complain_with("`uri` or `build` is missing", "say where the image comes from");

@@ -25,12 +25,12 @@ pub(crate) use resolve::{Pretended, complaints};
 
 use crate::catalog::CatalogError;
 use crate::configuration::{OnError, Unit};
-use crate::engine::Engine;
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
-use crate::image::{self, BuildSource, ResolvedImage};
+use crate::image::{AskedImage, ImageError, Keeper, ResolvedImage};
 use crate::job::{AttemptNumber, Blame, Failure, Outcome, Phase, RunMode};
 use crate::result::{ImagePart, ResultDocument};
+use build_log::Say;
 use record::Record;
 use resolve::Asked;
 use scribe::Scribe;
@@ -154,44 +154,46 @@ impl Job<'_> {
             return Ok(vec![None; units.len()]);
         }
         self.enter(record, Phase::Image).await?;
-        let engine = self.runner.engine().await?;
+        let keeper = self.runner.keeper().await?;
         let mut images = Vec::with_capacity(units.len());
         for unit in units {
-            if let Some(source) = self.order.build_source() {
-                let image = self.cancel.run_until_cancelled(self.built(engine, &source)).await;
-                let image = image.ok_or(Stop::Cancelled)??;
-                record.document.image = Some(ImagePart::of(&image));
-                images.push(Some(image));
-                continue;
-            }
-            let source = self.order.image_source(unit)?;
-            let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
-            let ensuring = image::ensure(engine, &source.reference, source.policy, &mut watch);
-            // A pull may take long, and the engine keeps the layers of one that was given up.
+            let asked = self.order.image_source(unit)?;
+            // A pull may take long. It goes on where others wait for it too, else the engine keeps its layers.
+            let ensuring = Box::pin(self.ensure(keeper, &asked));
             let image = self.cancel.run_until_cancelled(ensuring).await.ok_or(Stop::Cancelled)??;
-            record.document.image = Some(ImagePart::of(&image));
+            self.tell_image(&image, record).await;
             images.push(Some(image));
         }
         record.leave(0);
         Ok(images)
     }
 
-    async fn built(&self, engine: &Engine, source: &BuildSource) -> Result<ResolvedImage, Stop> {
-        let runner = self.runner;
-        let policy = self.order.component.image.policy();
-        let lines_max = runner.options.speech.events_max;
-        let built = build_log::telling(self.scribe, self.news, lines_max, async |say| {
-            runner.builds.ensure(engine, source, policy, None, say).await
-        });
-        let built = built.await?;
-        Ok(ResolvedImage {
-            reference: source.reference(),
-            id: built.id,
-            digest: built.commit.map(|c| format!("git:{c}")),
-            policy,
-            done: if built.was_built { image::ImageOrigin::Built } else { image::ImageOrigin::Present },
-            entrypoint: String::new(),
-        })
+    async fn ensure(&self, keeper: &Keeper, asked: &AskedImage) -> Result<ResolvedImage, ImageError> {
+        match asked {
+            AskedImage::Registry { .. } => {
+                let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
+                keeper.ensure(asked, &mut watch).await
+            }
+            AskedImage::Build { source, policy } => {
+                let lines_max = self.runner.options.speech.events_max;
+                let building = async |say: Say<'_>| keeper.built(source, *policy, say).await;
+                build_log::telling(self.scribe, self.news, lines_max, building).await
+            }
+        }
+    }
+
+    /// Rows of one image are told of it once.
+    async fn tell_image(&self, image: &ResolvedImage, record: &mut Record<'_>) {
+        let part = ImagePart::of(image);
+        if record.document.image.as_ref() == Some(&part) {
+            return;
+        }
+        self.scribe.say(Level::Info, &image.words(), self.news).await;
+        for warning in &image.warnings {
+            self.scribe.say(Level::Warning, warning, self.news).await;
+            record.document.notices.push(warning.clone());
+        }
+        record.document.image = Some(part);
     }
 
     /// Begins a phase, unless somebody has asked to stop.

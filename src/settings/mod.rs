@@ -6,6 +6,7 @@ mod git;
 mod machine;
 mod notices;
 mod outlook;
+mod registries;
 mod secret;
 mod shared;
 mod worker;
@@ -25,6 +26,7 @@ pub(crate) use environment::process_environment;
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;
 use crate::image::GitOptions;
+use crate::image::RegistryAccess;
 use crate::queue::QueueOptions;
 use crate::telemetry::{LogFormat, OtlpOptions};
 use crate::worker::WorkerOptions;
@@ -71,6 +73,8 @@ pub(crate) struct Settings {
     pub otlp: Option<OtlpOptions>,
     /// Where images may be built from.
     pub git: GitOptions,
+    /// Who we are at the registries of images.
+    pub registries: RegistryAccess,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -119,6 +123,7 @@ impl Settings {
         let mut settings =
             read(&text, &name, project_dir, &environment, &Machine::of).map_err(SettingsError::Invalid)?;
         settings.file = file;
+        settings.registries.docker_config_dir = registries::docker_config_dir(&environment);
         settings.engine_host = settings.engine_host.or_else(|| environment("DOCKER_HOST"));
         Ok(settings)
     }
@@ -184,6 +189,10 @@ fn read_settings(
             .get("log")
             .and_then(|item| outlook::read_log_format(&item))
             .unwrap_or(LogFormat::Text),
+        registries: fields
+            .get("registries")
+            .map(|item| registries::read_registries(&item, folder, environment))
+            .unwrap_or_default(),
         otlp: fields.get("otlp").and_then(|item| outlook::read_otlp(&item)),
         git: git::read_git(fields.get("git"), folder, environment),
         state_dir,

@@ -9,7 +9,8 @@ use super::key::{self, Base, Origin};
 use super::log::BuildLog;
 use super::{BuildError, BuildSource, bases};
 use crate::component::GitAddress;
-use crate::engine::{Engine, EngineError, LabelledImage, NewBuild};
+use crate::engine::{EngineError, LabelledImage, NewBuild};
+use crate::image::Keeper;
 use crate::job::ImageId;
 
 /// A build that compiles a large library takes long; one that hangs takes for ever.
@@ -32,17 +33,18 @@ pub(crate) struct Built {
     pub(crate) name: String,
     /// Of a repository.
     pub(crate) commit: Option<String>,
-    pub(crate) was_built: bool,
+    /// Just now.
+    pub(crate) is_new: bool,
     /// Why the repository could not be asked, where the commit is the one it had before.
     pub(crate) stale: Option<String>,
 }
 
 /// A source whose version is known.
-struct Asked<'a> {
-    engine: &'a Engine,
-    source: &'a BuildSource,
-    origin: Origin,
-    version: Version,
+pub(super) struct Asked<'a> {
+    pub(super) keeper: &'a Keeper,
+    pub(super) source: &'a BuildSource,
+    pub(super) origin: Origin,
+    pub(super) version: Version,
 }
 
 /// What an image says of itself, in a label.
@@ -54,31 +56,33 @@ struct Facts {
     bases: Vec<Base>,
 }
 
-enum Version {
+pub(super) enum Version {
     Commit { address: GitAddress, commit: String, folder: Option<String> },
     Content { path: PathBuf, hash: String },
 }
 
 impl Asked<'_> {
     /// The image of this origin on the bases that the engine has now.
-    async fn find(&self) -> Result<Option<Built>, BuildError> {
+    pub(super) async fn find(&self) -> Result<Option<Built>, BuildError> {
         let failed = |source| BuildError::Engine { source_name: self.source.reference(), source };
         let found =
-            self.engine.images_with_label(ORIGIN_LABEL, self.origin.as_str()).await.map_err(failed)?;
+            self.keeper.engine.images_with_label(ORIGIN_LABEL, self.origin.as_str()).await.map_err(failed)?;
         for image in found {
             let Some(Facts { bases, .. }) = facts_of(&image) else { continue };
             // Images made from this one inherit its labels, but not its name.
             let name = self.name(&bases);
-            if image.names.contains(&name) && bases::have_stayed(self.engine, &bases).await.map_err(failed)? {
+            if image.names.contains(&name)
+                && bases::have_stayed(&self.keeper.engine, &bases).await.map_err(failed)?
+            {
                 return self.built(&image.id, name, false).map(Some);
             }
         }
         Ok(None)
     }
 
-    async fn build(
+    pub(super) async fn build(
         &self,
-        archive: &std::path::Path,
+        archive: &Path,
         bases: &[Base],
         say: &mut (dyn FnMut(String) + Send),
     ) -> Result<Built, BuildError> {
@@ -98,7 +102,7 @@ impl Asked<'_> {
         };
         let mut log = BuildLog::default();
         let mut hear = |piece: &str| log.push(piece).into_iter().for_each(&mut *say);
-        let ended = tokio::time::timeout(BUILD_LIMIT, self.engine.build_image(new, &mut hear)).await;
+        let ended = tokio::time::timeout(BUILD_LIMIT, self.keeper.engine.build_image(new, &mut hear)).await;
         log.finish().into_iter().for_each(&mut *say);
         let source_name = self.source.reference();
         match ended {
@@ -112,20 +116,20 @@ impl Asked<'_> {
             Ok(Ok(())) => {}
         }
         // A build that ends without an error is no proof: only the image itself is.
-        let facts = self.engine.inspect_image(&name).await;
+        let facts = self.keeper.engine.inspect_image(&name).await;
         match facts.map_err(|source| BuildError::Engine { source_name: source_name.clone(), source })? {
             Some(facts) => self.built(&facts.id, name, true),
             None => Err(BuildError::Vanished { source_name }),
         }
     }
 
-    fn built(&self, id: &str, name: String, was_built: bool) -> Result<Built, BuildError> {
+    fn built(&self, id: &str, name: String, is_new: bool) -> Result<Built, BuildError> {
         let vanished = |_odd_id| BuildError::Vanished { source_name: self.source.reference() };
         let commit = match &self.version {
             Version::Commit { commit, .. } => Some(commit.clone()),
             Version::Content { .. } => None,
         };
-        Ok(Built { id: ImageId::parse(id).map_err(vanished)?, name, commit, was_built, stale: None })
+        Ok(Built { id: ImageId::parse(id).map_err(vanished)?, name, commit, is_new, stale: None })
     }
 
     fn name(&self, bases: &[Base]) -> String {
@@ -147,7 +151,7 @@ impl Asked<'_> {
 }
 
 impl Version {
-    fn as_str(&self) -> &str {
+    pub(super) fn as_str(&self) -> &str {
         match self {
             Self::Commit { commit, .. } => commit,
             Self::Content { hash, .. } => hash,
@@ -158,4 +162,3 @@ impl Version {
 fn facts_of(image: &LabelledImage) -> Option<Facts> {
     serde_json::from_str(image.labels.get(FACTS_LABEL)?).ok()
 }
-

@@ -3,35 +3,35 @@
 use super::key::Base;
 use super::{BuildError, BuildSource};
 use crate::engine::{Engine, EngineError};
-use crate::image::ImageReference;
+use crate::image::{ImageReference, Keeper};
 
 /// Makes sure that every base is there; gives the id of each.
 ///
 /// A base that is present is taken as it is: nobody asks its registry, so that a build never brings a surprise.
 pub(super) async fn ensure(
-    engine: &Engine,
+    keeper: &Keeper,
     source: &BuildSource,
     references: Vec<String>,
     say: &mut (dyn FnMut(String) + Send),
 ) -> Result<Vec<Base>, BuildError> {
+    let failed = |source_error| BuildError::Engine { source_name: source.reference(), source: source_error };
     let mut bases = Vec::with_capacity(references.len());
-    for reference in references {
-        let failed = |error: EngineError| BuildError::Base {
-            base: reference.clone(),
-            source_name: source.reference(),
-            source: error,
+    for base in references {
+        // What is no reference is the builder's to complain about, in the words people know.
+        let Ok(reference) = base.parse::<ImageReference>() else { continue };
+        let id = match id_of(&keeper.engine, &base).await.map_err(failed)? {
+            Some(id) => id,
+            None => {
+                say(format!("pulling the base image {base}"));
+                let fetched = keeper.fetch_base(&reference).await.map_err(|error| BuildError::Base {
+                    base: base.clone(),
+                    source_name: source.reference(),
+                    source: Box::new(error),
+                });
+                fetched?.to_string()
+            }
         };
-        if let Some(id) = id_of(engine, &reference).await.map_err(failed)? {
-            bases.push((reference, id));
-            continue;
-        }
-        say(format!("pulling the base image {reference}"));
-        let mut pull = engine.pull_image(&exact(&reference));
-        while pull.next().await.map_err(failed)?.is_some() {}
-        if let Some(id) = id_of(engine, &reference).await.map_err(failed)? {
-            bases.push((reference, id));
-        }
-        // One that is still not there is the builder's to complain about, in the words people know.
+        bases.push((base, id));
     }
     Ok(bases)
 }
@@ -47,11 +47,8 @@ pub(super) async fn have_stayed(engine: &Engine, bases: &[Base]) -> Result<bool,
     Ok(true)
 }
 
-async fn id_of(engine: &Engine, reference: &str) -> Result<Option<String>, EngineError> {
-    Ok(engine.inspect_image(&exact(reference)).await?.map(|facts| facts.id))
-}
-
-/// With its tag, as a name alone would pull every tag.
-fn exact(reference: &str) -> String {
-    reference.parse().map_or_else(|_odd| reference.to_owned(), |parsed: ImageReference| parsed.exact())
+async fn id_of(engine: &Engine, base: &str) -> Result<Option<String>, EngineError> {
+    // With its tag, as a name alone may mean several.
+    let exact = base.parse().map_or_else(|_odd| base.to_owned(), |parsed: ImageReference| parsed.exact());
+    Ok(engine.inspect_image(&exact).await?.map(|facts| facts.id))
 }

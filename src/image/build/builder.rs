@@ -2,21 +2,18 @@
 
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tempfile::TempDir;
 use tokio_util::sync::CancellationToken;
 
+use super::asked::{Asked, Version};
 use super::context::{self, Context, ContextError, Written};
 use super::git::{self, Git, Objects};
-use super::key::{self, Base, Origin};
-use super::log::BuildLog;
+use super::key::Origin;
 use super::turn::Turns;
-use super::{BuildError, BuildSource, GitOptions, bases, dockerfile};
+use super::{BuildError, BuildSource, Built, GitOptions, bases, dockerfile};
 use crate::component::{BuildContext, GitAddress, Policy};
-use crate::engine::{Engine, EngineError, LabelledImage, NewBuild};
-use crate::job::ImageId;
+use crate::image::Keeper;
 
 /// Where and with what images are built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +42,7 @@ impl Builds {
     /// falls back on it when the repository does not answer. `say` hears the build, line by line.
     pub(crate) async fn ensure(
         &self,
-        engine: &Engine,
+        keeper: &Keeper,
         source: &BuildSource,
         policy: Policy,
         known_commit: Option<&str>,
@@ -53,7 +50,7 @@ impl Builds {
     ) -> Result<Built, Arc<BuildError>> {
         let (version, trouble) = self.version(source, policy, known_commit).await?;
         let origin = Origin::new(source, version.as_str());
-        let asked = Asked { engine, source, origin, version };
+        let asked = Asked { keeper, source, origin, version };
         if let Some(found) = asked.find().await? {
             return Ok(Built { stale: trouble.map(|error| error.to_string()), ..found });
         }
@@ -63,7 +60,7 @@ impl Builds {
         let turn = self.turns.of(&asked.origin);
         let mut done = turn.lock().await;
         if let Some(done) = &*done {
-            return done.clone().map(|built| Built { was_built: false, ..built });
+            return done.clone().map(|built| Built { is_new: false, ..built });
         }
         let built = Box::pin(self.build(&asked, say)).await.map_err(Arc::new);
         *done = Some(built.clone());
@@ -79,7 +76,7 @@ impl Builds {
     ) -> Result<(Version, Option<BuildError>), BuildError> {
         let (url, reference, folder) = match &source.context {
             BuildContext::Folder { path } => {
-                let path = source.spec_dir.join(path);
+                let path = source.spec_dir.clone().unwrap_or_default().join(path);
                 let written = self.hash_folder(source, path.clone()).await?;
                 return Ok((Version::Content { path, hash: written.hash }, None));
             }
@@ -141,7 +138,7 @@ impl Builds {
             }
         };
         let references = dockerfile::base_images(&dockerfile, &asked.source.args);
-        let bases = bases::ensure(asked.engine, asked.source, references, say).await?;
+        let bases = bases::ensure(asked.keeper, asked.source, references, say).await?;
         asked.build(&archive, &bases, say).await
     }
 

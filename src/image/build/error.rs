@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::context::ContextError;
 use super::git::GitError;
 use crate::engine::EngineError;
+use crate::image::ImageError;
 
 /// The variants differ in who can help: the author of the repository, whoever set it up, or time.
 #[derive(Debug, thiserror::Error)]
@@ -25,8 +26,8 @@ pub(crate) enum BuildError {
     },
     #[error("the build of {source_name} took longer than {} minutes{}", after.as_secs() / 60, told(.log))]
     TooLong { source_name: String, after: Duration, log: Vec<String> },
-    #[error("the base image {base} of {source_name} cannot be had")]
-    Base { base: String, source_name: String, source: EngineError },
+    #[error("the base image {base} of {source_name} cannot be had: {source}")]
+    Base { base: String, source_name: String, source: Box<ImageError> },
     #[error("the engine could not build the image of {source_name}")]
     Engine { source_name: String, source: EngineError },
     #[error("the engine said that it built the image of {source_name}, yet has no such image")]
@@ -35,14 +36,31 @@ pub(crate) enum BuildError {
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
 
+/// Who or what can help.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum BuildTrouble<'a> {
+    /// The source, or what is said of it, must change.
+    Source,
+    /// It is not there, or not for us.
+    Missing,
+    Dockerfile,
+    /// An image that the build starts from.
+    Base(&'a ImageError),
+    DiskFull,
+    /// Time, or an operator.
+    Platform,
+}
+
 impl BuildError {
-    pub(crate) fn is_disk_full(&self) -> bool {
+    pub(crate) fn trouble(&self) -> BuildTrouble<'_> {
         match self {
-            Self::Git(error) => error.is_disk_full(),
-            Self::Context { source, .. } => source.is_disk_full(),
-            Self::Base { source, .. } | Self::Engine { source, .. } => source.is_disk_full(),
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
-            Self::Failed { .. } | Self::TooLong { .. } | Self::Vanished { .. } => false,
+            Self::Git(error) => error.trouble(),
+            Self::Context { source, .. } => source.trouble(),
+            Self::Failed { .. } | Self::TooLong { .. } => BuildTrouble::Dockerfile,
+            Self::Base { source, .. } => BuildTrouble::Base(source),
+            Self::Engine { source, .. } if source.is_disk_full() => BuildTrouble::DiskFull,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => BuildTrouble::DiskFull,
+            Self::Engine { .. } | Self::Io { .. } | Self::Vanished { .. } => BuildTrouble::Platform,
         }
     }
 }

@@ -80,9 +80,8 @@ pub(super) fn hex(bytes: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use super::*;
+    use crate::component::Stale;
 
     fn source(folder: Option<&str>, args: &[(&str, &str)]) -> BuildSource {
         BuildSource {
@@ -93,7 +92,8 @@ mod tests {
             },
             dockerfile: "Dockerfile".into(),
             args: args.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
-            spec_dir: PathBuf::new(),
+            spec_dir: None,
+            stale: Stale::Allow,
         }
     }
 

@@ -17,6 +17,6 @@ mod turn;
 
 pub(crate) use asked::Built;
 pub(crate) use builder::{BuildOptions, Builds};
-pub(crate) use error::BuildError;
-pub(crate) use git::{GitCredential, GitError, GitOptions};
+pub(crate) use error::{BuildError, BuildTrouble};
+pub(crate) use git::{GitCredential, GitOptions};
 pub(crate) use source::BuildSource;

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use crate::component::{BuildContext, GitAddress, ImageSource};
+use crate::component::{BuildContext, GitAddress, Stale};
 
 /// What an image is built from.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,26 +12,14 @@ pub(crate) struct BuildSource {
     pub(crate) dockerfile: String,
     pub(crate) args: Vec<(String, String)>,
     /// The folder of the spec, to which a local context is relative.
-    pub(crate) spec_dir: PathBuf,
+    pub(crate) spec_dir: Option<PathBuf>,
+    pub(crate) stale: Stale,
 }
 
 /// The longest name that a repository of built images gets.
 const NAME_LENGTH_MAX: usize = 60;
 
 impl BuildSource {
-    /// `None` for an image that is not built.
-    pub(crate) fn of(image: &ImageSource, spec_dir: PathBuf) -> Option<Self> {
-        match image {
-            ImageSource::Registry { .. } => None,
-            ImageSource::Build { context, dockerfile, args, policy: _ } => Some(Self {
-                context: context.clone(),
-                dockerfile: dockerfile.clone(),
-                args: args.clone(),
-                spec_dir,
-            }),
-        }
-    }
-
     /// `https://example.com/a.git#main:folder`, as Docker names a git context; a local folder by its path.
     pub(crate) fn reference(&self) -> String {
         match &self.context {
@@ -88,7 +76,8 @@ mod tests {
             context,
             dockerfile: "Dockerfile".into(),
             args: Vec::new(),
-            spec_dir: PathBuf::new(),
+            spec_dir: None,
+            stale: Stale::Allow,
         };
         assert_eq!((source.reference().as_str(), source.name().as_str()), (reference, name));
     }

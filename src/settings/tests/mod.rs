@@ -4,6 +4,7 @@ use super::*;
 
 mod examples;
 mod git;
+mod registries;
 mod service;
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -56,6 +57,7 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             log_format: LogFormat::Text,
             otlp: None,
             git: GitOptions::default(),
+            registries: RegistryAccess::default(),
         }
     );
     assert!(settings.worker.slots > 0 && settings.worker.memory_bytes > 0 && settings.worker.disk_bytes > 0);

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::image::build::error::BuildTrouble;
+
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum ContextError {
     #[error("{folder} is not a plain folder of it")]
@@ -38,9 +40,10 @@ pub(crate) enum ContextError {
 }
 
 impl ContextError {
-    pub(crate) fn is_disk_full(&self) -> bool {
+    pub(in crate::image::build) fn trouble(&self) -> BuildTrouble<'static> {
         match self {
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => BuildTrouble::DiskFull,
+            Self::Io { .. } | Self::CalledOff => BuildTrouble::Platform,
             Self::FolderMissing { .. }
             | Self::NoDockerfile { .. }
             | Self::NotPlain { .. }
@@ -50,13 +53,7 @@ impl ContextError {
             | Self::Special { .. }
             | Self::TooMany { .. }
             | Self::TooLarge { .. }
-            | Self::Changed
-            | Self::CalledOff => false,
+            | Self::Changed => BuildTrouble::Source,
         }
-    }
-
-    /// Whether the machine failed, rather than the files being wrong.
-    pub(crate) fn is_platforms(&self) -> bool {
-        matches!(self, Self::Io { .. } | Self::CalledOff)
     }
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::component::GitAddressError;
+use crate::image::build::error::BuildTrouble;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GitError {
@@ -44,7 +45,7 @@ pub(crate) enum GitError {
 
 impl GitError {
     /// Whether the repository may answer another time.
-    pub(crate) fn is_unreachable(&self) -> bool {
+    pub(in crate::image::build) fn is_unreachable(&self) -> bool {
         match self {
             Self::Unreachable { .. } | Self::Silent { .. } => true,
             Self::Address(_)
@@ -60,20 +61,23 @@ impl GitError {
         }
     }
 
-    pub(crate) fn is_disk_full(&self) -> bool {
+    pub(in crate::image::build) fn trouble(&self) -> BuildTrouble<'static> {
         match self {
-            Self::Io { source, .. } => source.kind() == io::ErrorKind::StorageFull,
-            Self::Unreachable { said, .. } => said.contains("No space left on device"),
             Self::Address(_)
             | Self::FilesForbidden { .. }
-            | Self::NotInstalled { .. }
-            | Self::Denied { .. }
+            | Self::Ambiguous { .. }
+            | Self::TooLarge { .. } => BuildTrouble::Source,
+            Self::Denied { .. }
             | Self::NotFound { .. }
             | Self::NoSuchRef { .. }
-            | Self::Ambiguous { .. }
-            | Self::NoSuchCommit { .. }
-            | Self::TooLarge { .. }
-            | Self::Silent { .. } => false,
+            | Self::NoSuchCommit { .. } => BuildTrouble::Missing,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => BuildTrouble::DiskFull,
+            Self::Unreachable { said, .. } if said.contains("No space left on device") => {
+                BuildTrouble::DiskFull
+            }
+            Self::NotInstalled { .. } | Self::Unreachable { .. } | Self::Silent { .. } | Self::Io { .. } => {
+                BuildTrouble::Platform
+            }
         }
     }
 }

@@ -9,7 +9,7 @@ mod refs;
 mod tree;
 
 pub(super) use command::Git;
-pub(crate) use error::GitError;
+pub(super) use error::GitError;
 pub(super) use fetch::fetch;
 pub(crate) use options::{GitCredential, GitOptions};
 pub(super) use refs::resolve;
