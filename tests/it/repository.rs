@@ -69,6 +69,15 @@ pub(crate) struct GitServer {
 impl GitServer {
     /// Shows the repositories below `root` to whoever comes with `user:password`.
     pub(crate) fn start(root: &Path, credential: &str) -> Self {
+        Self::start_as(root, credential, Speech::Modern)
+    }
+
+    /// One that gives nothing but what its branches and tags point to.
+    pub(crate) fn start_old(root: &Path, credential: &str) -> Self {
+        Self::start_as(root, credential, Speech::Old)
+    }
+
+    fn start_as(root: &Path, credential: &str, speech: Speech) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = listener.local_addr().unwrap().port();
         let is_closing = Arc::new(AtomicBool::new(false));
@@ -77,6 +86,7 @@ impl GitServer {
             root: root.to_owned(),
             authorization: format!("Basic {}", base64(credential)),
             requests: Arc::clone(&requests),
+            speech,
         };
         let closing = Arc::clone(&is_closing);
         let thread = std::thread::spawn(move || {
@@ -111,6 +121,14 @@ struct Site {
     root: PathBuf,
     authorization: String,
     requests: Arc<Mutex<Vec<String>>>,
+    speech: Speech,
+}
+
+/// Which of git's protocols a server speaks.
+#[derive(Clone, Copy)]
+enum Speech {
+    Modern,
+    Old,
 }
 
 impl Site {
@@ -154,6 +172,10 @@ impl Site {
         let mut words = line.split(' ');
         let (method, target) = (words.next().unwrap(), words.next().unwrap());
         let (path, query) = target.split_once('?').unwrap_or((target, ""));
+        let protocol = match self.speech {
+            Speech::Modern => header("git-protocol"),
+            Speech::Old => None,
+        };
         let mut child = Command::new("git")
             .args(["-c", "safe.directory=*", "http-backend"])
             .env("GIT_PROJECT_ROOT", &self.root)
@@ -164,7 +186,7 @@ impl Site {
             .env("CONTENT_TYPE", header("content-type").unwrap_or_default())
             .env("CONTENT_LENGTH", body.len().to_string())
             .env("HTTP_CONTENT_ENCODING", header("content-encoding").unwrap_or_default())
-            .env("GIT_PROTOCOL", header("git-protocol").unwrap_or_default())
+            .env("GIT_PROTOCOL", protocol.unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

@@ -19,19 +19,17 @@ pub(super) async fn ensure(
     for base in references {
         // What is no reference is the builder's to complain about, in the words people know.
         let Ok(reference) = base.parse::<ImageReference>() else { continue };
-        let id = match id_of(&keeper.engine, &base).await.map_err(failed)? {
-            Some(id) => id,
-            None => {
-                say(format!("pulling the base image {base}"));
-                let fetched = keeper.fetch_base(&reference).await.map_err(|error| BuildError::Base {
-                    base: base.clone(),
-                    source_name: source.reference(),
-                    source: Box::new(error),
-                });
-                fetched?.to_string()
-            }
-        };
-        bases.push((base, id));
+        if let Some(id) = id_of(&keeper.engine, &base).await.map_err(failed)? {
+            bases.push((base, id));
+            continue;
+        }
+        say(format!("pulling the base image {base}"));
+        let id = keeper.fetch_base(&reference).await.map_err(|error| BuildError::Base {
+            base: base.clone(),
+            source_name: source.reference(),
+            source: Box::new(error),
+        })?;
+        bases.push((base, id.to_string()));
     }
     Ok(bases)
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::{Git, GitError};
 
-const ANSWER_LIMIT: Duration = Duration::from_secs(60);
+const ANSWER_LIMIT: Duration = Duration::from_secs(30);
 
 /// The commit that `reference` names; the repository's own default when none is said.
 pub(in crate::image::build) async fn resolve(
