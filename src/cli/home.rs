@@ -11,7 +11,7 @@ use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
-use crate::image::KeeperOptions;
+use crate::image::{BuildOptions, KeeperOptions};
 use crate::job::{JobId, JobState, Phase, RunMode};
 use crate::result::OutputPart;
 use crate::runner::{Runner, RunnerOptions};
@@ -120,7 +120,12 @@ impl Home {
 
     /// How images are fetched in this project.
     pub(crate) fn keeper_options(&self) -> KeeperOptions {
-        KeeperOptions::new(self.settings.registries.clone(), self.folder.path.clone())
+        let builds = BuildOptions {
+            work_dir: self.folder.path.clone(),
+            locks_dir: self.settings.state_dir.join("builds"),
+            git: self.settings.git.clone(),
+        };
+        KeeperOptions::new(self.settings.registries.clone(), builds)
     }
 
     /// Where `--mode input` leaves what it staged.

@@ -1,6 +1,7 @@
 //! Where a component's image comes from.
 
-use super::document::{Fields, Item};
+use super::build::read_build;
+use super::document::Item;
 
 /// An image to be pulled or to be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +21,7 @@ pub(crate) enum ImageSource {
         dockerfile: String,
         args: Vec<(String, String)>,
         policy: Policy,
+        stale: Stale,
     },
 }
 
@@ -92,7 +94,7 @@ pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
                     "name the source with `build.ref`",
                 );
             }
-            read_build(&build, policy)
+            read_build(&build, policy, stale)
         }
         (None, None) => {
             item.complain_with("`uri` or `build` is missing", "say where the image comes from");
@@ -142,45 +144,4 @@ fn read_digest(item: &Item<'_>) -> Option<String> {
         return None;
     }
     Some(text.to_lowercase())
-}
-
-fn read_build(item: &Item<'_>, policy: Policy) -> Option<ImageSource> {
-    let mut fields = item.fields()?;
-    let context = read_context(&mut fields);
-    let dockerfile = fields.get("dockerfile").and_then(|item| item.text()).unwrap_or("Dockerfile").to_owned();
-    let args = fields.get("args").map_or_else(Vec::new, |item| {
-        let entries = item.entries().into_iter();
-        entries.filter_map(|(key, item)| Some((key.to_owned(), item.text_or_number()?))).collect()
-    });
-    fields.finish();
-    Some(ImageSource::Build { context: context?, dockerfile, args, policy })
-}
-
-fn read_context(fields: &mut Fields<'_>) -> Option<BuildContext> {
-    let text = |item: Option<Item<'_>>| item.and_then(|item| item.text()).map(str::to_owned);
-    let git = fields.filled("git");
-    let path = fields.filled("path");
-    let reference = fields.get("ref");
-    let folder = fields.get("context");
-    match (git, path) {
-        (Some(git), None) => Some(BuildContext::Git {
-            url: text(Some(git))?,
-            reference: text(reference),
-            folder: text(folder),
-        }),
-        (None, Some(path)) => {
-            for item in [reference, folder].into_iter().flatten() {
-                item.complain("means something only with `git`");
-            }
-            Some(BuildContext::Folder { path: text(Some(path))? })
-        }
-        (None, None) => {
-            fields.item.complain("`git` or `path` is missing");
-            None
-        }
-        (Some(_git), Some(path)) => {
-            path.complain("a build has either `git` or `path`, not both");
-            None
-        }
-    }
 }

@@ -3,6 +3,7 @@
 //! Knows how to ask the engine; never decides what a job deserves. Nothing outside this room sees the client
 //! library, so an engine of another kind would be met here alone.
 
+mod build;
 mod client;
 mod container;
 mod error;
@@ -17,6 +18,7 @@ mod shelf;
 mod stats;
 mod wait;
 
+pub(crate) use build::{LabelledImage, NewBuild};
 pub(crate) use client::{CgroupDriver, CgroupVersion, Engine, EngineFacts, EngineOptions};
 pub(crate) use container::{FoundContainer, InspectedContainer, SignalOutcome};
 pub(crate) use error::EngineError;

@@ -34,6 +34,11 @@ pub(crate) enum ImageError {
          (image.stale: forbid)"
     )]
     Stale { reference: String, source: RegistryError },
+    #[error(
+        "whether the source {reference} has moved cannot be learned now, and its component demands a fresh image \
+         (image.stale: forbid): {why}"
+    )]
+    StaleBuild { reference: String, why: String },
     #[error("the engine said that it pulled the image {reference}, yet has no such image")]
     Vanished { reference: String },
     #[error("the pull of the image {reference} broke off")]
@@ -41,7 +46,7 @@ pub(crate) enum ImageError {
     #[error("the engine gave {id:?} as the id of the image {reference}")]
     OddId { reference: String, id: String },
     #[error(transparent)]
-    Build(#[from] BuildError),
+    Build(#[from] Arc<BuildError>),
     #[error(transparent)]
     Catalog(Arc<CatalogError>),
 }

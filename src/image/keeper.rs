@@ -1,12 +1,11 @@
 //! The one door: whoever wants an image says which, and how fresh, and is given one that is on the engine.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::build::{self, BuildSource};
+use super::build::{BuildOptions, BuildSource, Builds};
 use super::credentials::{Login, RegistryAccess, Source};
 use super::fetch::{Fetch, Naming};
 use super::flights::Flights;
@@ -26,8 +25,7 @@ const USE_NOTED_EVERY: SignedDuration = SignedDuration::from_hours(1);
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct KeeperOptions {
     pub(crate) registries: RegistryAccess,
-    /// Where contexts of builds may lie for a while.
-    pub(crate) work_dir: PathBuf,
+    pub(crate) builds: BuildOptions,
     /// For pulls, and for questions on which everything depends.
     pub(crate) patience: Patience,
     /// For questions without whose answer a copy can run.
@@ -37,12 +35,12 @@ pub(crate) struct KeeperOptions {
 }
 
 impl KeeperOptions {
-    pub(crate) fn new(registries: RegistryAccess, work_dir: PathBuf) -> Self {
+    pub(crate) fn new(registries: RegistryAccess, builds: BuildOptions) -> Self {
         let pause = Duration::from_millis(500);
         let patience = Patience { tries_max: 5, pause, pause_max: Duration::from_secs(60) };
         Self {
             registries,
-            work_dir,
+            builds,
             patience,
             patience_with_copy: Patience { tries_max: 3, pause, pause_max: Duration::from_secs(5) },
             // Between two words of an engine that unpacks a large layer on a slow disk.
@@ -65,12 +63,14 @@ pub(crate) struct Keeper {
     pub(super) engine: Engine,
     pub(super) catalog: Catalog,
     pub(super) options: Arc<KeeperOptions>,
+    pub(super) builds: Arc<Builds>,
     flights: Flights,
 }
 
 impl Keeper {
     pub(crate) fn new(engine: Engine, catalog: Catalog, options: KeeperOptions) -> Self {
-        Self { engine, catalog, options: Arc::new(options), flights: Flights::default() }
+        let builds = Arc::new(Builds::new(options.builds.clone()));
+        Self { engine, catalog, options: Arc::new(options), builds, flights: Flights::default() }
     }
 
     /// Gives the image, fetched where that is needed. May be dropped: a pull goes on while others wait for it.
@@ -88,31 +88,11 @@ impl Keeper {
                     (Policy::Master, None) => self.master(wanted, watch).await,
                 }
             }
-            AskedImage::Build { source, policy } => self.built(source, *policy, watch).await,
+            AskedImage::Build { source, policy } => {
+                let mut say = |status| watch(PullProgress { status, ..PullProgress::default() });
+                self.built(source, *policy, &mut say).await
+            }
         }
-    }
-
-    async fn built(
-        &self,
-        source: &BuildSource,
-        policy: Policy,
-        watch: &mut (dyn FnMut(PullProgress) + Send),
-    ) -> Result<ResolvedImage, ImageError> {
-        let mut say = |status| watch(PullProgress { status, ..PullProgress::default() });
-        let built = build::ensure(&self.engine, source, policy, &self.options.work_dir, &mut say).await?;
-        let reference = built.key;
-        let facts = self.engine.inspect_image(built.id.as_str()).await;
-        let facts = facts.map_err(|source| engine_trouble(&reference, source))?;
-        let facts = facts.ok_or_else(|| ImageError::Vanished { reference: reference.clone() })?;
-        Ok(ResolvedImage {
-            id: built.id,
-            digest: None,
-            policy,
-            done: if built.was_built { ImageOrigin::Built } else { ImageOrigin::Present },
-            entrypoint: facts.entrypoint.into_iter().chain(facts.command).collect::<Vec<_>>().join(" "),
-            warnings: Vec::new(),
-            reference,
-        })
     }
 }
 

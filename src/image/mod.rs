@@ -3,7 +3,8 @@
 //! Decides about images; never runs one. A job runs by the resolved id, never by the tag. [`Keeper`] is the one door:
 //! it asks registries and the engine, and remembers in the catalog what a reference was found to mean.
 
-pub(crate) mod build;
+mod build;
+mod built;
 mod challenge;
 mod credentials;
 mod docker_config;
@@ -24,6 +25,7 @@ mod retry_after;
 mod tests;
 mod tls;
 
+pub(crate) use build::{BuildOptions, BuildSource, BuildTrouble, GitCredential, GitOptions};
 pub(crate) use credentials::{RegistryAccess, RegistryOptions};
 pub(crate) use error::ImageError;
 pub(crate) use keeper::{AskedImage, Keeper, KeeperOptions};

@@ -1,6 +1,7 @@
 //! One job: resolve → stage → run → collect → upload → commit. Reads like the story it tells.
 //! Knows no queue, no terminal, no HTTP: whoever watches gets [`News`], whoever asks cancels the token.
 
+mod build_log;
 mod debug;
 mod environment;
 mod leftover;
@@ -26,9 +27,10 @@ use crate::catalog::CatalogError;
 use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
-use crate::image::ResolvedImage;
+use crate::image::{AskedImage, ImageError, Keeper, ResolvedImage};
 use crate::job::{AttemptNumber, Blame, Failure, Outcome, Phase, RunMode};
 use crate::result::{ImagePart, ResultDocument};
+use build_log::Say;
 use record::Record;
 use resolve::Asked;
 use scribe::Scribe;
@@ -156,15 +158,28 @@ impl Job<'_> {
         let mut images = Vec::with_capacity(units.len());
         for unit in units {
             let asked = self.order.image_source(unit)?;
-            let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
-            let ensuring = keeper.ensure(&asked, &mut watch);
             // A pull may take long. It goes on where others wait for it too, else the engine keeps its layers.
+            let ensuring = Box::pin(self.ensure(keeper, &asked));
             let image = self.cancel.run_until_cancelled(ensuring).await.ok_or(Stop::Cancelled)??;
             self.tell_image(&image, record).await;
             images.push(Some(image));
         }
         record.leave(0);
         Ok(images)
+    }
+
+    async fn ensure(&self, keeper: &Keeper, asked: &AskedImage) -> Result<ResolvedImage, ImageError> {
+        match asked {
+            AskedImage::Registry { .. } => {
+                let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
+                keeper.ensure(asked, &mut watch).await
+            }
+            AskedImage::Build { source, policy } => {
+                let lines_max = self.runner.options.speech.events_max;
+                let building = async |say: Say<'_>| keeper.built(source, *policy, say).await;
+                build_log::telling(self.scribe, self.news, lines_max, building).await
+            }
+        }
     }
 
     /// Rows of one image are told of it once.

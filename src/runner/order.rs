@@ -12,8 +12,7 @@ use crate::configuration::{Configuration, Unit};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::failure::Stop;
-use crate::image::build::BuildSource;
-use crate::image::{AskedImage, ImageReference, Keeper, KeeperOptions};
+use crate::image::{AskedImage, BuildSource, ImageReference, Keeper, KeeperOptions};
 use crate::job::{JobId, JobRequest, Phase, WorkerId};
 
 /// One accepted job with everything it names, loaded and parsed.
@@ -112,12 +111,13 @@ impl Order {
                 let reference: ImageReference = reference.parse()?;
                 Ok(AskedImage::Registry { reference, policy: *policy, stale: *stale })
             }
-            ImageSource::Build { context, dockerfile, args, policy } => {
+            ImageSource::Build { context, dockerfile, args, policy, stale } => {
                 let source = BuildSource {
                     context: context.clone(),
                     dockerfile: dockerfile.clone(),
                     args: args.clone(),
                     spec_dir: self.component.spec_path.parent().map(Path::to_owned),
+                    stale: *stale,
                 };
                 Ok(AskedImage::Build { source, policy: *policy })
             }

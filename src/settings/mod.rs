@@ -2,6 +2,7 @@
 //! The only reader of the environment. Other rooms get their own options out of this, never the whole.
 
 mod environment;
+mod git;
 mod machine;
 mod notices;
 mod outlook;
@@ -24,6 +25,7 @@ pub(crate) use environment::process_environment;
 
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;
+use crate::image::GitOptions;
 use crate::image::RegistryAccess;
 use crate::queue::QueueOptions;
 use crate::telemetry::{LogFormat, OtlpOptions};
@@ -69,6 +71,8 @@ pub(crate) struct Settings {
     pub http: Option<SocketAddr>,
     pub log_format: LogFormat,
     pub otlp: Option<OtlpOptions>,
+    /// Where images may be built from.
+    pub git: GitOptions,
     /// Who we are at the registries of images.
     pub registries: RegistryAccess,
 }
@@ -190,6 +194,7 @@ fn read_settings(
             .map(|item| registries::read_registries(&item, folder, environment))
             .unwrap_or_default(),
         otlp: fields.get("otlp").and_then(|item| outlook::read_otlp(&item)),
+        git: git::read_git(fields.get("git"), folder, environment),
         state_dir,
         component_specs_dir,
         work_dir,

@@ -5,6 +5,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::house::{House, docker, fixture, has_engine};
+use crate::registry::{Registry, has_registry};
 use crate::running::Running;
 
 /// An image of this test's own, on the tests' script component; it goes with this value.
@@ -241,6 +242,42 @@ fn pull_and_build_send_each_other_what_is_not_theirs() {
     let unlocked = report(&house, &["unlock", spec]);
     assert_eq!(unlocked, json!({ "reference": "longshore-test/raw-shell:1", "was_locked": true }));
     assert_eq!(report(&house, &["unlock", spec])["was_locked"], false);
+}
+
+#[test]
+fn a_lock_moves_when_it_is_told_to_and_gc_takes_what_it_meant_before() {
+    if !has_engine() || !has_registry() {
+        return;
+    }
+    let house = House::new();
+    let registry = Registry::start(&[]);
+    let first = registry.push("acme/x:1", "first");
+    let (uri, reference) = (registry.reference("acme/x"), registry.reference("acme/x:1"));
+    house.write("component-specs/x.yaml", format!("id: x\nimage: {{uri: '{uri}', tag: '1'}}\n"));
+    house.write("task.yaml", "parameters: {script: 'true'}\n");
+    let run =
+        || house.call(&["run", "x", "--config", "task.yaml", "--format", "json"]).succeeded().document();
+    assert_eq!(run()["image"]["digest"], first);
+    let second = registry.push("acme/x:1", "second");
+    assert_eq!(run()["image"]["digest"], first, "the policy is release");
+
+    let outdated = report(&house, &["outdated"]);
+    assert_eq!((&outdated[0]["component"], &outdated[0]["newest_digest"]), (&json!("x"), &json!(second)));
+    assert_eq!(report(&house, &["outdated", "--offline"])[0]["newest_digest"], Value::Null);
+    assert_eq!(report(&house, &["lock", "x"])["digest"], second);
+    assert_eq!(report(&house, &["outdated"])[0]["newest_digest"], Value::Null);
+
+    let done = report(&house, &["gc", "--unused-for", "0s"]);
+    assert_eq!(done["removed"][0]["name"], format!("{uri}@{first}"), "{done:#}");
+    assert_eq!(done["kept"].as_array().map(Vec::len), Some(1), "{done:#}");
+    let after = run();
+    assert_eq!((&after["image"]["digest"], &after["image"]["action"]), (&json!(second), &json!("present")));
+
+    std::fs::remove_file(house.path().join("component-specs/x.yaml")).unwrap();
+    assert_eq!(report(&house, &["gc", "--unused-for", "0s"])["removed"][0]["name"], reference);
+    let again = report(&house, &["pull", &reference]);
+    assert_eq!((&again["digest"], &again["done"]), (&json!(second), &json!("pulled")), "the lock was kept");
+    Registry::forget(&reference);
 }
 
 /// The documents of a page that say in a comment which file they are.

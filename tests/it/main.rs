@@ -5,6 +5,7 @@
 
 mod architecture;
 mod attack;
+mod builds;
 mod cli;
 mod components;
 mod crash;
@@ -17,6 +18,7 @@ mod openflights;
 mod image_verbs;
 mod outputs;
 mod registry;
+mod repository;
 mod running;
 mod secrets;
 mod tables;

@@ -10,8 +10,7 @@ use crate::cli::progress::Progress;
 use crate::component::{self, Component, ImageSource, LoadError, Policy, Stale};
 use crate::engine::PullProgress;
 use crate::failure::Stop;
-use crate::image::build::BuildSource;
-use crate::image::{AskedImage, ImageError, ImageReference, Keeper, ResolvedImage};
+use crate::image::{AskedImage, BuildSource, ImageError, ImageReference, Keeper, ResolvedImage};
 
 /// The image of a component (by its id, or the path of its spec), or of a reference under the policy release.
 pub(super) fn asked(argument: &str, tag: Option<&str>, home: &Home) -> Result<AskedImage, Trouble> {
@@ -50,15 +49,16 @@ fn of_component(component: &Component, tag: Option<&str>) -> Result<AskedImage, 
             let reference = parse_reference(&reference)?;
             Ok(AskedImage::Registry { reference, policy: *policy, stale: *stale })
         }
-        ImageSource::Build { context, dockerfile, args, policy } => {
-            if tag.is_some() {
-                return Err(Trouble::usage("an image that is built has no tag"));
-            }
+        ImageSource::Build { .. } if tag.is_some() => {
+            Err(Trouble::usage("an image that is built has no tag"))
+        }
+        ImageSource::Build { context, dockerfile, args, policy, stale } => {
             let source = BuildSource {
                 context: context.clone(),
                 dockerfile: dockerfile.clone(),
                 args: args.clone(),
                 spec_dir: component.spec_path.parent().map(Path::to_owned),
+                stale: *stale,
             };
             Ok(AskedImage::Build { source, policy: *policy })
         }

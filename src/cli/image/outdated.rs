@@ -99,7 +99,9 @@ struct TagNews {
 impl TagNews {
     /// Asks about a tag that the policy release keeps. Images that never saw a registry have no digest to compare.
     async fn ask(image: &KnownImage, keeper: &Keeper) -> Self {
-        let is_kept = |lock: &&ImageLock| lock.policy == Policy::Release && lock.digest.is_some();
+        // A lock of what was built has a commit instead.
+        let has_digest = |lock: &ImageLock| lock.digest.as_ref().is_some_and(|it| it.starts_with("sha256:"));
+        let is_kept = |lock: &&ImageLock| lock.policy == Policy::Release && has_digest(lock);
         let Some(lock) = image.locks.iter().find(is_kept) else { return Self::default() };
         let Ok(reference) = lock.reference.parse() else { return Self::default() };
         match keeper.newest(&reference).await {

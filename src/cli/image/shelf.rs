@@ -9,7 +9,7 @@ use crate::catalog::{ImageLock, JobRecord};
 use crate::cli::component::load_trouble;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::component::{self, BuildContext, Component, ImageSource};
+use crate::component::{self, BuildContext, Component, ImageSource, Policy};
 use crate::engine::{Engine, HeldImage};
 
 /// Older jobs are beyond what is looked at; locks remember the use of their images without them.
@@ -128,10 +128,12 @@ impl Shelf {
         for component in &self.components {
             let id = component.id.to_string();
             let reference = reference_of(&component.image);
-            let found = match &component.image {
-                ImageSource::Registry { .. } => self.registry_image(&reference),
-                ImageSource::Build { .. } => self.newest_build(&reference),
+            let (policy, by_name) = match &component.image {
+                ImageSource::Registry { policy, .. } => (*policy, self.by_name(&reference)),
+                ImageSource::Build { policy, .. } => (*policy, self.newest_build(&reference)),
             };
+            // A lock says better than a name which image a reference means.
+            let found = self.by_lock(&reference, policy).or(by_name);
             match found.and_then(|index| self.images.get_mut(index)) {
                 Some(image) => drop(image.components.insert(id)),
                 None => self.missing.push(MissingImage { component: id, reference }),
@@ -139,11 +141,13 @@ impl Shelf {
         }
     }
 
-    /// A lock says better than a tag which image a reference means.
-    fn registry_image(&self, reference: &str) -> Option<usize> {
-        let locked = |image: &KnownImage| image.locks.iter().any(|lock| lock.reference == reference);
-        let by_lock = self.images.iter().position(locked);
-        by_lock.or_else(|| self.images.iter().position(|image| image.answers_to(reference)))
+    fn by_lock(&self, reference: &str, policy: Policy) -> Option<usize> {
+        let means = |lock: &ImageLock| lock.reference == reference && lock.policy == policy;
+        self.images.iter().position(|image| image.locks.iter().any(means))
+    }
+
+    fn by_name(&self, reference: &str) -> Option<usize> {
+        self.images.iter().position(|image| image.answers_to(reference))
     }
 
     fn newest_build(&self, source: &str) -> Option<usize> {

@@ -1,45 +1,22 @@
-//! Images built on the fly: what is to be built, and finding it again. (CONTRACT: the words that others compile
-//! against; the bodies are being written.)
+//! Images built on the fly, from a git repository or a local folder: built once, and found again without a clone.
+//!
+//! What makes two builds the same is their key: commit or content, folder, Dockerfile, arguments, and the base images as
+//! the engine has them. The image bears it as its tag, and in labels what is needed to compute it again.
 
-use std::path::{Path, PathBuf};
+mod asked;
+mod bases;
+mod builder;
+mod context;
+mod dockerfile;
+mod error;
+mod git;
+mod key;
+mod log;
+mod source;
+mod turn;
 
-use crate::component::{BuildContext, Policy};
-use crate::engine::Engine;
-use crate::job::ImageId;
-
-/// What an image is built from.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct BuildSource {
-    pub(crate) context: BuildContext,
-    pub(crate) dockerfile: String,
-    pub(crate) args: Vec<(String, String)>,
-    /// The folder of the spec, to which a local context is relative.
-    pub(crate) spec_dir: Option<PathBuf>,
-}
-
-/// A built image.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Built {
-    pub(crate) id: ImageId,
-    pub(crate) key: String,
-    pub(crate) commit: Option<String>,
-    pub(crate) was_built: bool,
-}
-
-/// Why an image could not be built.
-#[derive(Debug, Clone, thiserror::Error)]
-pub(crate) enum BuildError {
-    #[error("images built on the fly are not supported yet: build it yourself and name it with image.uri")]
-    NotOffered,
-}
-
-#[expect(clippy::unused_async, reason = "a skeleton")]
-pub(crate) async fn ensure(
-    _engine: &Engine,
-    _source: &BuildSource,
-    _policy: Policy,
-    _work_dir: &Path,
-    _say: &mut (dyn FnMut(String) + Send),
-) -> Result<Built, BuildError> {
-    Err(BuildError::NotOffered)
-}
+pub(crate) use asked::Built;
+pub(crate) use builder::{BuildOptions, Builds};
+pub(crate) use error::{BuildError, BuildTrouble};
+pub(crate) use git::{GitCredential, GitOptions};
+pub(crate) use source::BuildSource;

@@ -10,7 +10,8 @@ use crate::component::{Policy, Stale};
 use crate::engine::{Engine, EngineOptions, PullProgress};
 use crate::image::patience::Patience;
 use crate::image::{
-    AskedImage, ImageError, Keeper, KeeperOptions, RegistryAccess, RegistryOptions, ResolvedImage,
+    AskedImage, BuildOptions, GitOptions, ImageError, Keeper, KeeperOptions, RegistryAccess, RegistryOptions,
+    ResolvedImage,
 };
 use crate::job::{Hidden, JobId};
 
@@ -57,11 +58,14 @@ async fn keeper(engine: &Engine, folder: &TempDir, registries: RegistryAccess) -
     let catalog = Catalog::open_sqlite(&folder.path().join("catalog.sqlite")).await.unwrap();
     let pause = Duration::from_millis(10);
     let patience = Patience { tries_max: 4, pause, pause_max: Duration::from_secs(2) };
+    let folder = folder.path().to_owned();
+    let builds =
+        BuildOptions { locks_dir: folder.join("builds"), work_dir: folder, git: GitOptions::default() };
     let options = KeeperOptions {
         patience,
         patience_with_copy: Patience { tries_max: 2, ..patience },
         stall_limit: Duration::from_secs(3),
-        ..KeeperOptions::new(registries, folder.path().to_owned())
+        ..KeeperOptions::new(registries, builds)
     };
     Keeper::new(engine.clone(), catalog, options)
 }

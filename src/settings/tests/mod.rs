@@ -3,6 +3,7 @@ use std::fs;
 use super::*;
 
 mod examples;
+mod git;
 mod registries;
 mod service;
 
@@ -55,6 +56,7 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             http: Some("127.0.0.1:9090".parse().unwrap()),
             log_format: LogFormat::Text,
             otlp: None,
+            git: GitOptions::default(),
             registries: RegistryAccess::default(),
         }
     );
