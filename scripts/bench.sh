@@ -5,7 +5,7 @@ source "$(dirname "$0")/prelude.sh"
 
 scripts/setup.sh
 scripts/engine.sh start
-scripts/base-images.sh
+scripts/base-images.sh shell
 has python3 || fail "python3 is not installed" "apt-get install python3 python3-venv"
 build_step "compile longshore (release)" cargo build --release --locked
 
