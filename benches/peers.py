@@ -7,7 +7,7 @@ import sys
 from measure import Sample, execute
 
 HERE = pathlib.Path(__file__).parent
-SHELL_IMAGE = "longshore/shell:1.0.0"
+SHELL_IMAGE = "longshore/shell:1.35-1"
 
 
 def text(value):

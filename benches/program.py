@@ -14,7 +14,7 @@ PUBLISH_PHASES = ("collect", "upload", "commit")
 SPEC = """id: {id}
 name: Benchmark
 description: Runs the shell script of a benchmark.
-image: {{uri: {image}, tag: "1.0.0", policy: release}}
+image: {{uri: {image}, tag: "{tag}", policy: release}}
 resources: {{preset: small, disk: 64g, timeout: 30m}}
 network: {network}
 user: runner
@@ -37,15 +37,15 @@ class Program:
         shutil.rmtree(folder, ignore_errors=True)
         specs = folder / "component-specs"
         specs.mkdir(parents=True)
-        shell = "longshore/shell-transformation"
-        for id, image, network, read_only_inputs in (
+        shell, base = ("longshore/shell-transformation", "1.1.0"), ("longshore/shell", "1.35-1")
+        for id, (image, tag), network, read_only_inputs in (
             ("bench.linked", shell, "none", "true"),
             ("bench.copied", shell, "none", "false"),
             # The base image's own command is a shell that finds no input and ends: a job of nothing.
-            ("bench.nothing", "longshore/shell", "none", "true"),
-            ("bench.nothing-bridge", "longshore/shell", "bridge", "true"),
+            ("bench.nothing", base, "none", "true"),
+            ("bench.nothing-bridge", base, "bridge", "true"),
         ):
-            text = SPEC.format(id=id, image=image, network=network, read_only_inputs=read_only_inputs)
+            text = SPEC.format(id=id, image=image, tag=tag, network=network, read_only_inputs=read_only_inputs)
             (specs / f"{id}.yaml").write_text(text)
 
     def environment(self, sync):

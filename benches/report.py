@@ -85,17 +85,17 @@ def processor():
     return platform.machine()
 
 
-def machine_lines(duckdb_version):
+def machine_lines(duckdb_version, profile):
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [
         f"- {os.cpu_count()} × {processor()}, {memory:.0f} GiB, Linux {platform.release()}",
-        f"- Longshore {first_line('git', 'describe', '--always', '--dirty')} (release profile), "
+        f"- Longshore {first_line('git', 'describe', '--always', '--dirty')} ({profile} profile), "
         f"DuckDB {duckdb_version} (2 threads), Docker {first_line('docker', 'version', '--format', '{{.Server.Version}}')}",
         f"- {datetime.date.today().isoformat()}; load of the machine at the end {os.getloadavg()[0]:.1f}",
     ]
 
 
-def document(cases, data, runs, command, duckdb_version):
+def document(cases, data, runs, command, duckdb_version, profile):
     notes = [f"- {case.title}: {case.note}" for case in cases if case.note]
     return "\n".join([
         "# Benchmarks",
@@ -106,7 +106,7 @@ def document(cases, data, runs, command, duckdb_version):
         "peers sync; jobs of no data and the commit itself are, as by default. A peak of about 20 MiB is the least that the harness",
         "can see.",
         "",
-        *machine_lines(duckdb_version),
+        *machine_lines(duckdb_version, profile),
         f"- Data: {data.bytes / 1e6:.0f} MB, {data.rows} rows, 10 columns, quoted: {data.quoted}",
         "",
         "## Against the targets",

@@ -13,7 +13,7 @@ IDLE_SECONDS = 30
 SETTLE_SECONDS = 10
 JOBS_AT_ONCE = 24
 JOBS_WITHOUT_CONTAINER = 200
-MEMORY_MARKS = (10, 100)
+MEMORY_MARKS = (10, 100, 500)
 WORKER = "Longshore, worker"
 SYNC_NOTE = "The test servers of `make services`, where PostgreSQL and the S3 store do not sync and RabbitMQ does"
 
@@ -146,7 +146,7 @@ def memory(bench, jobs):
         first, last = (resident(contenders[index].name)(case) for index in (-2, -1))
         return None if first is None or last is None else last - first
 
-    bars = [Bar("T18", f"resident after {mark}", resident(contender.name), 64, 40, unit="MiB")
+    bars = [Bar("", f"resident after {mark}", resident(contender.name), unit="MiB")
             for mark, contender in zip(marks, contenders)]
     if len(marks) > 1:
         bars.append(Bar("", f"grown from {marks[-2]} to {marks[-1]}", growth, unit="MiB"))

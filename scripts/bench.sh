@@ -5,7 +5,7 @@
 source "$(dirname "$0")/prelude.sh"
 
 scripts/services.sh
-scripts/base-images.sh
+scripts/base-images.sh shell
 has zstd || fail "zstd is not installed" "apt-get install zstd"
 has python3 || fail "python3 is not installed" "apt-get install python3 python3-venv"
 [ -n "${BINARY-}" ] || build_step "compile longshore (release)" cargo build --release --locked

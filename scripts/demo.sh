@@ -16,7 +16,7 @@ show() {
 scripts/setup.sh
 scripts/engine.sh start
 # The images are network and disk, the compiler is processor: together they take no longer than the one.
-scripts/base-images.sh &
+scripts/base-images.sh shell python &
 images=$!
 build_step "compile longshore" cargo build --locked
 wait "$images" || fail "the images could not be built"

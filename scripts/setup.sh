@@ -34,6 +34,8 @@ collect_packages() {
 # The servers that the service is tested on. The demo needs none of them.
 collect_services() {
     need rabbitmq-server rabbitmq-server
+    need docker-registry docker-registry
+    need openssl openssl
     # Its programs are not on the path.
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need postgresql initdb
     need postgresql-client psql

@@ -10,7 +10,7 @@ use crate::catalog::CatalogError;
 use crate::component::{Complaint, Logging};
 use crate::engine::EngineError;
 use crate::events::LastWords;
-use crate::image::{ImageError, ReferenceError};
+use crate::image::{BuildTrouble, ImageError, ReferenceError};
 use crate::job::{BadExit, Failure, FailureCode};
 use crate::mapping::{
     ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError,
@@ -57,7 +57,8 @@ impl Stop {
             | FailureCode::TimeLimit
             | FailureCode::SizeLimit
             | FailureCode::OutputInvalid
-            | FailureCode::OutputUnsafe => "the job failed",
+            | FailureCode::OutputUnsafe
+            | FailureCode::ImageBuildFailed => "the job failed",
         };
         Self::Failed(Failure { code, message: message.to_owned(), detail: chain(error) })
     }
@@ -235,15 +236,39 @@ impl From<ReferenceError> for Stop {
 
 impl From<ImageError> for Stop {
     fn from(error: ImageError) -> Self {
-        let code = match &error {
-            ImageError::NotFound { .. } | ImageError::Denied { .. } => FailureCode::ImageNotFound,
-            ImageError::Unavailable { source, .. } if source.is_disk_full() => FailureCode::DiskFull,
-            ImageError::Unavailable { .. } | ImageError::Vanished { .. } | ImageError::OddId { .. } => {
-                FailureCode::ImageUnavailable
-            }
-        };
-        // The image's name is the user's own, so the message may be shown.
+        let code = of_image(&error);
+        if code == FailureCode::CatalogFailed {
+            return Self::platform(code, &error);
+        }
+        // The image's name is the user's own, so the message may be shown, and so is what a Dockerfile said.
         Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
+    }
+}
+
+/// A base image that cannot be had is told as any image that cannot be had.
+fn of_image(error: &ImageError) -> FailureCode {
+    match error {
+        ImageError::NotFound { .. } | ImageError::Denied { .. } => FailureCode::ImageNotFound,
+        ImageError::Engine { source, .. } if source.is_disk_full() => FailureCode::DiskFull,
+        ImageError::Catalog(error) if error.is_disk_full() => FailureCode::DiskFull,
+        ImageError::Catalog(_) => FailureCode::CatalogFailed,
+        ImageError::Engine { .. }
+        | ImageError::Registry { .. }
+        | ImageError::Unfit { .. }
+        | ImageError::Credentials { .. }
+        | ImageError::Stale { .. }
+        | ImageError::StaleBuild { .. }
+        | ImageError::Vanished { .. }
+        | ImageError::BrokenOff { .. }
+        | ImageError::OddId { .. } => FailureCode::ImageUnavailable,
+        ImageError::Build(error) => match error.trouble() {
+            BuildTrouble::Source => FailureCode::ConfigurationInvalid,
+            BuildTrouble::Missing => FailureCode::ImageNotFound,
+            BuildTrouble::Dockerfile => FailureCode::ImageBuildFailed,
+            BuildTrouble::Base(error) => of_image(error),
+            BuildTrouble::DiskFull => FailureCode::DiskFull,
+            BuildTrouble::Platform => FailureCode::ImageUnavailable,
+        },
     }
 }
 

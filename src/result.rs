@@ -4,7 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::image::{ImageOrigin, ResolvedImage};
+use crate::image::ResolvedImage;
 use crate::job::{Failure, FailureCode, Outcome, PhaseLedger, Receipt, Usage};
 
 /// Version of the document's shape; grows when a key changes its meaning or goes away.
@@ -59,28 +59,24 @@ pub(crate) struct ConfigurationPart {
     pub(crate) sha256: String,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct ImagePart {
     pub(crate) reference: String,
     pub(crate) id: String,
     pub(crate) digest: Option<String>,
     pub(crate) policy: String,
-    /// `present` or `pulled`.
+    /// `present`, `pulled`, `stale` or `built`.
     pub(crate) action: String,
 }
 
 impl ImagePart {
     pub(crate) fn of(image: &ResolvedImage) -> Self {
-        let action = match image.done {
-            ImageOrigin::Present => "present",
-            ImageOrigin::Pulled => "pulled",
-        };
         Self {
             reference: image.reference.clone(),
             id: image.id.to_string(),
             digest: image.digest.clone(),
             policy: image.policy.as_str().to_owned(),
-            action: action.to_owned(),
+            action: image.done.as_str().to_owned(),
         }
     }
 }

@@ -8,8 +8,11 @@ use super::error::doing;
 use super::rows::stored_now;
 
 /// In order; the first is version 1. What has been released is never changed, only added to.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0002_service.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_service.sql"),
+    include_str!("migrations/0003_images.sql"),
+];
 
 /// The schema version that this program reads and writes.
 pub(super) const KNOWN_VERSION: i64 = MIGRATIONS.len().cast_signed() as i64;

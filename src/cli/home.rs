@@ -12,6 +12,7 @@ use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
+use crate::image::{BuildOptions, KeeperOptions};
 use crate::job::{JobId, JobState, Phase, RunMode};
 use crate::queue::Publisher;
 use crate::result::OutputPart;
@@ -113,6 +114,8 @@ impl Home {
             blobs: self.blobs.clone(),
             engine_options: EngineOptions { host: settings.engine_host.clone() },
             engine: OnceCell::new(),
+            keeper_options: self.keeper_options(),
+            keeper: OnceCell::new(),
             options: RunnerOptions {
                 worker: self.folder.worker.clone(),
                 work_dir: self.folder.path.clone(),
@@ -129,6 +132,16 @@ impl Home {
                 hold_at,
             },
         }
+    }
+
+    /// How images are fetched in this project.
+    pub(crate) fn keeper_options(&self) -> KeeperOptions {
+        let builds = BuildOptions {
+            work_dir: self.folder.path.clone(),
+            locks_dir: self.settings.state_dir.join("builds"),
+            git: self.settings.git.clone(),
+        };
+        KeeperOptions::new(self.settings.registries.clone(), builds)
     }
 
     /// Where `--mode input` leaves what it staged.

@@ -8,6 +8,7 @@ mod file;
 mod follow;
 mod gc;
 mod home;
+mod image;
 mod job;
 mod print;
 mod progress;
@@ -85,6 +86,9 @@ enum Verb {
     /// The broker: set up, look, dead letters
     #[command(subcommand)]
     Queue(queue::Verb),
+    /// Images of components: list, look, clean up
+    #[command(subcommand)]
+    Image(image::Verb),
     /// Remove what no version, file or job needs any more
     Gc(gc::Arguments),
     /// Print a completion script for a shell
@@ -162,6 +166,7 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         Verb::Table(verb) => table::act(verb, &home, printer).await,
         Verb::File(verb) => file::act(verb, &home, printer).await,
         Verb::Job(verb) => job::act(verb, &home, printer).await,
+        Verb::Image(verb) => Box::pin(image::act(verb, &home, printer)).await,
         Verb::Gc(arguments) => gc::act(arguments, &home, printer).await,
         // These were handled before a project was opened.
         Verb::Component(_) | Verb::Db(_) | Verb::Queue(_) | Verb::Completions { .. } => {

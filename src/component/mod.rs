@@ -2,9 +2,11 @@
 //! Holds also the reading of documents that configurations, manifests and settings share.
 //! Never talks to the engine and never asks whether an image exists.
 
+mod build;
 mod complaint;
 pub(crate) mod document;
 mod folder;
+mod git_address;
 mod limits;
 mod logging;
 mod quantity;
@@ -19,12 +21,13 @@ use crate::job::{ComponentId, ContentHash};
 
 pub(crate) use complaint::{Complaint, Complaints};
 pub(crate) use folder::{LoadError, list_specs, load};
+pub(crate) use git_address::{GitAddress, GitAddressError, GitScheme};
 pub(crate) use limits::{Limits, Preset, Presets};
 pub(crate) use limits::{read_limits, read_positive, read_timeout};
 pub(crate) use logging::{LogChannel, Logging};
 pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
-pub(crate) use source::{ImageSource, Policy};
+pub(crate) use source::{BuildContext, ImageSource, Policy, Stale};
 pub(crate) use spec::content_hash;
 pub(crate) use spec::parse_spec;
 pub(crate) use text::{ReadError, check_readable, read_text};

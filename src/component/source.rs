@@ -1,6 +1,7 @@
 //! Where a component's image comes from.
 
-use super::document::{Fields, Item};
+use super::build::read_build;
+use super::document::Item;
 
 /// An image to be pulled or to be built.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +13,7 @@ pub(crate) enum ImageSource {
         /// `sha256:` and 64 hexadecimal digits; wins over the tag.
         digest: Option<String>,
         policy: Policy,
+        stale: Stale,
     },
     Build {
         context: BuildContext,
@@ -19,6 +21,7 @@ pub(crate) enum ImageSource {
         dockerfile: String,
         args: Vec<(String, String)>,
         policy: Policy,
+        stale: Stale,
     },
 }
 
@@ -52,6 +55,18 @@ impl Policy {
             Self::Master => "master",
         }
     }
+
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        [Self::Release, Self::Master].into_iter().find(|policy| policy.as_str() == text)
+    }
+}
+
+/// What becomes of a run under the policy master while nobody can say whether the image moved.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stale {
+    /// The copy that is here runs, with a warning.
+    Allow,
+    Forbid,
 }
 
 /// `image`: exactly one of `uri` and `build`.
@@ -59,6 +74,8 @@ pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
     let mut fields = item.fields()?;
     let words = [Policy::Release, Policy::Master].map(|policy| (policy.as_str(), policy));
     let policy = fields.get("policy").and_then(|item| item.one_of(&words)).unwrap_or(Policy::Release);
+    let words = [("allow", Stale::Allow), ("forbid", Stale::Forbid)];
+    let stale = fields.get("stale").and_then(|item| item.one_of(&words)).unwrap_or(Stale::Allow);
     let uri = fields.get("uri");
     let build = fields.get("build");
     let tag = fields.get("tag");
@@ -68,7 +85,7 @@ pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
         (Some(uri), None) => {
             let tag = tag.and_then(|item| read_tag(&item));
             let digest = digest.and_then(|item| read_digest(&item));
-            Some(ImageSource::Registry { uri: read_uri(&uri)?, tag, digest, policy })
+            Some(ImageSource::Registry { uri: read_uri(&uri)?, tag, digest, policy, stale })
         }
         (None, Some(build)) => {
             for item in [tag, digest].into_iter().flatten() {
@@ -77,7 +94,7 @@ pub(super) fn read_image(item: &Item<'_>) -> Option<ImageSource> {
                     "name the source with `build.ref`",
                 );
             }
-            read_build(&build, policy)
+            read_build(&build, policy, stale)
         }
         (None, None) => {
             item.complain_with("`uri` or `build` is missing", "say where the image comes from");
@@ -127,45 +144,4 @@ fn read_digest(item: &Item<'_>) -> Option<String> {
         return None;
     }
     Some(text.to_lowercase())
-}
-
-fn read_build(item: &Item<'_>, policy: Policy) -> Option<ImageSource> {
-    let mut fields = item.fields()?;
-    let context = read_context(&mut fields);
-    let dockerfile = fields.get("dockerfile").and_then(|item| item.text()).unwrap_or("Dockerfile").to_owned();
-    let args = fields.get("args").map_or_else(Vec::new, |item| {
-        let entries = item.entries().into_iter();
-        entries.filter_map(|(key, item)| Some((key.to_owned(), item.text_or_number()?))).collect()
-    });
-    fields.finish();
-    Some(ImageSource::Build { context: context?, dockerfile, args, policy })
-}
-
-fn read_context(fields: &mut Fields<'_>) -> Option<BuildContext> {
-    let text = |item: Option<Item<'_>>| item.and_then(|item| item.text()).map(str::to_owned);
-    let git = fields.filled("git");
-    let path = fields.filled("path");
-    let reference = fields.get("ref");
-    let folder = fields.get("context");
-    match (git, path) {
-        (Some(git), None) => Some(BuildContext::Git {
-            url: text(Some(git))?,
-            reference: text(reference),
-            folder: text(folder),
-        }),
-        (None, Some(path)) => {
-            for item in [reference, folder].into_iter().flatten() {
-                item.complain("means something only with `git`");
-            }
-            Some(BuildContext::Folder { path: text(Some(path))? })
-        }
-        (None, None) => {
-            fields.item.complain("`git` or `path` is missing");
-            None
-        }
-        (Some(_git), Some(path)) => {
-            path.complain("a build has either `git` or `path`, not both");
-            None
-        }
-    }
 }

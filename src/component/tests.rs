@@ -48,6 +48,7 @@ fn a_spec_becomes_a_component() {
                 tag: Some("1.4.0".into()),
                 digest: None,
                 policy: Policy::Master,
+                stale: Stale::Allow,
             },
             limits: Limits {
                 memory_bytes: 512 << 20,

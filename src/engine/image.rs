@@ -1,18 +1,9 @@
-//! Images on the engine: look at one, pull one.
+//! Images on the engine: look at one, name one.
 
-use std::fmt;
-use std::pin::Pin;
-use std::time::Duration;
-
-use bollard::errors::Error as ClientError;
-use bollard::models::{CreateImageInfo, ImageInspect};
-use bollard::query_parameters::CreateImageOptions;
-use futures_util::stream::{Stream, StreamExt};
+use bollard::models::ImageInspect;
+use bollard::query_parameters::TagImageOptions;
 
 use super::{Engine, EngineError};
-
-/// How long a pull may stand still. The whole may take as long as it takes.
-const PULL_STALL_LIMIT: Duration = Duration::from_secs(300);
 
 /// What the engine knows of an image.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -22,30 +13,6 @@ pub(crate) struct ImageFacts {
     pub repository_digests: Vec<String>,
     pub entrypoint: Vec<String>,
     pub command: Vec<String>,
-}
-
-/// One step of a pull.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PullProgress {
-    /// The layer it is about; empty for the image as a whole.
-    pub layer: String,
-    /// The engine's words, such as `Downloading` or `Pull complete`.
-    pub status: String,
-    pub bytes_done: Option<u64>,
-    pub bytes_total: Option<u64>,
-}
-
-/// A pull under way.
-pub(crate) struct PullStream {
-    engine: Engine,
-    subject: String,
-    steps: Pin<Box<dyn Stream<Item = Result<CreateImageInfo, ClientError>> + Send>>,
-}
-
-impl fmt::Debug for PullStream {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PullStream").field("subject", &self.subject).finish_non_exhaustive()
-    }
 }
 
 impl Engine {
@@ -59,28 +26,11 @@ impl Engine {
         }
     }
 
-    /// Begins to pull `name:tag` or `name@digest`. Nothing happens until the stream is read.
-    pub(crate) fn pull_image(&self, reference: &str) -> PullStream {
-        let options =
-            CreateImageOptions { from_image: Some(reference.into()), ..CreateImageOptions::default() };
-        let steps = self.docker.create_image(Some(options), None, None);
-        PullStream { engine: self.clone(), subject: format!("image {reference}"), steps: Box::pin(steps) }
-    }
-}
-
-impl PullStream {
-    /// The next step; `None` when the engine says no more. Trouble after the answer began is found here too.
-    pub(crate) async fn next(&mut self) -> Result<Option<PullProgress>, EngineError> {
-        match tokio::time::timeout(PULL_STALL_LIMIT, self.steps.next()).await {
-            Ok(None) => Ok(None),
-            Ok(Some(Ok(info))) => Ok(Some(progress(info))),
-            Ok(Some(Err(error))) => Err(self.engine.sort("pull", &self.subject, error)),
-            Err(_elapsed) => Err(EngineError::Silent {
-                action: "get on with pulling",
-                subject: self.subject.clone(),
-                after: PULL_STALL_LIMIT,
-            }),
-        }
+    /// Names an image; whatever had the name before loses it.
+    pub(crate) async fn tag_image(&self, image: &str, name: &str, tag: &str) -> Result<(), EngineError> {
+        let subject = format!("image {image} as {name}:{tag}");
+        let options = TagImageOptions { repo: Some(name.into()), tag: Some(tag.into()) };
+        self.ask("name", &subject, self.docker.tag_image(image, Some(options))).await
     }
 }
 
@@ -91,16 +41,5 @@ fn facts(inspect: ImageInspect) -> ImageFacts {
         repository_digests: inspect.repo_digests.unwrap_or_default(),
         entrypoint: config.entrypoint.unwrap_or_default(),
         command: config.cmd.unwrap_or_default(),
-    }
-}
-
-fn progress(info: CreateImageInfo) -> PullProgress {
-    let detail = info.progress_detail.unwrap_or_default();
-    let count = |number: Option<i64>| number.and_then(|number| u64::try_from(number).ok());
-    PullProgress {
-        layer: info.id.unwrap_or_default(),
-        status: info.status.unwrap_or_default(),
-        bytes_done: count(detail.current),
-        bytes_total: count(detail.total),
     }
 }

@@ -1,10 +1,12 @@
-//! Two calls are spoken plainly, without the client library: the wait, whose headers it hides, and the log, which it
-//! hands over in pieces so small that reading costs more than writing.
+//! Three calls are spoken plainly, without the client library: the wait, whose headers it hides; the log, which it
+//! hands over in pieces so small that reading costs more than writing; and the pull, where it writes credentials in an
+//! alphabet that engines do not read.
 //!
 //! HTTP/1.0 keeps this small: no chunks, and the body ends where the connection does.
 
 use std::fmt;
 use std::io;
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpStream, UnixStream};
@@ -43,12 +45,24 @@ impl Engine {
         method: &str,
         target: &str,
     ) -> Result<PlainAnswer, EngineError> {
+        self.speak_with(action, subject, (method, target), "", ASK_LIMIT).await
+    }
+
+    /// As `speak`, with more headers, each ending its line, and a deadline for the answer's beginning.
+    pub(super) async fn speak_with(
+        &self,
+        action: &'static str,
+        subject: String,
+        (method, target): (&str, &str),
+        headers: &str,
+        limit: Duration,
+    ) -> Result<PlainAnswer, EngineError> {
         let request = format!(
-            "{method} /v{}{target} HTTP/1.0\r\nHost: engine\r\nContent-Length: 0\r\n\r\n",
+            "{method} /v{}{target} HTTP/1.0\r\nHost: engine\r\nContent-Length: 0\r\n{headers}\r\n",
             self.api_version()
         );
-        let silent = EngineError::Silent { action, subject: subject.clone(), after: ASK_LIMIT };
-        let connected = tokio::time::timeout(ASK_LIMIT, async {
+        let silent = EngineError::Silent { action, subject: subject.clone(), after: limit };
+        let connected = tokio::time::timeout(limit, async {
             let connection = connect(&self.address).await?;
             PlainAnswer { connection, action, subject, body: Vec::new() }.begin(&request).await
         });

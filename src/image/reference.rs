@@ -6,6 +6,8 @@ use std::str::FromStr;
 /// The longest name Docker takes, registry and path together.
 const NAME_LENGTH_MAX: usize = 255;
 const TAG_LENGTH_MAX: usize = 128;
+/// The registry of names that bear none.
+pub(super) const DOCKER_HUB: &str = "docker.io";
 
 /// A reference as it was written: printing it gives the same text.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -31,6 +33,49 @@ impl ImageReference {
             Some(registry) => format!("{registry}/{}", self.path),
             None => self.path.clone(),
         }
+    }
+
+    /// The registry as it is written, `docker.io` where none is.
+    pub(crate) fn registry(&self) -> &str {
+        match self.registry.as_deref() {
+            None | Some("index.docker.io") => DOCKER_HUB,
+            Some(registry) => registry,
+        }
+    }
+
+    /// The path as the registry knows it: Docker Hub keeps names without a user below `library/`.
+    pub(crate) fn repository(&self) -> String {
+        if self.registry() == DOCKER_HUB && !self.path.contains('/') {
+            format!("library/{}", self.path)
+        } else {
+            self.path.clone()
+        }
+    }
+
+    /// The tag; `latest` where neither tag nor digest is written, `None` where only a digest is.
+    pub(crate) fn tag(&self) -> Option<&str> {
+        match (&self.tag, &self.digest) {
+            (Some(tag), _) => Some(tag),
+            (None, None) => Some("latest"),
+            (None, Some(_)) => None,
+        }
+    }
+
+    pub(crate) fn digest(&self) -> Option<&str> {
+        self.digest.as_deref()
+    }
+
+    /// The reference with its default tag: what locks are kept under.
+    pub(crate) fn complete(&self) -> String {
+        match (&self.tag, &self.digest) {
+            (None, None) => self.exact(),
+            (Some(_), _) | (None, Some(_)) => self.to_string(),
+        }
+    }
+
+    /// The image of this repository with that digest.
+    pub(crate) fn at(&self, digest: &str) -> String {
+        format!("{}@{digest}", self.name())
     }
 
     /// Names exactly one image: the digest where there is one, else a tag. A name alone would pull every tag.
@@ -150,7 +195,7 @@ fn tag_is_valid(tag: &str) -> bool {
         && tag.chars().all(|c| is_word(c) || matches!(c, '.' | '-'))
 }
 
-fn digest_is_valid(digest: &str) -> bool {
+pub(super) fn digest_is_valid(digest: &str) -> bool {
     let Some((algorithm, digits)) = digest.split_once(':') else {
         return false;
     };
@@ -230,6 +275,31 @@ mod tests {
         assert_eq!(exact("debian"), "debian:latest");
         assert_eq!(exact("debian:12"), "debian:12");
         assert_eq!(exact(&format!("debian:12@{DIGEST}")), format!("debian@{DIGEST}"));
+    }
+
+    #[rstest]
+    #[case("debian", "docker.io", "library/debian", Some("latest"), "debian:latest")]
+    #[case(
+        "index.docker.io/debian:12",
+        "docker.io",
+        "library/debian",
+        Some("12"),
+        "index.docker.io/debian:12"
+    )]
+    #[case("keboola/x:1", "docker.io", "keboola/x", Some("1"), "keboola/x:1")]
+    #[case("127.0.0.1:5000/x", "127.0.0.1:5000", "x", Some("latest"), "127.0.0.1:5000/x:latest")]
+    fn a_registry_is_asked_by_its_own_names(
+        #[case] text: &str,
+        #[case] registry: &str,
+        #[case] repository: &str,
+        #[case] tag: Option<&str>,
+        #[case] complete: &str,
+    ) {
+        let reference: ImageReference = text.parse().unwrap();
+        let found = (reference.registry(), reference.repository(), reference.tag(), reference.complete());
+        assert_eq!(found, (registry, repository.to_owned(), tag, complete.to_owned()));
+        let pinned: ImageReference = format!("r.example/x@{DIGEST}").parse().unwrap();
+        assert_eq!((pinned.tag(), pinned.digest()), (None, Some(DIGEST)));
     }
 
     proptest! {

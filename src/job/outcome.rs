@@ -109,6 +109,8 @@ pub(crate) enum FailureCode {
     OutputUnsafe,
     ImageNotFound,
     ImageUnavailable,
+    /// A Dockerfile failed.
+    ImageBuildFailed,
     EngineFailed,
     StorageFailed,
     CatalogFailed,
@@ -118,7 +120,7 @@ pub(crate) enum FailureCode {
 }
 
 impl FailureCode {
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::ConfigurationInvalid,
         Self::ComponentUserError,
         Self::ComponentFailed,
@@ -130,6 +132,7 @@ impl FailureCode {
         Self::OutputUnsafe,
         Self::ImageNotFound,
         Self::ImageUnavailable,
+        Self::ImageBuildFailed,
         Self::EngineFailed,
         Self::StorageFailed,
         Self::CatalogFailed,
@@ -150,6 +153,7 @@ impl FailureCode {
             Self::OutputUnsafe => "output_unsafe",
             Self::ImageNotFound => "image_not_found",
             Self::ImageUnavailable => "image_unavailable",
+            Self::ImageBuildFailed => "image_build_failed",
             Self::EngineFailed => "engine_failed",
             Self::StorageFailed => "storage_failed",
             Self::CatalogFailed => "catalog_failed",
@@ -172,7 +176,7 @@ impl FailureCode {
             | Self::SizeLimit
             | Self::OutputInvalid
             | Self::OutputUnsafe => Blame::User,
-            Self::ComponentFailed | Self::ComponentNotStarted => Blame::Component,
+            Self::ComponentFailed | Self::ComponentNotStarted | Self::ImageBuildFailed => Blame::Component,
             Self::ImageNotFound
             | Self::ImageUnavailable
             | Self::EngineFailed

@@ -106,7 +106,7 @@ pub(crate) async fn adopt(
     let record = runner.catalog.job(order.job).await?;
     let document = record.and_then(|record| serde_json::from_str(&record.result?).ok());
     let resumed = note.map(|note| Resumed { note, document, adoption });
-    greeted(runner, order, run_attempt(runner, order, attempt, resumed, news, halt)).await
+    Box::pin(greeted(runner, order, run_attempt(runner, order, attempt, resumed, news, halt))).await
 }
 
 impl UnitRun<'_> {

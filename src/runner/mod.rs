@@ -2,6 +2,7 @@
 //! Knows no queue, no terminal, no HTTP: whoever watches gets [`News`], whoever wants it to stop has its [`Halt`].
 
 mod adopt;
+mod build_log;
 mod debug;
 mod environment;
 mod halt;
@@ -33,7 +34,7 @@ use crate::catalog::{Begun, CatalogError, UnitEnd};
 use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
-use crate::image::{self, ResolvedImage};
+use crate::image::{AskedImage, ImageError, Keeper, ResolvedImage};
 use crate::job::{AttemptNumber, Blame, Failure, Outcome, Phase, RunMode};
 use crate::result::ImagePart;
 use adopt::Resumed;
@@ -66,7 +67,7 @@ pub(crate) async fn run(
     news: &News,
     halt: &Halt,
 ) -> Result<Settled, RunError> {
-    greeted(runner, order, run_attempt(runner, order, attempt, None, news, halt)).await
+    Box::pin(greeted(runner, order, run_attempt(runner, order, attempt, None, news, halt))).await
 }
 
 /// While the job is resolved, the engine says who it is.
@@ -211,19 +212,50 @@ impl Job<'_> {
             return Ok(vec![None; units.len()]);
         }
         self.enter(record, Phase::Image).await?;
-        let engine = self.runner.engine().await?;
+        let keeper = self.runner.keeper().await?;
         let mut images = Vec::with_capacity(units.len());
         for unit in units {
-            let source = self.order.image_source(unit)?;
-            let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
-            let ensuring = image::ensure(engine, &source.reference, source.policy, &mut watch);
-            // A pull may take long, and the engine keeps the layers of one that was given up.
+            let asked = self.order.image_source(unit)?;
+            // A pull may take long. It goes on where others wait for it too, else the engine keeps its layers.
+            let ensuring = Box::pin(self.ensure(keeper, &asked));
             let image = self.halt.token().run_until_cancelled(ensuring).await.ok_or(Stop::Cancelled)??;
-            record.document.image = Some(ImagePart::of(&image));
+            self.tell_image(&image, record).await;
             images.push(Some(image));
         }
         record.leave(0);
         Ok(images)
+    }
+
+    async fn ensure(&self, keeper: &Keeper, asked: &AskedImage) -> Result<ResolvedImage, ImageError> {
+        match asked {
+            AskedImage::Registry { .. } => {
+                let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
+                keeper.ensure(asked, &mut watch).await
+            }
+            AskedImage::Build { source, policy } => {
+                let (mut ear, pen) = build_log::channel(self.runner.options.speech.events_max);
+                let building = async move {
+                    let mut say = |line| ear.hear(line);
+                    keeper.built(source, *policy, &mut say).await
+                };
+                let (built, ()) = tokio::join!(building, pen.keep(self.scribe, self.news));
+                built
+            }
+        }
+    }
+
+    /// Rows of one image are told of it once.
+    async fn tell_image(&self, image: &ResolvedImage, record: &mut Record<'_>) {
+        let part = ImagePart::of(image);
+        if record.document.image.as_ref() == Some(&part) {
+            return;
+        }
+        self.scribe.say(Level::Info, &image.words(), self.news).await;
+        for warning in &image.warnings {
+            self.scribe.say(Level::Warning, warning, self.news).await;
+            record.document.notices.push(warning.clone());
+        }
+        record.document.image = Some(part);
     }
 
     /// Begins a phase, unless somebody has asked to stop.

@@ -1,6 +1,6 @@
 //! What is to be run, and by whom.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tokio::sync::OnceCell;
@@ -8,13 +8,13 @@ use tokio::sync::OnceCell;
 use super::retry::RetryDelay;
 use crate::blob::BlobStore;
 use crate::catalog::Catalog;
-use crate::component::{Component, ImageSource, Policy, User};
+use crate::component::{Component, ImageSource, User};
 use crate::configuration::{Configuration, Unit};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::failure::Stop;
-use crate::image::ImageReference;
-use crate::job::{FailureCode, JobId, JobRequest, Phase, WorkerId};
+use crate::image::{AskedImage, BuildSource, ImageReference, Keeper, KeeperOptions};
+use crate::job::{JobId, JobRequest, Phase, WorkerId};
 
 /// One accepted job with everything it names, loaded and parsed.
 #[derive(Debug)]
@@ -25,13 +25,6 @@ pub(crate) struct Order {
     pub(crate) configuration: Configuration,
 }
 
-/// The image a job asks for.
-#[derive(Debug)]
-pub(super) struct AskedImage {
-    pub(super) reference: ImageReference,
-    pub(super) policy: Policy,
-}
-
 /// Runs jobs of one project, one at a time or several.
 #[derive(Debug)]
 pub(crate) struct Runner {
@@ -40,6 +33,9 @@ pub(crate) struct Runner {
     pub(crate) engine_options: EngineOptions,
     /// Connected when the first job needs it.
     pub(crate) engine: OnceCell<Engine>,
+    pub(crate) keeper_options: KeeperOptions,
+    /// Of that engine; all jobs of a process share it, and so their pulls.
+    pub(crate) keeper: OnceCell<Keeper>,
     pub(crate) options: RunnerOptions,
 }
 
@@ -70,6 +66,15 @@ impl Runner {
         self.engine.get_or_try_init(|| Engine::connect(self.engine_options.clone())).await
     }
 
+    pub(super) async fn keeper(&self) -> Result<&Keeper, EngineError> {
+        let engine = self.engine().await?;
+        let new = || {
+            let (catalog, options) = (self.catalog.clone(), self.keeper_options.clone());
+            std::future::ready(Keeper::new(engine.clone(), catalog, options))
+        };
+        Ok(self.keeper.get_or_init(new).await)
+    }
+
     /// Makes the acquaintance of the engine, so that nobody waits for it later. What goes wrong is left to whoever
     /// needs the engine: asking again tells it.
     pub(super) async fn greet_engine(&self) {
@@ -96,7 +101,7 @@ impl Order {
     /// The spec's image with the tag that the request or the configuration asks for.
     pub(super) fn image_source(&self, unit: &Unit) -> Result<AskedImage, Stop> {
         match &self.component.image {
-            ImageSource::Registry { uri, tag, digest, policy } => {
+            ImageSource::Registry { uri, tag, digest, policy, stale } => {
                 let asked_tag = self.request.tag.as_ref().or(unit.image_tag.as_ref());
                 let reference = match (asked_tag.or(tag.as_ref()), digest) {
                     // A tag that was asked for takes the place of the spec's digest too.
@@ -106,15 +111,18 @@ impl Order {
                     (None, None) => format!("{uri}:latest"),
                 };
                 let reference: ImageReference = reference.parse()?;
-                Ok(AskedImage { reference, policy: *policy })
+                Ok(AskedImage::Registry { reference, policy: *policy, stale: *stale })
             }
-            ImageSource::Build { .. } => Err(Stop::users(
-                FailureCode::ConfigurationInvalid,
-                format!(
-                    "component {} asks for an image built on the fly, which is not supported yet: build it yourself and name it with image.uri",
-                    self.component.id
-                ),
-            )),
+            ImageSource::Build { context, dockerfile, args, policy, stale } => {
+                let source = BuildSource {
+                    context: context.clone(),
+                    dockerfile: dockerfile.clone(),
+                    args: args.clone(),
+                    spec_dir: self.component.spec_path.parent().map(Path::to_owned),
+                    stale: *stale,
+                };
+                Ok(AskedImage::Build { source, policy: *policy })
+            }
         }
     }
 }

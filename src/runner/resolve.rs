@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Order, Runner};
 use crate::catalog::{Catalog, CatalogError, StateKey, TableVersion};
-use crate::component::{Complaint, Component, ImageSource, LogChannel, Policy};
+use crate::component::{Complaint, Component, LogChannel};
 use crate::configuration::{Configuration, Unit};
 use crate::failure::Stop;
 use crate::job::{ConfigurationId, TableId};
@@ -55,20 +55,13 @@ pub(super) fn ask(runner: &Runner, order: &Order) -> Asked {
 }
 
 /// What a component asks for that is not offered yet, where a run makes sense without it.
-fn not_offered(component: &Component) -> impl Iterator<Item = &'static str> {
-    let gelf = match component.logging.channel {
+fn not_offered(component: &Component) -> Option<&'static str> {
+    match component.logging.channel {
         LogChannel::Gelf(_) => Some(
             "the component asks for GELF logging, which is not offered yet: what it says on stdout and stderr is kept",
         ),
         LogChannel::Standard => None,
-    };
-    let freshness = match component.image {
-        ImageSource::Registry { policy: Policy::Master, .. } => Some(
-            "the component's image policy is master, which is not offered yet: an image that is present is not asked for again",
-        ),
-        ImageSource::Registry { policy: Policy::Release, .. } | ImageSource::Build { .. } => None,
-    };
-    gelf.into_iter().chain(freshness)
+    }
 }
 
 /// The units of an order, when nothing speaks against running them.

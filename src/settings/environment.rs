@@ -4,7 +4,7 @@ use crate::component::Preset;
 use crate::component::document::{Entry, Node, Place, Value};
 
 /// Keys that are texts, durations or amounts of bytes.
-const TEXT_KEYS: [&str; 34] = [
+const TEXT_KEYS: [&str; 35] = [
     "state_dir",
     "component_specs_dir",
     "work_dir",
@@ -39,10 +39,11 @@ const TEXT_KEYS: [&str; 34] = [
     "http.listen",
     "log.format",
     "otlp.endpoint",
+    "git.size_max",
 ];
 
 /// Keys that are numbers or flags.
-const TYPED_KEYS: [&str; 9] = [
+const TYPED_KEYS: [&str; 10] = [
     "sync",
     "events_max",
     "output_files_max",
@@ -52,6 +53,7 @@ const TYPED_KEYS: [&str; 9] = [
     "worker.slots",
     "worker.cpus",
     "worker.attempts_max",
+    "git.allow_file",
 ];
 
 const PRESET_TEXT_KEYS: [&str; 4] = ["memory", "disk", "timeout", "tmp"];

@@ -2,9 +2,11 @@
 //! The only reader of the environment. Other rooms get their own options out of this, never the whole.
 
 mod environment;
+mod git;
 mod machine;
 mod notices;
 mod outlook;
+mod registries;
 mod secret;
 mod shared;
 mod worker;
@@ -23,6 +25,8 @@ pub(crate) use environment::process_environment;
 
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;
+use crate::image::GitOptions;
+use crate::image::RegistryAccess;
 use crate::queue::QueueOptions;
 use crate::telemetry::{LogFormat, OtlpOptions};
 use crate::worker::WorkerOptions;
@@ -67,6 +71,10 @@ pub(crate) struct Settings {
     pub http: Option<SocketAddr>,
     pub log_format: LogFormat,
     pub otlp: Option<OtlpOptions>,
+    /// Where images may be built from.
+    pub git: GitOptions,
+    /// Who we are at the registries of images.
+    pub registries: RegistryAccess,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -115,6 +123,7 @@ impl Settings {
         let mut settings =
             read(&text, &name, project_dir, &environment, &Machine::of).map_err(SettingsError::Invalid)?;
         settings.file = file;
+        settings.registries.docker_config_dir = registries::docker_config_dir(&environment);
         settings.engine_host = settings.engine_host.or_else(|| environment("DOCKER_HOST"));
         Ok(settings)
     }
@@ -134,7 +143,7 @@ fn read(
     let overrides = environment::lay_over(&mut node, environment);
     let report = Report::new(file);
     let fields = Item::root(&node, "", &report).fields();
-    let settings = fields.map(|fields| read_settings(fields, project_dir, machine));
+    let settings = fields.map(|fields| read_settings(fields, project_dir, environment, machine));
     let complaints = report.into_complaints().into_iter().map(|complaint| {
         // A mistake in the environment is not one of the file.
         match overrides.iter().find(|(path, _variable)| *path == complaint.path) {
@@ -148,6 +157,7 @@ fn read(
 fn read_settings(
     mut fields: Fields<'_>,
     project_dir: PathBuf,
+    environment: &dyn Fn(&str) -> Option<String>,
     machine: &dyn Fn(&Path) -> Machine,
 ) -> Settings {
     let mut folder = |key| fields.filled(key).and_then(|item| item.text()).map(|text| project_dir.join(text));
@@ -179,7 +189,12 @@ fn read_settings(
             .get("log")
             .and_then(|item| outlook::read_log_format(&item))
             .unwrap_or(LogFormat::Text),
+        registries: fields
+            .get("registries")
+            .map(|item| registries::read_registries(&item, folder, environment))
+            .unwrap_or_default(),
         otlp: fields.get("otlp").and_then(|item| outlook::read_otlp(&item)),
+        git: git::read_git(fields.get("git"), folder, environment),
         state_dir,
         component_specs_dir,
         work_dir,

@@ -200,7 +200,7 @@ pub(crate) fn has_engine() -> bool {
     let answers = |arguments: &[&str]| {
         Command::new("docker").args(arguments).output().is_ok_and(|output| output.status.success())
     };
-    let is_ready = answers(&["image", "inspect", "longshore/shell-transformation:1.0.0"]);
+    let is_ready = answers(&["image", "inspect", "longshore/shell-transformation:1.1.0"]);
     if is_ready {
         for name in ["raw-shell", "no-entrypoint"] {
             ensure_image(name);

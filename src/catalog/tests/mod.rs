@@ -4,6 +4,7 @@ mod accepting;
 mod commits;
 mod files;
 mod house;
+mod image_locks;
 mod jobs;
 mod lost_answers;
 mod model;

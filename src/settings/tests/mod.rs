@@ -3,6 +3,8 @@ use std::fs;
 use super::*;
 
 mod examples;
+mod git;
+mod registries;
 mod service;
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -54,6 +56,8 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             http: Some("127.0.0.1:9090".parse().unwrap()),
             log_format: LogFormat::Text,
             otlp: None,
+            git: GitOptions::default(),
+            registries: RegistryAccess::default(),
         }
     );
     assert!(settings.worker.slots > 0 && settings.worker.memory_bytes > 0 && settings.worker.disk_bytes > 0);

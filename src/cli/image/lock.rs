@@ -1,0 +1,48 @@
+use jiff::Timestamp;
+
+use super::asked;
+use super::pull::ResolvedView;
+use crate::catalog::ImageLock;
+use crate::cli::exit::Trouble;
+use crate::cli::home::Home;
+use crate::cli::print::Printer;
+use crate::component::{Policy, Stale};
+use crate::image::AskedImage;
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    /// A component (a spec file, or an id from `component-specs/`), or an image's name
+    image: String,
+    /// Another tag than the spec's
+    #[arg(long)]
+    tag: Option<String>,
+}
+
+/// Asks the registry what the tag means now, as the policy master does, and lets the policy release run that.
+pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
+    let reference = match asked::asked(&arguments.image, arguments.tag.as_deref(), home)? {
+        AskedImage::Registry { reference, .. } => reference,
+        AskedImage::Build { .. } => {
+            return Err(Trouble::user(format!("the image of {} is built", arguments.image))
+                .hint("name a commit as `image.build.ref`"));
+        }
+    };
+    let name = reference.complete();
+    let newest = AskedImage::Registry { reference, policy: Policy::Master, stale: Stale::Forbid };
+    let image = asked::ensure(&newest, home, printer).await?;
+    let access = home.catalog.image_lock(&name, Policy::Master).await?.and_then(|lock| lock.access);
+    let now = Timestamp::now();
+    let lock = ImageLock {
+        reference: name,
+        policy: Policy::Release,
+        digest: image.digest.clone(),
+        image: image.id.clone(),
+        access,
+        resolved: now,
+        last_used: now,
+    };
+    home.catalog.move_image_lock(&lock).await?;
+    printer.report(&ResolvedView::of(&image), || {
+        format!("{} is locked to {}\n", lock.reference, lock.digest.as_deref().unwrap_or(image.id.as_str()))
+    })
+}

@@ -1,0 +1,48 @@
+use serde::Serialize;
+
+use super::asked;
+use crate::cli::exit::Trouble;
+use crate::cli::home::Home;
+use crate::cli::print::Printer;
+use crate::image::{AskedImage, ResolvedImage};
+
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct Arguments {
+    /// A component (a spec file, or an id from `component-specs/`), or an image's name
+    image: String,
+    /// Another tag than the spec's
+    #[arg(long)]
+    tag: Option<String>,
+}
+
+/// What `pull`, `build` and `lock` print for scripts.
+#[derive(Debug, Serialize)]
+pub(super) struct ResolvedView {
+    reference: String,
+    id: String,
+    digest: Option<String>,
+    policy: &'static str,
+    done: &'static str,
+}
+
+impl ResolvedView {
+    pub(super) fn of(image: &ResolvedImage) -> Self {
+        Self {
+            reference: image.reference.clone(),
+            id: image.id.to_string(),
+            digest: image.digest.clone(),
+            policy: image.policy.as_str(),
+            done: image.done.as_str(),
+        }
+    }
+}
+
+pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
+    let asked = asked::asked(&arguments.image, arguments.tag.as_deref(), home)?;
+    if let AskedImage::Build { .. } = asked {
+        return Err(Trouble::user(format!("the image of {} is built, not pulled", arguments.image))
+            .hint(format!("longshore image build {}", arguments.image)));
+    }
+    let image = asked::ensure(&asked, home, printer).await?;
+    printer.report(&ResolvedView::of(&image), || format!("{}\n", image.id))
+}
