@@ -138,7 +138,7 @@ def main():
     command = f"make bench MEGABYTES={options.megabytes} QUOTED={options.quoted} RUNS={options.runs} JOBS={options.jobs}"
     command += f" ONLY={options.only!r}" if options.only else ""
     duckdb_version = peers.duckdb_value("SELECT version()")
-    text = report.document(cases, data, options.runs, command, duckdb_version, options.binary.parent.name)
+    text = report.document(cases, data, options.runs, command, duckdb_version, options.binary.absolute())
     print(text)
     if options.write:
         options.write.write_text(text)

@@ -8,6 +8,8 @@ import subprocess
 
 from measure import median_seconds, peak_mib
 
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+
 NOT_MEASURED = (
     ("T19, growth", "10 MB to 10 GB, 1 to 16 jobs: a series of its own"),
     ("T20", "`make demo` prints its own time"),
@@ -85,17 +87,24 @@ def processor():
     return platform.machine()
 
 
-def machine_lines(duckdb_version, profile):
+def version(binary):
+    """The commit tells only of what was built in this tree."""
+    if ROOT / "target" not in binary.parents:
+        return f"as {binary.name}, built elsewhere"
+    return f"{first_line('git', 'describe', '--always', '--dirty')} ({binary.parent.name} profile)"
+
+
+def machine_lines(duckdb_version, binary):
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
     return [
         f"- {os.cpu_count()} × {processor()}, {memory:.0f} GiB, Linux {platform.release()}",
-        f"- Longshore {first_line('git', 'describe', '--always', '--dirty')} ({profile} profile), "
+        f"- Longshore {version(binary)}, "
         f"DuckDB {duckdb_version} (2 threads), Docker {first_line('docker', 'version', '--format', '{{.Server.Version}}')}",
         f"- {datetime.date.today().isoformat()}; load of the machine at the end {os.getloadavg()[0]:.1f}",
     ]
 
 
-def document(cases, data, runs, command, duckdb_version, profile):
+def document(cases, data, runs, command, duckdb_version, binary):
     notes = [f"- {case.title}: {case.note}" for case in cases if case.note]
     return "\n".join([
         "# Benchmarks",
@@ -106,7 +115,7 @@ def document(cases, data, runs, command, duckdb_version, profile):
         "peers sync; jobs of no data and the commit itself are, as by default. A peak of about 20 MiB is the least that the harness",
         "can see.",
         "",
-        *machine_lines(duckdb_version, profile),
+        *machine_lines(duckdb_version, binary),
         f"- Data: {data.bytes / 1e6:.0f} MB, {data.rows} rows, 10 columns, quoted: {data.quoted}",
         "",
         "## Against the targets",
