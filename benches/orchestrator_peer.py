@@ -34,6 +34,7 @@ def call(channel, exchange, reply_to, requests):
             documents.append(json.loads(body))
         if not missing:
             return {"seconds": seconds, "documents": documents}
+    sys.exit("the broker has ended the queue of replies")
 
 
 def main():
