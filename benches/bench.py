@@ -13,6 +13,7 @@ from dataclasses import dataclass
 import peers
 import report
 from bench_project import DELTA, SMALL_DELTA, SOURCE, WHOLE, Bench
+from bucket_cases import buckets
 from catalog_cases import catalog
 from container_cases import containers, log
 from measure import Failed, run_case
@@ -89,7 +90,7 @@ def make_project(data, binary):
     return program
 
 
-def all_cases(bench):
+def all_cases(bench, in_a_bucket):
     return [
         *staging(bench),
         *publishing(bench),
@@ -99,6 +100,7 @@ def all_cases(bench):
         *containers(bench),
         log(bench),
         catalog(bench),
+        *in_a_bucket,
     ]
 
 
@@ -119,11 +121,13 @@ def main():
     except Failed as failure:
         sys.exit(f"error: the table cannot be imported: {failure}")
     bench = Bench(data, FOLDER, program)
-    cases = [case for case in all_cases(bench) if re.search(options.only, case.name)]
+    in_a_bucket, remove_bucket = buckets(bench)
+    cases = [case for case in all_cases(bench, in_a_bucket) if re.search(options.only, case.name)]
     for case in cases:
         say(f"… {case.name}: {case.title}")
         run_case(case, options.runs, say)
     program.remove()
+    remove_bucket()
 
     command = f"make bench MEGABYTES={options.megabytes} QUOTED={options.quoted} RUNS={options.runs}"
     command += f" ONLY={options.only!r}" if options.only else ""

