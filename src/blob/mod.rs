@@ -71,6 +71,8 @@ pub(crate) struct S3Options {
 }
 
 /// Where blobs lie.
+///
+/// The calls of a bucket are large futures, boxed here so that what awaits them stays small.
 #[derive(Debug, Clone)]
 pub(crate) enum BlobStore {
     Directory(DirectoryStore),
@@ -89,7 +91,7 @@ impl BlobStore {
     /// file system of the work folder. Asks the server nothing yet. What reads from it blockingly needs the runtime
     /// that this is called on.
     pub(crate) async fn s3(options: &S3Options, scratch_root: &Path, owner: &str) -> Result<Self, BlobError> {
-        Ok(Self::S3(S3Store::connect(options, scratch_root, owner).await?))
+        Ok(Self::S3(Box::pin(S3Store::connect(options, scratch_root, owner)).await?))
     }
 
     /// Whether other machines may be at work on this store, so that locks of this one prove nothing.
@@ -120,7 +122,7 @@ impl BlobStore {
                 let store = store.clone();
                 blocking("check".into(), move || store.check()).await
             }
-            Self::S3(store) => store.check().await,
+            Self::S3(store) => Box::pin(store.check()).await,
         }
     }
 
@@ -139,7 +141,7 @@ impl BlobStore {
                 let (store, key, path) = (store.clone(), key.clone(), path.to_owned());
                 blocking(key.to_string(), move || store.put_file(&key, &path, source)).await
             }
-            Self::S3(store) => store.put_file(key, path, source).await,
+            Self::S3(store) => Box::pin(store.put_file(key, path, source)).await,
         }
     }
 
@@ -155,7 +157,7 @@ impl BlobStore {
                 let scratch = store.scratch()?;
                 let path = scratch.path().join("bytes");
                 std::fs::write(&path, &bytes).map_err(error::io_error("write", &path))?;
-                store.put_file(key, &path, Source::Move).await.map(|_bytes| ())
+                Box::pin(store.put_file(key, &path, Source::Move)).await.map(|_bytes| ())
             }
         }
     }
@@ -183,7 +185,7 @@ impl BlobStore {
                 let (store, key, path) = (store.clone(), key.clone(), path.to_owned());
                 blocking(key.to_string(), move || store.deliver(&key, &path, how)).await
             }
-            Self::S3(store) => store.deliver(key, path).await,
+            Self::S3(store) => Box::pin(store.deliver(key, path)).await,
         }
     }
 
@@ -199,7 +201,7 @@ impl BlobStore {
                 let (store, key) = (store.clone(), key.clone());
                 blocking(key.to_string(), move || store.remove(&key)).await
             }
-            Self::S3(store) => store.remove(key).await,
+            Self::S3(store) => Box::pin(store.remove(key)).await,
         }
     }
 
@@ -211,7 +213,7 @@ impl BlobStore {
                 let (store, prefix) = (store.clone(), prefix.to_owned());
                 blocking(format!("list {prefix}"), move || store.list(&prefix)).await
             }
-            Self::S3(store) => store.list(prefix).await,
+            Self::S3(store) => Box::pin(store.list(prefix)).await,
         }
     }
 
@@ -219,7 +221,7 @@ impl BlobStore {
     pub(crate) async fn unfinished(&self, before: Timestamp) -> Result<Vec<Unfinished>, BlobError> {
         match self {
             Self::Directory(_) => Ok(Vec::new()),
-            Self::S3(store) => store.unfinished(before).await,
+            Self::S3(store) => Box::pin(store.unfinished(before)).await,
         }
     }
 
@@ -227,7 +229,7 @@ impl BlobStore {
     pub(crate) async fn abort(&self, upload: &Unfinished) -> Result<(), BlobError> {
         match self {
             Self::Directory(_) => Ok(()),
-            Self::S3(store) => store.abort_unfinished(upload).await,
+            Self::S3(store) => Box::pin(store.abort_unfinished(upload)).await,
         }
     }
 
@@ -239,7 +241,7 @@ impl BlobStore {
                 let (scratch, owner) = (store.scratch.clone(), owner.to_owned());
                 blocking(format!("scratch of {owner}"), move || scratch.clear(&owner)).await
             }
-            Self::S3(store) => store.clear_scratch(owner).await,
+            Self::S3(store) => Box::pin(store.clear_scratch(owner)).await,
         }
     }
 

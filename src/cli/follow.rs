@@ -18,6 +18,8 @@ const LOOK_FIRST: Duration = Duration::from_millis(50);
 const LOOK_MAX: Duration = Duration::from_secs(1);
 /// How long a job may be unknown before the person is told what that may mean.
 const UNKNOWN_FOR: Duration = Duration::from_secs(5);
+/// The commit ends a job, and its worker completes the result document (times, memory) a moment later, if it lives.
+const COMPLETE_WITHIN: Duration = Duration::from_secs(3);
 /// Events read at once.
 const PAGE: u64 = 1000;
 
@@ -100,7 +102,7 @@ impl Watch<'_> {
             let record = self.home.catalog.job(record.id).await?.unwrap_or_else(|| record.clone());
             let told = self.tell_from(record.id, &mut sequence).await?;
             if let JobState::Done { .. } = record.state {
-                return Ok(record);
+                return self.completed(record).await;
             }
             if told || record.state.status() != status {
                 pause = LOOK_FIRST;
@@ -109,6 +111,16 @@ impl Watch<'_> {
             tokio::time::sleep(pause).await;
             pause = (pause * 2).min(LOOK_MAX);
         }
+    }
+
+    /// The record of a job that has ended, with its complete document where that comes.
+    async fn completed(&self, mut record: JobRecord) -> Result<JobRecord, Trouble> {
+        let deadline = Instant::now() + COMPLETE_WITHIN;
+        while is_incomplete(&record) && Instant::now() < deadline {
+            tokio::time::sleep(LOOK_FIRST).await;
+            record = self.home.catalog.job(record.id).await?.unwrap_or(record);
+        }
+        Ok(record)
     }
 
     /// The job's record, once there is one.
@@ -154,6 +166,13 @@ impl Watch<'_> {
         }
         Ok(())
     }
+}
+
+/// Whether a document was begun and not brought to its end. A job that never began has none.
+fn is_incomplete(record: &JobRecord) -> bool {
+    let text = record.result.as_deref();
+    let document = text.and_then(|text| serde_json::from_str::<serde_json::Value>(text).ok());
+    document.is_some_and(|document| document["ended"].is_null())
 }
 
 /// The record of a job that is accepted.

@@ -9,6 +9,7 @@ mod leftover;
 mod listen;
 mod news;
 mod order;
+mod publish;
 mod record;
 mod resolve;
 mod retry;

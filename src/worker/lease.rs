@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::{Worker, job};
-use crate::catalog::{Beat, Catalog, CatalogError, OpenAttempt};
+use crate::catalog::{Beat, Catalog, CatalogError, HeldAttempt, OpenAttempt};
 use crate::job::{JobId, WorkerId};
 use crate::runner::Halt;
 use crate::sweep::{Sweep, Swept};
@@ -28,10 +28,8 @@ pub(super) async fn beat(worker: &Worker) -> Infallible {
         worker.meters.turn(Loop::Heart);
         // What is under way before the question: a job that is claimed meanwhile is not in the answer.
         let under_way = worker.desk.berths.list();
-        // A call that the network swallowed must not outlast the lease: another one may come through.
-        let beaten = timeout(worker.options.lease / 2, worker.runner.catalog.beat(worker.id())).await;
-        let pause = match beaten.map_err(|_elapsed| "no answer".to_owned()) {
-            Ok(Ok(held)) => {
+        let pause = match beat_once(worker).await {
+            Ok(held) => {
                 missed = 0;
                 worker.meters.beat();
                 for (id, attempt, halt) in under_way {
@@ -42,19 +40,22 @@ pub(super) async fn beat(worker: &Worker) -> Infallible {
                 }
                 worker.options.beat
             }
-            Ok(Err(error)) => {
-                missed += 1;
-                tracing::error!(%error, missed, "a heartbeat failed");
-                // Nobody sees the difference between a slow heart and one that tries again at once.
-                worker.options.beat / 4
-            }
             Err(error) => {
                 missed += 1;
                 tracing::error!(error, missed, "a heartbeat failed");
+                // Nobody sees the difference between a slow heart and one that tries again at once.
                 worker.options.beat / 4
             }
         };
         sleep(pause).await;
+    }
+}
+
+/// A call that the network swallowed must not outlast the lease: another one may come through.
+async fn beat_once(worker: &Worker) -> Result<Vec<HeldAttempt>, String> {
+    match timeout(worker.options.lease / 2, worker.runner.catalog.beat(worker.id())).await {
+        Ok(beaten) => beaten.map_err(|error| crate::failure::chain(&error)),
+        Err(_elapsed) => Err("the catalog does not answer".to_owned()),
     }
 }
 

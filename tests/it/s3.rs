@@ -59,7 +59,8 @@ fn a_project_in_a_bucket_works_like_one_in_a_folder() {
             "source": "t.csv", "destination": "in.c-main.t", "incremental": true, "primary_key": ["id"],
         }] },
     });
-    let rekey = ["table", "import", "in.c-main.t", "import.csv", "--primary-key", "id"];
+    let rekey =
+        ["table", "import", "in.c-main.t", "import.csv", "--primary-key", "id", "--change-primary-key"];
     house.call(&rekey).succeeded();
     let ran = house.run_script(script, &storage).succeeded();
     assert_eq!(house.export("in.c-main.t"), "id,v\n1,a\n2,c\n3,d\n");

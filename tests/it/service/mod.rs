@@ -2,6 +2,7 @@
 //! and killed.
 
 mod again;
+mod broker;
 mod deaths;
 mod frozen;
 mod leaving;
@@ -44,8 +45,13 @@ pub(crate) struct Port {
 impl Port {
     /// With settings for the workers of the test; the servers must be there.
     pub(crate) fn open(worker: &Value) -> Self {
+        Self::at(Server::Rabbitmq.settings(), worker)
+    }
+
+    /// At a broker of the test's own.
+    pub(crate) fn at(mut queue: Value, worker: &Value) -> Self {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
-        let [mut catalog, mut queue, mut blobs] = Server::ALL.map(Server::settings);
+        let (mut catalog, mut blobs) = (Server::Postgres.settings(), Server::S3.settings());
         let database = Database::make(catalog["url"].as_str().unwrap(), &name);
         let url = queue["url"].as_str().unwrap().to_owned();
         catalog["url"] = json!(database.url);

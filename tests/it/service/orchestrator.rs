@@ -35,6 +35,12 @@ impl Orchestrator {
         text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
     }
 
+    /// Returns when the broker's acknowledgement timeout has ended a consumer that did not answer.
+    pub(super) fn outlast_acknowledgement(&self) {
+        let output = Self::script(&["outlast", &self.url]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     fn act(&self, verb: &str, messages: &[Value]) -> Output {
         let exchange = format!("{}.jobs", self.prefix);
         let mut command = Self::script(&[verb, &self.url, &exchange]);

@@ -25,8 +25,15 @@ impl Server {
     }
 
     fn run(self, arguments: &[&str]) -> Output {
+        self.command().args(arguments).output().unwrap()
+    }
+
+    /// Its script.
+    pub(super) fn command(self) -> Command {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        Command::new(root.join(self.script())).args(arguments).current_dir(root).output().unwrap()
+        let mut command = Command::new(root.join(self.script()));
+        command.current_dir(root);
+        command
     }
 
     /// Whether it answers. Locally a test is skipped without it and says so; in CI that is a failure.

@@ -98,7 +98,7 @@ async fn trouble_that_does_not_pass_is_told_when_patience_is_over() {
     let BlobError::Unavailable { tries, .. } = &error else { panic!("{error}") };
     assert!(*tries > 1, "tried {tries} times");
     assert_eq!(
-        crate::failure::chain(&error),
+        super::told(&error),
         format!(
             "could not store blob t/1 in bucket longshore-test at {}, tried {tries} times: \
              the store answered 503 SlowDown: as planned",

@@ -105,3 +105,11 @@ fn rows(bytes: usize) -> Vec<u8> {
     text.truncate(bytes);
     text
 }
+
+/// An error with its causes on one line.
+fn told(error: &dyn std::error::Error) -> String {
+    std::iter::successors(Some(error), |error| error.source())
+        .map(ToString::to_string)
+        .collect::<Vec<_>>()
+        .join(": ")
+}

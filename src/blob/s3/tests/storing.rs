@@ -149,8 +149,8 @@ async fn a_wrong_bucket_wrong_credentials_and_nobody_at_home_are_told_apart() {
     bucket.store.check().await.unwrap();
     let told = async |options: S3Options| {
         let bucket = Bucket::with(S3Options { patience: Duration::from_millis(50), ..options }).await;
-        let checked = crate::failure::chain(&bucket.store.check().await.unwrap_err());
-        let put = crate::failure::chain(&bucket.put("t/1", b"x").await.unwrap_err());
+        let checked = super::told(&bucket.store.check().await.unwrap_err());
+        let put = super::told(&bucket.put("t/1", b"x").await.unwrap_err());
         (checked, put)
     };
     let missing = S3Options { bucket: "no-such-bucket".into(), ..bucket.options.clone() };
