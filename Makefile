@@ -17,7 +17,7 @@ check: ## Format, lints, documentation, licences
 bench: ## Measure against the peers (MEGABYTES=…, RUNS=…, ONLY=…; WRITE=1 writes docs/benchmarks.md)
 	@scripts/bench.sh
 
-services: ## Start what the tests need (the Docker engine) and say where it answers
+services: ## Start what the tests need (Docker engine, RabbitMQ, PostgreSQL, an S3 server) and say where it answers
 	@scripts/services.sh
 
 base-images: ## Build the base images and the images of our own components

@@ -5,6 +5,7 @@ source "$(dirname "$0")/prelude.sh"
 
 known=(engine rabbitmq postgres s3)
 
+scripts/setup.sh services
 [ $# -gt 0 ] || set -- "${known[@]}"
 for service in "$@"; do
     [[ " ${known[*]} " == *" $service "* ]] ||

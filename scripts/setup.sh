@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what a fresh Debian or Ubuntu machine lacks; silent where nothing is missing.
-# Only root installs; anybody else is told what to run.
+# Only root installs; anybody else is told what to run. `services` adds the servers that the tests speak to.
 source "$(dirname "$0")/prelude.sh"
 
 packages=()
@@ -23,18 +23,22 @@ collect_packages() {
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages+=(debian-archive-keyring)
     { has busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1; } || packages+=(busybox-static)
     need docker.io docker
-    need rabbitmq-server rabbitmq-server
-    # Its programs are not on the path.
-    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need postgresql initdb
-    need postgresql-client psql
-    # A client of another language, to which our documentation of messages speaks.
-    /usr/bin/python3 -c 'import pika' 2>/dev/null || packages+=(python3-pika)
     # An engine elsewhere (DOCKER_HOST, a socket that answers) needs no daemon here.
     if ! scripts/engine.sh answers; then
         need docker.io dockerd
         # Without systemd nobody else mounts the control groups that the engine needs.
         [ -d /run/systemd/system ] || need cgroupfs-mount cgroupfs-mount
     fi
+}
+
+# The servers that the service is tested on. The demo needs none of them.
+collect_services() {
+    need rabbitmq-server rabbitmq-server
+    # Its programs are not on the path.
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need postgresql initdb
+    need postgresql-client psql
+    # A client of another language, to which our documentation of messages speaks.
+    /usr/bin/python3 -c 'import pika' 2>/dev/null || packages+=(python3-pika)
 }
 
 install_packages() {
@@ -75,6 +79,7 @@ install_rust() {
 }
 
 collect_packages
+[ "${1:-}" != services ] || collect_services
 if [ ${#packages[@]} -gt 0 ]; then
     list=$(printf '%s\n' "${packages[@]}" | sort -u | tr '\n' ' ')
     has apt-get || fail "missing: $list" "install these with your system's package manager"

@@ -2,11 +2,7 @@
 # Runs every test, after installing and starting what they need. Arguments go to the test runner.
 source "$(dirname "$0")/prelude.sh"
 
-scripts/setup.sh
-scripts/engine.sh start
-scripts/postgres.sh start
-scripts/rabbitmq.sh start
-scripts/s3.sh start
+scripts/services.sh
 # The images are network and disk, the compiler is processor: together they take no longer than the one.
 scripts/base-images.sh &
 images=$!

@@ -33,14 +33,20 @@ pub(crate) enum BlobError {
     Damaged { key: BlobKey, how: Damage },
     /// It was tried until patience was over: a later try may help.
     #[error("could not {action} {what} in {place}, tried {tries} times")]
-    Unavailable { action: &'static str, what: String, place: Arc<Place>, tries: u32, source: StoreTrouble },
+    Unavailable {
+        action: &'static str,
+        what: String,
+        place: Arc<Place>,
+        tries: u32,
+        source: Box<StoreTrouble>,
+    },
     /// An answer that trying again does not change.
     #[error("could not {action} {what} in {place}")]
-    Refused { action: &'static str, what: String, place: Arc<Place>, source: StoreTrouble },
+    Refused { action: &'static str, what: String, place: Arc<Place>, source: Box<StoreTrouble> },
     #[error("there is no {place}: make it, or correct `blobs.s3` in the settings")]
     NoBucket { place: Arc<Place> },
     #[error("{place} does not let us {action} {what}: check the credentials and what they may do")]
-    Denied { action: &'static str, what: String, place: Arc<Place>, source: StoreTrouble },
+    Denied { action: &'static str, what: String, place: Arc<Place>, source: Box<StoreTrouble> },
 }
 
 /// Which bucket of which server.

@@ -33,6 +33,9 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let meters = Meters::new(&parts, settings.worker.lease);
     let (traces, export) = telemetry::traces(settings.otlp.as_ref(), &home.folder.worker)
         .map_err(|error| Trouble::user(chain(&error)))?;
+    for notice in settings.notices() {
+        printer.note(&notice);
+    }
     let listener = listen(settings.http).await?;
     let worker = Arc::new(Worker {
         runner: home.runner(arguments.hold_at),

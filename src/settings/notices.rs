@@ -7,7 +7,6 @@ use crate::component::Preset;
 
 impl Settings {
     /// Sentences for the operator about settings that go together badly.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the worker's verb tells them"))]
     pub(crate) fn notices(&self) -> Vec<String> {
         let mut notices = Vec::new();
         let mut notice = |is_so: bool, text: &str| {

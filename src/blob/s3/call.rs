@@ -76,13 +76,14 @@ impl S3Store {
         let place = Arc::clone(&self.shared.place);
         let action = asked.action;
         let what = asked.key.map_or_else(|| "the blobs".to_owned(), |key| format!("blob {key}"));
-        match (trouble.meaning(), asked.key) {
-            (Meaning::Passing, _) => BlobError::Unavailable { action, what, place, tries, source: trouble },
+        let (meaning, source) = (trouble.meaning(), Box::new(trouble));
+        match (meaning, asked.key) {
+            (Meaning::Passing, _) => BlobError::Unavailable { action, what, place, tries, source },
             (Meaning::NoBucket, _) | (Meaning::NoBlob, None) => BlobError::NoBucket { place },
             (Meaning::NoBlob, Some(key)) => BlobError::NotFound { key: key.clone() },
-            (Meaning::Denied, _) => BlobError::Denied { action, what, place, source: trouble },
+            (Meaning::Denied, _) => BlobError::Denied { action, what, place, source },
             (Meaning::NoUpload | Meaning::NoRange | Meaning::Final, _) => {
-                BlobError::Refused { action, what, place, source: trouble }
+                BlobError::Refused { action, what, place, source }
             }
         }
     }

@@ -23,18 +23,18 @@ pub(super) struct Multipart {
     sent: Vec<CompletedPart>,
     parts: i32,
     bytes: u64,
-    open: Open,
+    begun: Begun,
 }
 
 /// Gives the upload up unless it is closed.
-struct Open {
+struct Begun {
     store: S3Store,
     key: BlobKey,
     id: String,
     is_open: bool,
 }
 
-impl Drop for Open {
+impl Drop for Begun {
     fn drop(&mut self) {
         if !self.is_open {
             return;
@@ -66,17 +66,17 @@ impl Multipart {
                 .checksum_algorithm(ChecksumAlgorithm::Crc32C)
                 .send()
         };
-        let begun = store.ask(asked, beginning).await?;
-        let id = begun.upload_id().unwrap_or_default().to_owned();
-        let open = Open { store: store.clone(), key: key.clone(), id, is_open: true };
-        Ok(Self { sending: FuturesUnordered::new(), sent: Vec::new(), parts: 0, bytes: 0, open })
+        let answer = store.ask(asked, beginning).await?;
+        let id = answer.upload_id().unwrap_or_default().to_owned();
+        let begun = Begun { store: store.clone(), key: key.clone(), id, is_open: true };
+        Ok(Self { sending: FuturesUnordered::new(), sent: Vec::new(), parts: 0, bytes: 0, begun })
     }
 
     /// Sends the next part; returns when there is room for another.
     pub(super) async fn push(&mut self, part: Vec<u8>) -> Result<(), BlobError> {
         self.parts += 1;
         self.bytes += part.len() as u64;
-        let (store, key, id) = (self.open.store.clone(), self.open.key.clone(), self.open.id.clone());
+        let (store, key, id) = (self.begun.store.clone(), self.begun.key.clone(), self.begun.id.clone());
         self.sending.push(Box::pin(send(store, key, id, self.parts, part)));
         while self.sending.len() > PARTS_AT_ONCE {
             self.next_sent().await?;
@@ -95,7 +95,7 @@ impl Multipart {
         };
         match finished.await {
             Ok(()) => {
-                self.open.is_open = false;
+                self.begun.is_open = false;
                 Ok(())
             }
             Err(error) => {
@@ -108,10 +108,10 @@ impl Multipart {
     /// Removes what was sent. When that fails, gc finds it.
     pub(super) async fn give_up(mut self) {
         self.sending.clear();
-        if let Err(error) = self.open.store.abort(&self.open.key, &self.open.id).await {
-            tracing::warn!(key = %self.open.key, error = %error, "an unfinished upload is left to gc");
+        if let Err(error) = self.begun.store.abort(&self.begun.key, &self.begun.id).await {
+            tracing::warn!(key = %self.begun.key, error = %error, "an unfinished upload is left to gc");
         }
-        self.open.is_open = false;
+        self.begun.is_open = false;
     }
 
     async fn next_sent(&mut self) -> Result<(), BlobError> {
@@ -122,7 +122,7 @@ impl Multipart {
     }
 
     async fn complete(&mut self) -> Result<(), BlobError> {
-        let Open { store, key, id, .. } = &self.open;
+        let Begun { store, key, id, .. } = &self.begun;
         let (store, key) = (store.clone(), key.clone());
         self.sent.sort_unstable_by_key(CompletedPart::part_number);
         let parts =
@@ -151,7 +151,7 @@ impl Multipart {
     }
 
     async fn is_there(&mut self) -> Result<bool, BlobError> {
-        let Open { store, key, .. } = &self.open;
+        let Begun { store, key, .. } = &self.begun;
         let bytes = self.bytes;
         let asked = Asked { action: "look at", key: Some(key), limit: store.silence() };
         let object = store.object(key);

@@ -18,7 +18,7 @@ const FRAMES_AT_ONCE: usize = 2;
 
 /// Whether a blob is compressed in frames: slices are, everything else lies as it is.
 pub(super) fn is_framed(key: &BlobKey) -> bool {
-    key.as_str().ends_with(".csv")
+    key.as_str().rsplit_once('.').is_some_and(|(_, suffix)| suffix == "csv")
 }
 
 /// A file that is being stored.

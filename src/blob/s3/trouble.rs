@@ -6,6 +6,19 @@ use std::time::Duration;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 
+/// Codes that come with statuses which do not say it by themselves.
+const PASSING: [&str; 8] = [
+    "SlowDown",
+    "RequestTimeout",
+    "InternalError",
+    "RequestTimeTooSkewed",
+    // What we sent did not arrive as we sent it.
+    "BadDigest",
+    "InvalidDigest",
+    "IncompleteBody",
+    "XAmzContentChecksumMismatch",
+];
+
 type Cause = Box<dyn Error + Send + Sync>;
 
 /// Why a call to the store came to nothing.
@@ -45,6 +58,7 @@ impl StoreTrouble {
     where
         E: ProvideErrorMetadata + Error + Send + Sync + 'static,
     {
+        #[expect(clippy::wildcard_enum_match_arm, reason = "foreign, open enum")]
         match error {
             SdkError::ServiceError(answer) => {
                 let status = answer.raw().status().as_u16();
@@ -67,7 +81,7 @@ impl StoreTrouble {
                 Self::NotMade { source: SdkError::<E, HttpResponse>::DispatchFailure(failure).into_cause() }
             }
             SdkError::ConstructionFailure(_) => Self::NotMade { source: error.into_cause() },
-            // TimeoutError and DispatchFailure; the enum is open.
+            // TimeoutError and DispatchFailure.
             other => Self::Connection { source: other.into_cause() },
         }
     }
@@ -81,10 +95,8 @@ impl StoreTrouble {
             Self::Answered { status, code, .. } => match (*status, code.as_str()) {
                 (_, "NoSuchBucket") => Meaning::NoBucket,
                 (_, "NoSuchUpload") => Meaning::NoUpload,
-                (_, "SlowDown" | "RequestTimeout" | "InternalError" | "RequestTimeTooSkewed")
-                // What we sent did not arrive as we sent it.
-                | (_, "BadDigest" | "IncompleteBody" | "XAmzContentChecksumMismatch" | "InvalidDigest")
-                | (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => Meaning::Passing,
+                (408 | 425 | 429 | 500 | 502 | 503 | 504, _) => Meaning::Passing,
+                (_, code) if PASSING.contains(&code) => Meaning::Passing,
                 (404, _) => Meaning::NoBlob,
                 (401 | 403, _) => Meaning::Denied,
                 (416, _) => Meaning::NoRange,

@@ -59,17 +59,14 @@ impl S3Store {
         // The metadata is sent before the bytes, so they are read twice.
         let checksum = if is_framed(key) { None } else { Some(outgoing.checksum().await?) };
         let part_bytes = PART_BYTES.max(usize::try_from(outgoing.bytes / PARTS_MAX).unwrap_or(PART_BYTES));
-        let mut upload = None;
-        let sent = self.send(outgoing, checksum, part_bytes, &mut upload).await;
+        let mut upload: Option<Multipart> = None;
+        let sent = Box::pin(self.send(outgoing, checksum, part_bytes, &mut upload)).await;
         match (sent, upload) {
             (Ok(last), None) => self.put_object(key, last, checksum).await,
-            (Ok(last), Some(upload)) => {
-                let upload: Multipart = upload;
-                upload.finish(last).await
-            }
+            (Ok(last), Some(upload)) => Box::pin(upload.finish(last)).await,
             (Err(error), None) => Err(error),
             (Err(error), Some(upload)) => {
-                upload.give_up().await;
+                Box::pin(upload.give_up()).await;
                 Err(error)
             }
         }
@@ -132,7 +129,7 @@ impl S3Store {
             // The signed checksum speaks for the body, which need not be hashed once more.
             call.customize().disable_payload_signing().send()
         };
-        self.ask(asked, putting).await.map(|_stored| ())
+        Box::pin(self.ask(asked, putting)).await.map(|_stored| ())
     }
 }
 
