@@ -2,6 +2,7 @@
 # RabbitMQ for tests, on loopback: `start`, `stop`, `status`, `env` (how tests reach it); `stop_app` and
 # `start_app` take the broker off and on again while its Erlang node stays, `ctl …` is rabbitmqctl.
 # LONGSHORE_RABBITMQ_PORT names another instance: the port is the instance, in every clone of the project.
+# LONGSHORE_RABBITMQ_SETTINGS is a file with further lines of rabbitmq.conf for a broker that we start.
 source "$(dirname "$0")/prelude.sh"
 
 port=${LONGSHORE_RABBITMQ_PORT:-5679}
@@ -51,13 +52,12 @@ write_settings() {
     cat >"$state/rabbitmq.conf" <<SETTINGS
 listeners.tcp.1 = 127.0.0.1:$port
 distribution.listener.interface = 127.0.0.1
-distribution.listener.port_range.min = $((port + 20000))
-distribution.listener.port_range.max = $((port + 20000))
 raft.wal_max_size_bytes = 33554432
 vm_memory_high_watermark.absolute = 1GB
 disk_free_limit.absolute = 50MB
 log.file.level = info
 SETTINGS
+    [ -z "${LONGSHORE_RABBITMQ_SETTINGS-}" ] || cat "$LONGSHORE_RABBITMQ_SETTINGS" >>"$state/rabbitmq.conf"
     printf '[].\n' >"$state/enabled_plugins"
 }
 
@@ -66,6 +66,7 @@ start_server() {
     export RABBITMQ_CONFIG_FILE="$state/rabbitmq.conf"
     export RABBITMQ_ENABLED_PLUGINS_FILE="$state/enabled_plugins"
     export RABBITMQ_MNESIA_BASE="$state/mnesia" RABBITMQ_LOG_BASE="$state/log"
+    export RABBITMQ_DIST_PORT=$((port + 20000)) ERL_CRASH_DUMP="$state/erl_crash.dump"
     export RABBITMQ_PID_FILE="$state/server.pid"
     # One scheduler: the tests want the processor.
     export RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS="+S 1:1 $on_loopback"

@@ -3,7 +3,7 @@
 # Without names all of them are started.
 source "$(dirname "$0")/prelude.sh"
 
-known=(engine rabbitmq)
+known=(engine rabbitmq postgres s3)
 
 [ $# -gt 0 ] || set -- "${known[@]}"
 for service in "$@"; do

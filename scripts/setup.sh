@@ -24,6 +24,9 @@ collect_packages() {
     { has busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1; } || packages+=(busybox-static)
     need docker.io docker
     need rabbitmq-server rabbitmq-server
+    # Its programs are not on the path.
+    compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need postgresql initdb
+    need postgresql-client psql
     # A client of another language, to which our documentation of messages speaks.
     /usr/bin/python3 -c 'import pika' 2>/dev/null || packages+=(python3-pika)
     need docker-registry docker-registry

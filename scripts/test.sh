@@ -4,6 +4,8 @@ source "$(dirname "$0")/prelude.sh"
 
 scripts/setup.sh
 scripts/engine.sh start
+scripts/postgres.sh start
+scripts/s3.sh start
 # The images are network and disk, the compiler is processor: together they take no longer than the one.
 scripts/base-images.sh &
 images=$!

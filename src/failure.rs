@@ -91,6 +91,33 @@ pub(crate) fn fence_lost() -> Stop {
     })
 }
 
+/// The catalog itself failed the job.
+pub(crate) fn of_catalog(error: &CatalogError) -> Failure {
+    Failure {
+        code: FailureCode::CatalogFailed,
+        message: "the catalog had trouble".to_owned(),
+        detail: chain(error),
+    }
+}
+
+/// A fault in this program.
+pub(crate) fn of_panic() -> Failure {
+    Failure {
+        code: FailureCode::RunnerLost,
+        message: "the runner broke down".to_owned(),
+        detail: "a task of the worker panicked; its log tells where".to_owned(),
+    }
+}
+
+/// The worker was told to leave while the job was under way.
+pub(crate) fn worker_left() -> Failure {
+    Failure {
+        code: FailureCode::RunnerLost,
+        message: "the worker was shut down; the job is tried again".to_owned(),
+        detail: "the worker was told twice to stop".to_owned(),
+    }
+}
+
 /// The component failed on a disk without room: whose fault it was cannot be said, but who must act can.
 pub(crate) fn disk_full(stop: Stop) -> Stop {
     match stop {

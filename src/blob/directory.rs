@@ -7,25 +7,17 @@ use std::path::{Path, PathBuf};
 
 use jiff::Timestamp;
 
+use super::error::io_error;
+use super::scratch::ScratchSpace;
 use super::{BlobError, BlobInfo, BlobKey, Delivery};
-
-/// Directory of half-written files; no key can name it.
-const SCRATCH: &str = ".scratch";
 
 /// Blobs as files below one directory.
 #[derive(Debug, Clone)]
 pub(crate) struct DirectoryStore {
     root: PathBuf,
-    /// Whose half-written files ours are: a folder below `.scratch/`.
-    owner: String,
+    pub(super) scratch: ScratchSpace,
     /// Whether a put is on disk before it returns.
     pub(super) sync: bool,
-}
-
-/// Wraps an I/O error with what was done to which path.
-pub(super) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> BlobError {
-    let path = path.to_owned();
-    move |source| BlobError::Io { action, path, source }
 }
 
 impl DirectoryStore {
@@ -33,7 +25,8 @@ impl DirectoryStore {
         // Absolute, so that a later change of the working directory does not move the store.
         let root = std::path::absolute(root).map_err(io_error("find the blob store", root))?;
         fs::create_dir_all(&root).map_err(io_error("make the blob store's directory", &root))?;
-        Ok(Self { root, owner: owner.to_owned(), sync })
+        let scratch = ScratchSpace::new(&root, owner);
+        Ok(Self { root, scratch, sync })
     }
 
     pub(super) fn path_of(&self, key: &BlobKey) -> PathBuf {
@@ -44,24 +37,8 @@ impl DirectoryStore {
         &self.root
     }
 
-    /// The folder of our half-written files, made when it is not there.
-    pub(super) fn scratch_root(&self) -> Result<PathBuf, BlobError> {
-        let scratch = self.root.join(SCRATCH).join(&self.owner);
-        fs::create_dir_all(&scratch).map_err(io_error("make", &scratch))?;
-        Ok(scratch)
-    }
-
-    pub(super) fn clear_scratch(&self, owner: &str) -> Result<(), BlobError> {
-        let scratch = self.root.join(SCRATCH).join(owner);
-        match fs::remove_dir_all(&scratch) {
-            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error("remove", &scratch)(error)),
-            Ok(()) | Err(_) => Ok(()),
-        }
-    }
-
-    pub(super) fn scratch(&self) -> Result<tempfile::TempDir, BlobError> {
-        let scratch = self.scratch_root()?;
-        tempfile::TempDir::new_in(&scratch).map_err(io_error("make a directory in", &scratch))
+    pub(super) fn check(&self) -> Result<(), BlobError> {
+        fs::read_dir(&self.root).map(drop).map_err(io_error("look into the blob store", &self.root))
     }
 
     pub(super) fn open_file(&self, key: &BlobKey) -> Result<File, BlobError> {

@@ -11,7 +11,7 @@ use std::path::Path;
 use rustix::fs::{CWD, Mode, OFlags, RenameFlags};
 use tempfile::NamedTempFile;
 
-use super::directory::io_error;
+use super::error::io_error;
 use super::{BlobError, BlobKey, DirectoryStore, Source};
 
 /// Blobs are read by containers under other users and written by nobody.
@@ -54,7 +54,7 @@ impl DirectoryStore {
     }
 
     fn temporary(&self) -> Result<NamedTempFile, BlobError> {
-        let scratch = self.scratch_root()?;
+        let scratch = self.scratch.folder()?;
         NamedTempFile::new_in(&scratch).map_err(io_error("make a file in", &scratch))
     }
 
@@ -128,7 +128,7 @@ fn check_identity(file: &File, stored: &Path, from: &Path) -> Result<(), BlobErr
 }
 
 /// Opens what may be anything: the plain file, its bytes, and whether it has more names than this one.
-fn open_plain(path: &Path) -> Result<(File, u64, bool), BlobError> {
+pub(super) fn open_plain(path: &Path) -> Result<(File, u64, bool), BlobError> {
     // Without O_NONBLOCK the open of a FIFO would wait for a writer for ever.
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let opened = rustix::fs::open(path, flags, Mode::empty()).map(File::from).map_err(io::Error::from);

@@ -22,6 +22,15 @@ pub(crate) enum CatalogError {
         "the catalog has schema version {found}, this Longshore knows up to {known}: use a newer Longshore"
     )]
     TooNew { found: i64, known: i64 },
+    /// What the operator must do is in `hint`; the address has no password.
+    #[error("cannot open the catalog {address}: {hint}")]
+    OpenServer { address: String, hint: String, source: sqlx::Error },
+    #[error("{address} is not a catalog of Longshore: {what}")]
+    NotACatalogServer { address: String, what: &'static str },
+    #[error("{problem}")]
+    Address { problem: &'static str },
+    #[error("the catalog gave no answer within {seconds} s")]
+    NoAnswer { seconds: u64 },
     #[error("cannot {action}")]
     Sql { action: String, source: sqlx::Error },
     /// Something stored does not say what it must: the catalog was changed by other means, or is damaged.
@@ -68,7 +77,7 @@ impl CatalogError {
     /// Whether the file system under the catalog is full: the operator must act.
     pub(crate) fn is_disk_full(&self) -> bool {
         match self {
-            Self::Open { source, .. } | Self::Sql { source, .. } => {
+            Self::Open { source, .. } | Self::OpenServer { source, .. } | Self::Sql { source, .. } => {
                 sqlite_code(source) == Some(SQLITE_FULL)
                     || source.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
                         == Some(POSTGRES_DISK_FULL)
@@ -76,6 +85,9 @@ impl CatalogError {
             Self::Directory { source, .. } => is_disk_full(source),
             Self::PathNotText { .. }
             | Self::NotACatalog { .. }
+            | Self::NotACatalogServer { .. }
+            | Self::Address { .. }
+            | Self::NoAnswer { .. }
             | Self::TooNew { .. }
             | Self::Damaged { .. }
             | Self::NoSuchJob { .. }
@@ -87,6 +99,53 @@ impl CatalogError {
             | Self::NoJobToEnd => false,
         }
     }
+
+    /// Whether the same may go well soon.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::NoAnswer { .. } => true,
+            Self::Open { source, .. } | Self::OpenServer { source, .. } | Self::Sql { source, .. } => {
+                is_passing(source)
+            }
+            Self::Directory { .. }
+            | Self::PathNotText { .. }
+            | Self::NotACatalog { .. }
+            | Self::NotACatalogServer { .. }
+            | Self::Address { .. }
+            | Self::TooNew { .. }
+            | Self::Damaged { .. }
+            | Self::NoSuchJob { .. }
+            | Self::JobExists { .. }
+            | Self::TableTwice { .. }
+            | Self::NotInHead { .. }
+            | Self::Deletion { .. }
+            | Self::NotAnEnd { .. }
+            | Self::NoJobToEnd => false,
+        }
+    }
+}
+
+/// `PostgreSQL`'s codes for what passes by itself: it shuts down, starts or has crashed; this connection was ended (a
+/// switch to another server among the reasons) or is one too many; somebody else was in the way.
+const PASSING: [&str; 13] = [
+    "57P01", "57P02", "57P03", "57P05", "25P03", "25006", "53300", "40001", "40P01", "55P03", "57014",
+    "08006", "08003",
+];
+
+/// Whether the connection was lost or others were in the way. `SQLite` has neither: its waiting is its own.
+pub(super) fn is_passing(error: &sqlx::Error) -> bool {
+    if let Some(error) = error.as_database_error() {
+        return error.code().is_some_and(|code| PASSING.contains(&code.as_ref()));
+    }
+    // A connection that was cut in the middle of an answer may show as a broken protocol.
+    matches!(
+        error,
+        sqlx::Error::Io(_)
+            | sqlx::Error::Protocol(_)
+            | sqlx::Error::PoolTimedOut
+            | sqlx::Error::WorkerCrashed
+            | sqlx::Error::BeginFailed
+    )
 }
 
 /// Wraps a database error with what was being done.

@@ -9,12 +9,10 @@ use sqlx::{Any, AssertSqlSafe};
 use crate::events::{Event, Level, Source};
 use crate::job::JobId;
 
+use super::batch::{BATCH, placeholders};
 use super::error::doing;
-use super::rows::{count, named, stored_count, text, time};
+use super::rows::{count, named, stored_count, stored_text, text, time};
 use super::{Catalog, CatalogError};
-
-/// Lines of one statement: a few bring nearly all that many would, and the statement stays prepared.
-const BATCH: usize = 50;
 
 static INSERT_BATCH: LazyLock<String> = LazyLock::new(|| insert_sql(BATCH));
 static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
@@ -27,21 +25,24 @@ impl Catalog {
             return Ok(());
         }
         let action = || doing(format!("record events of job {job}"));
-        let job_text = job.to_string();
-        let mut transaction = self.begin_note().await?;
-        let (batches, rest) = events.as_chunks::<BATCH>();
-        for batch in batches {
-            let mut query = sqlx::query(AssertSqlSafe(INSERT_BATCH.as_str()));
-            for event in batch {
-                query = bind(query, &job_text, event);
+        let job_text = &job.to_string();
+        self.insist(|_| async move {
+            let mut transaction = self.begin_note().await?;
+            let (batches, rest) = events.as_chunks::<BATCH>();
+            for batch in batches {
+                let mut query = sqlx::query(AssertSqlSafe(INSERT_BATCH.as_str()));
+                for event in batch {
+                    query = bind(query, job_text, event);
+                }
+                query.execute(&mut *transaction).await.map_err(action())?;
             }
-            query.execute(&mut *transaction).await.map_err(action())?;
-        }
-        for event in rest {
-            let query = bind(sqlx::query(AssertSqlSafe(INSERT_ONE.as_str())), &job_text, event);
-            query.execute(&mut *transaction).await.map_err(action())?;
-        }
-        transaction.commit().await.map_err(action())
+            for event in rest {
+                let query = bind(sqlx::query(AssertSqlSafe(INSERT_ONE.as_str())), job_text, event);
+                query.execute(&mut *transaction).await.map_err(action())?;
+            }
+            transaction.commit().await.map_err(action())
+        })
+        .await
     }
 
     /// In order, from sequence number `from` on.
@@ -51,28 +52,58 @@ impl Catalog {
         from: u64,
         events_max: u64,
     ) -> Result<Vec<Event>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        let rows = sqlx::query(
-            "SELECT sequence, time, level, source, message FROM events
-             WHERE job = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3",
-        )
-        .bind(job.to_string())
-        .bind(stored_count(from))
-        .bind(stored_count(events_max))
-        .fetch_all(&mut *transaction)
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let rows = sqlx::query(
+                "SELECT sequence, time, level, source, message FROM events
+                 WHERE job = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3",
+            )
+            .bind(job.to_string())
+            .bind(stored_count(from))
+            .bind(stored_count(events_max))
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(doing(format!("read the events of job {job}")))?;
+            rows.iter().map(event).collect()
+        })
         .await
-        .map_err(doing(format!("read the events of job {job}")))?;
-        rows.iter().map(event).collect()
+    }
+
+    /// The sequence number for the job's next event.
+    pub(crate) async fn next_event(&self, job: JobId) -> Result<u64, CatalogError> {
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let row = sqlx::query("SELECT COALESCE(MAX(sequence) + 1, 0) AS next FROM events WHERE job = $1")
+                .bind(job.to_string())
+                .fetch_one(&mut *transaction)
+                .await
+                .map_err(doing(format!("read the number of events of job {job}")))?;
+            count(&row, "next")
+        })
+        .await
+    }
+
+    /// How many events from sequence number `from` on are of the component (not of the runner).
+    pub(crate) async fn component_events_since(&self, job: JobId, from: u64) -> Result<u64, CatalogError> {
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let row = sqlx::query(
+                "SELECT COUNT(*) AS events FROM events WHERE job = $1 AND sequence >= $2 AND source <> $3",
+            )
+            .bind(job.to_string())
+            .bind(stored_count(from))
+            .bind(Source::Runner.as_str())
+            .fetch_one(&mut *transaction)
+            .await
+            .map_err(doing(format!("count the events of job {job}")))?;
+            count(&row, "events")
+        })
+        .await
     }
 }
 
 fn insert_sql(lines: usize) -> String {
-    let mut values = Vec::with_capacity(lines);
-    for first in (1..).step_by(6).take(lines) {
-        let placeholders: Vec<String> = (first..first + 6).map(|number| format!("${number}")).collect();
-        values.push(format!("({})", placeholders.join(", ")));
-    }
-    let values = values.join(", ");
+    let values = placeholders(lines, 6);
     format!(
         "INSERT INTO events (job, sequence, time, level, source, message) VALUES {values} ON CONFLICT DO NOTHING"
     )
@@ -85,7 +116,7 @@ fn bind<'q>(query: Query<'q, Any, AnyArguments>, job: &str, event: &Event) -> Qu
         .bind(event.time.as_microsecond())
         .bind(event.level.as_str())
         .bind(event.source.as_str())
-        .bind(event.message.clone())
+        .bind(stored_text(&event.message))
 }
 
 fn event(row: &AnyRow) -> Result<Event, CatalogError> {

@@ -4,11 +4,11 @@ use jiff::Timestamp;
 use sqlx::any::AnyRow;
 use sqlx::{AnyConnection, AssertSqlSafe, Row as _};
 
-use crate::job::{FileId, FileQuery, FileReceipt, JobId};
+use crate::job::{FileId, FileQuery, FileReceipt};
 
-use super::commit::{Moment, next_numbers};
+use super::commit::{Moment, Published, hold_counter, next_numbers};
 use super::error::doing;
-use super::rows::{blob_key, count, flag, optional_parsed, stored_count, text, time};
+use super::rows::{blob_key, count, flag, optional_parsed, stored_count, stored_text, text, time};
 use super::{Catalog, CatalogError, NewFile, StoredFile};
 
 impl Catalog {
@@ -21,13 +21,16 @@ impl Catalog {
         since: Option<Timestamp>,
         files_max: u64,
     ) -> Result<Vec<StoredFile>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        let rows = find(&mut transaction, query, newer_than, since, files_max).await?;
-        let mut files = Vec::with_capacity(rows.len());
-        for row in &rows {
-            files.push(stored_file(&mut transaction, row).await?);
-        }
-        Ok(files)
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let rows = find(&mut transaction, query, newer_than, since, files_max).await?;
+            let mut files = Vec::with_capacity(rows.len());
+            for row in &rows {
+                files.push(stored_file(&mut transaction, row).await?);
+            }
+            Ok(files)
+        })
+        .await
     }
 
     pub(crate) async fn file(&self, id: FileId) -> Result<Option<StoredFile>, CatalogError> {
@@ -35,17 +38,23 @@ impl Catalog {
         Ok(self.files(&query, None, None, 1).await?.pop())
     }
 
-    /// Forgets a file; its blob goes with the next gc. False: there was none.
+    /// Forgets a file; its blob goes with the next gc. False: there was none; after a lost answer, one that is not there
+    /// counts as removed by this call.
     pub(crate) async fn remove_file(&self, id: FileId) -> Result<bool, CatalogError> {
         let action = || doing(format!("remove file {id}"));
-        let mut transaction = self.begin_write().await?;
-        let removed = sqlx::query("DELETE FROM files WHERE id = $1")
-            .bind(stored_count(id.0))
-            .execute(&mut *transaction)
-            .await
-            .map_err(action())?;
-        transaction.commit().await.map_err(action())?;
-        Ok(removed.rows_affected() > 0)
+        self.insist(|turn| async move {
+            let mut transaction = self.begin_write().await?;
+            // A commit may be putting tags on it.
+            hold_counter(&mut transaction, "commit_time").await?;
+            let removed = sqlx::query("DELETE FROM files WHERE id = $1")
+                .bind(stored_count(id.0))
+                .execute(&mut *transaction)
+                .await
+                .map_err(action())?;
+            transaction.commit().await.map_err(action())?;
+            Ok(removed.rows_affected() > 0 || turn.is_again())
+        })
+        .await
     }
 }
 
@@ -85,7 +94,7 @@ async fn find(
     match query {
         FileQuery::Tags { include, exclude } => {
             for tag in include.iter().chain(exclude) {
-                bound = bound.bind(tag.as_str());
+                bound = bound.bind(stored_text(tag));
             }
         }
         FileQuery::Ids(ids) => {
@@ -117,16 +126,21 @@ async fn stored_file(connection: &mut AnyConnection, row: &AnyRow) -> Result<Sto
     })
 }
 
-/// What a job has stored, in the order it did. A file that was removed since is not told.
+/// What was stored, in the order it was. A file that was removed since is not told.
 pub(super) async fn receipts_of(
     connection: &mut AnyConnection,
-    job: JobId,
+    published: Published,
 ) -> Result<Vec<FileReceipt>, CatalogError> {
-    let rows = sqlx::query("SELECT id, name, byte_count FROM files WHERE job = $1 ORDER BY id")
-        .bind(job.to_string())
-        .fetch_all(connection)
-        .await
-        .map_err(doing(format!("read the files of job {job}")))?;
+    let query = match published {
+        Published::By(job) => {
+            sqlx::query("SELECT id, name, byte_count FROM files WHERE job = $1 ORDER BY id")
+                .bind(job.to_string())
+        }
+        Published::At(time) => {
+            sqlx::query("SELECT id, name, byte_count FROM files WHERE created = $1 ORDER BY id").bind(time)
+        }
+    };
+    let rows = query.fetch_all(connection).await.map_err(doing("read which files were stored"))?;
     rows.iter()
         .map(|row| {
             Ok(FileReceipt {
@@ -152,7 +166,7 @@ pub(super) async fn publish(
     )
     .bind(id)
     .bind(file.blob.as_str())
-    .bind(file.name.as_str())
+    .bind(stored_text(&file.name))
     .bind(stored_count(file.bytes))
     .bind(i64::from(file.is_permanent))
     .bind(i64::from(file.is_public))
@@ -163,7 +177,7 @@ pub(super) async fn publish(
     .map_err(action())?;
     let id = FileId(count(&row, "id")?);
     add_tags(connection, id, &file.tags).await?;
-    Ok(FileReceipt { id, name: file.name.clone(), bytes: file.bytes })
+    Ok(FileReceipt { id, name: stored_text(&file.name), bytes: file.bytes })
 }
 
 /// Puts tags on a file, after those that it has. Nothing happens to a file that is not there (any more).
@@ -185,7 +199,7 @@ pub(super) async fn add_tags(
     for (position, tag) in (last + 1..).zip(tags) {
         sqlx::query("INSERT INTO file_tags (file, tag, position) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(stored_count(file.0))
-            .bind(tag.as_str())
+            .bind(stored_text(tag))
             .bind(position)
             .execute(&mut *connection)
             .await

@@ -26,91 +26,116 @@ pub(crate) struct ImageLock {
     pub(crate) last_used: Timestamp,
 }
 
+/// Locks by some condition.
+macro_rules! select_locks {
+    ($rest:literal) => {
+        concat!(
+            "SELECT reference, policy, digest, image, access, resolved, last_used FROM image_locks ",
+            $rest
+        )
+    };
+}
+
+/// What both ways to write a lock begin with.
+macro_rules! insert_lock {
+    ($rest:literal) => {
+        concat!(
+            "INSERT INTO image_locks (digest, image, access, resolved, last_used, reference, policy) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ",
+            $rest
+        )
+    };
+}
+
 impl Catalog {
     pub(crate) async fn image_lock(
         &self,
         reference: &str,
         policy: Policy,
     ) -> Result<Option<ImageLock>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        read_lock(&mut transaction, reference, policy).await
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            read_lock(&mut transaction, reference, policy).await
+        })
+        .await
     }
 
     /// By reference.
     #[cfg_attr(not(test), expect(dead_code, reason = "the verb that lists images asks for them"))]
     pub(crate) async fn image_locks(&self) -> Result<Vec<ImageLock>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        let rows = sqlx::query(
-            "SELECT reference, policy, digest, image, access, resolved, last_used FROM image_locks
-             ORDER BY reference, policy",
-        )
-        .fetch_all(&mut *transaction)
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let rows = sqlx::query(select_locks!("ORDER BY reference, policy"))
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(doing("list the image locks"))?;
+            rows.iter().map(lock).collect()
+        })
         .await
-        .map_err(doing("list the image locks"))?;
-        rows.iter().map(lock).collect()
     }
 
     /// Locks a reference unless it is locked already; gives the lock that stands. Of several workers that resolve a
     /// tag at the same time one is the first, and all run what it found.
     pub(crate) async fn lock_image(&self, new: &ImageLock) -> Result<ImageLock, CatalogError> {
         let action = || doing(format!("lock the image {}", new.reference));
-        let mut transaction = self.begin_write().await?;
-        bound(
-            "INSERT INTO image_locks (digest, image, access, resolved, last_used, reference, policy)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-            new,
-        )
-        .execute(&mut *transaction)
+        self.insist(|_| async move {
+            let mut transaction = self.begin_write().await?;
+            let insert = insert_lock!("ON CONFLICT DO NOTHING");
+            bound(insert, new).execute(&mut *transaction).await.map_err(action())?;
+            let stands = read_lock(&mut transaction, &new.reference, new.policy).await?;
+            transaction.commit().await.map_err(action())?;
+            Ok(stands.unwrap_or_else(|| new.clone()))
+        })
         .await
-        .map_err(action())?;
-        let stands = read_lock(&mut transaction, &new.reference, new.policy).await?;
-        transaction.commit().await.map_err(action())?;
-        Ok(stands.unwrap_or_else(|| new.clone()))
     }
 
     /// Locks a reference, whatever it was locked to before.
     pub(crate) async fn move_image_lock(&self, new: &ImageLock) -> Result<(), CatalogError> {
         let action = || doing(format!("lock the image {}", new.reference));
-        let mut transaction = self.begin_write().await?;
-        bound(
-            "INSERT INTO image_locks (digest, image, access, resolved, last_used, reference, policy)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (reference, policy) DO UPDATE SET digest = excluded.digest, image = excluded.image,
-                 access = excluded.access, resolved = excluded.resolved, last_used = excluded.last_used",
-            new,
-        )
-        .execute(&mut *transaction)
+        self.insist(|_| async move {
+            let mut transaction = self.begin_write().await?;
+            let upsert = insert_lock!(
+                "ON CONFLICT (reference, policy) DO UPDATE SET digest = excluded.digest, image = excluded.image,
+                     access = excluded.access, resolved = excluded.resolved, last_used = excluded.last_used"
+            );
+            bound(upsert, new).execute(&mut *transaction).await.map_err(action())?;
+            transaction.commit().await.map_err(action())
+        })
         .await
-        .map_err(action())?;
-        transaction.commit().await.map_err(action())
     }
 
     /// Remembers that a locked image was run just now.
     pub(crate) async fn use_image_lock(&self, reference: &str, policy: Policy) -> Result<(), CatalogError> {
         let action = || doing(format!("note the use of the image {reference}"));
-        let mut transaction = self.begin_note().await?;
-        sqlx::query("UPDATE image_locks SET last_used = $1 WHERE reference = $2 AND policy = $3")
-            .bind(stored_now())
-            .bind(reference)
-            .bind(policy.as_str())
-            .execute(&mut *transaction)
-            .await
-            .map_err(action())?;
-        transaction.commit().await.map_err(action())
+        self.insist(|_| async move {
+            let mut transaction = self.begin_note().await?;
+            sqlx::query("UPDATE image_locks SET last_used = $1 WHERE reference = $2 AND policy = $3")
+                .bind(stored_now())
+                .bind(reference)
+                .bind(policy.as_str())
+                .execute(&mut *transaction)
+                .await
+                .map_err(action())?;
+            transaction.commit().await.map_err(action())
+        })
+        .await
     }
 
     /// Lets a reference go under both policies, so that the next run resolves it anew. False: it was not locked.
     #[cfg_attr(not(test), expect(dead_code, reason = "the verb that unlocks images calls it"))]
     pub(crate) async fn unlock_image(&self, reference: &str) -> Result<bool, CatalogError> {
         let action = || doing(format!("unlock the image {reference}"));
-        let mut transaction = self.begin_write().await?;
-        let gone = sqlx::query("DELETE FROM image_locks WHERE reference = $1")
-            .bind(reference)
-            .execute(&mut *transaction)
-            .await
-            .map_err(action())?;
-        transaction.commit().await.map_err(action())?;
-        Ok(gone.rows_affected() > 0)
+        self.insist(|turn| async move {
+            let mut transaction = self.begin_write().await?;
+            let gone = sqlx::query("DELETE FROM image_locks WHERE reference = $1")
+                .bind(reference)
+                .execute(&mut *transaction)
+                .await
+                .map_err(action())?;
+            transaction.commit().await.map_err(action())?;
+            Ok(gone.rows_affected() > 0 || turn.is_again())
+        })
+        .await
     }
 }
 
@@ -132,15 +157,12 @@ async fn read_lock(
     reference: &str,
     policy: Policy,
 ) -> Result<Option<ImageLock>, CatalogError> {
-    let row = sqlx::query(
-        "SELECT reference, policy, digest, image, access, resolved, last_used FROM image_locks
-         WHERE reference = $1 AND policy = $2",
-    )
-    .bind(reference)
-    .bind(policy.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(doing(format!("read the lock of the image {reference}")))?;
+    let row = sqlx::query(select_locks!("WHERE reference = $1 AND policy = $2"))
+        .bind(reference)
+        .bind(policy.as_str())
+        .fetch_optional(connection)
+        .await
+        .map_err(doing(format!("read the lock of the image {reference}")))?;
     row.as_ref().map(lock).transpose()
 }
 

@@ -4,15 +4,12 @@ use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::blob::BlobKey;
-use crate::job::{
-    AttemptNumber, ComponentId, ConfigurationId, FailureCode, JobEnd, JobId, JobState, JobStatus, Phase,
-    WorkerId,
-};
+use crate::job::{AttemptNumber, FailureCode, JobEnd, JobId, JobState, JobStatus, Phase};
 
 use super::error::doing;
 use super::rows::{
     count, named, optional_blob_key, optional_parsed, optional_text, optional_time, parsed, stored_count,
-    stored_now, time,
+    stored_now, stored_text, time,
 };
 use super::{Catalog, CatalogError, JobRecord, OpenAttempt};
 
@@ -29,53 +26,19 @@ macro_rules! select_jobs {
     };
 }
 
+/// While attempt `$2` of job `$1` holds it and may end it: it is the current one, its worker was not declared lost, and
+/// is `$3` (when that is not empty: an attempt that was taken over keeps its number).
+macro_rules! held {
+    () => {
+        "id = $1 AND attempt = $2 AND status = 'processing' AND EXISTS
+            (SELECT 1 FROM attempts a WHERE a.job = jobs.id AND a.number = jobs.attempt AND a.is_lost = 0
+             AND ($3 = '' OR a.worker = $3))"
+    };
+}
+
 impl Catalog {
-    /// Records a job (status waiting) with its request document (JSON text). A known id is [`CatalogError::JobExists`].
-    #[cfg(test)]
-    pub(crate) async fn create_job(
-        &self,
-        id: JobId,
-        component: &ComponentId,
-        configuration: Option<&ConfigurationId>,
-        request: &str,
-    ) -> Result<(), CatalogError> {
-        let mut transaction = self.begin_note().await?;
-        insert_job(&mut transaction, id, component, configuration, request).await?;
-        transaction.commit().await.map_err(doing(format!("record job {id}")))
-    }
-
-    /// Records a job and takes its first attempt in one: who dies in between leaves nothing, and no job that waits
-    /// for ever.
-    pub(crate) async fn begin_job(
-        &self,
-        id: JobId,
-        component: &ComponentId,
-        configuration: Option<&ConfigurationId>,
-        request: &str,
-        worker: &WorkerId,
-    ) -> Result<AttemptNumber, CatalogError> {
-        let mut transaction = self.begin_note().await?;
-        insert_job(&mut transaction, id, component, configuration, request).await?;
-        let attempt = take_attempt(&mut transaction, id, worker).await?;
-        transaction.commit().await.map_err(doing(format!("record job {id}")))?;
-        attempt.ok_or(CatalogError::NoSuchJob { job: id })
-    }
-
-    /// Takes the next attempt by compare-and-set; `None` when the job is running or done.
-    #[cfg(test)]
-    pub(crate) async fn claim_old(
-        &self,
-        job: JobId,
-        worker: &WorkerId,
-    ) -> Result<Option<AttemptNumber>, CatalogError> {
-        let mut transaction = self.begin_note().await?;
-        let attempt = take_attempt(&mut transaction, job, worker).await?;
-        transaction.commit().await.map_err(doing(format!("claim job {job}")))?;
-        Ok(attempt)
-    }
-
     /// Where the attempt is, what the result document says so far; `None` leaves what is recorded. False: the fence is
-    /// lost.
+    /// lost. Said twice it is said once.
     pub(crate) async fn progress(
         &self,
         job: JobId,
@@ -85,34 +48,41 @@ impl Catalog {
         result: Option<&str>,
     ) -> Result<bool, CatalogError> {
         let action = || doing(format!("record the progress of job {job}"));
-        let mut transaction = self.begin_note().await?;
-        let held = sqlx::query(
-            "UPDATE jobs SET result = COALESCE($1, result) WHERE id = $2 AND attempt = $3 AND status = 'processing'",
-        )
-        .bind(result)
-        .bind(job.to_string())
-        .bind(i64::from(attempt.0))
-        .execute(&mut *transaction)
+        self.insist(|_| async move {
+            let mut transaction = self.begin_note().await?;
+            let held = sqlx::query(concat!(
+                "UPDATE jobs SET result = COALESCE($4, result) WHERE ",
+                held!()
+            ))
+            .bind(job.to_string())
+            .bind(i64::from(attempt.0))
+            .bind(self.acting())
+            .bind(result.map(stored_text))
+            .execute(&mut *transaction)
+            .await
+            .map_err(action())?;
+            if held.rows_affected() == 0 {
+                return Ok(false);
+            }
+            sqlx::query(
+                "UPDATE attempts SET phase = $1, data_folder = COALESCE($2, data_folder) WHERE job = $3 AND number = $4",
+            )
+            .bind(phase.as_str())
+            .bind(data_folder.map(stored_text))
+            .bind(job.to_string())
+            .bind(i64::from(attempt.0))
+            .execute(&mut *transaction)
+            .await
+            .map_err(action())?;
+            transaction.commit().await.map_err(action())?;
+            Ok(true)
+        })
         .await
-        .map_err(action())?;
-        if held.rows_affected() == 0 {
-            return Ok(false);
-        }
-        sqlx::query(
-            "UPDATE attempts SET phase = $1, data_folder = COALESCE($2, data_folder) WHERE job = $3 AND number = $4",
-        )
-        .bind(phase.as_str())
-        .bind(data_folder)
-        .bind(job.to_string())
-        .bind(i64::from(attempt.0))
-        .execute(&mut *transaction)
-        .await
-        .map_err(action())?;
-        transaction.commit().await.map_err(action())?;
-        Ok(true)
     }
 
     /// Ends a job without publishing anything (failed, terminated, cancelled). False: the fence is lost or it had ended.
+    ///
+    /// After a lost answer, a job that this attempt ended in this way was ended by this call.
     pub(crate) async fn end_job(
         &self,
         job: JobId,
@@ -121,13 +91,23 @@ impl Catalog {
         result: Option<&str>,
     ) -> Result<bool, CatalogError> {
         check_end(job, how)?;
-        let mut transaction = self.begin_write().await?;
-        let ended = end(&mut transaction, job, attempt, how, result).await?;
-        transaction.commit().await.map_err(doing(format!("end job {job}")))?;
-        Ok(ended)
+        self.insist(|turn| async move {
+            let mut transaction = self.begin_write().await?;
+            if turn.is_again() && has_ended(&mut transaction, job, attempt, how).await? {
+                return Ok(true);
+            }
+            if !hold(&mut transaction, job, attempt, self.acting()).await? {
+                return Ok(false);
+            }
+            close(&mut transaction, job, attempt, how, result).await?;
+            transaction.commit().await.map_err(doing(format!("end job {job}")))?;
+            Ok(true)
+        })
+        .await
     }
 
-    /// After the end: what became known later (log object, cleanup phase). `None` leaves the log that is recorded.
+    /// After the end: what became known later (log object, cleanup phase). `None` leaves the log that is recorded. Said
+    /// twice it is said once.
     pub(crate) async fn annotate(
         &self,
         job: JobId,
@@ -135,103 +115,65 @@ impl Catalog {
         log: Option<&BlobKey>,
     ) -> Result<(), CatalogError> {
         let action = || doing(format!("add to the record of job {job}"));
-        let mut transaction = self.begin_note().await?;
-        let annotated = sqlx::query("UPDATE jobs SET result = $1, log = COALESCE($2, log) WHERE id = $3")
-            .bind(result)
-            .bind(log.map(BlobKey::as_str))
-            .bind(job.to_string())
-            .execute(&mut *transaction)
-            .await
-            .map_err(action())?;
-        if annotated.rows_affected() == 0 {
-            return Err(CatalogError::NoSuchJob { job });
-        }
-        transaction.commit().await.map_err(action())
+        self.insist(|_| async move {
+            let mut transaction = self.begin_note().await?;
+            let annotated = sqlx::query("UPDATE jobs SET result = $1, log = COALESCE($2, log) WHERE id = $3")
+                .bind(stored_text(result))
+                .bind(log.map(BlobKey::as_str))
+                .bind(job.to_string())
+                .execute(&mut *transaction)
+                .await
+                .map_err(action())?;
+            if annotated.rows_affected() == 0 {
+                return Err(CatalogError::NoSuchJob { job });
+            }
+            transaction.commit().await.map_err(action())
+        })
+        .await
     }
 
     pub(crate) async fn job(&self, id: JobId) -> Result<Option<JobRecord>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        read_job(&mut transaction, id).await
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let row = sqlx::query(select_jobs!("WHERE jobs.id = $1"))
+                .bind(id.to_string())
+                .fetch_optional(&mut *transaction)
+                .await
+                .map_err(doing(format!("read job {id}")))?;
+            row.as_ref().map(record).transpose()
+        })
+        .await
     }
 
     /// Newest first.
     pub(crate) async fn jobs(&self, jobs_max: u64) -> Result<Vec<JobRecord>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        let rows = sqlx::query(select_jobs!("ORDER BY jobs.created DESC, jobs.id DESC LIMIT $1"))
-            .bind(stored_count(jobs_max))
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(doing("list the jobs"))?;
-        rows.iter().map(record).collect()
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let rows = sqlx::query(select_jobs!("ORDER BY jobs.created DESC, jobs.id DESC LIMIT $1"))
+                .bind(stored_count(jobs_max))
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(doing("list the jobs"))?;
+            rows.iter().map(record).collect()
+        })
+        .await
     }
 
     /// Attempts that nobody has ended, oldest first.
     pub(crate) async fn open_attempts(&self) -> Result<Vec<OpenAttempt>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        let rows = sqlx::query(
-            "SELECT job, number, worker, phase, started, data_folder FROM attempts
-             WHERE ended IS NULL ORDER BY started, job",
-        )
-        .fetch_all(&mut *transaction)
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let rows = sqlx::query(
+                "SELECT job, number, worker, phase, started, data_folder FROM attempts
+                 WHERE ended IS NULL ORDER BY started, job",
+            )
+            .fetch_all(&mut *transaction)
+            .await
+            .map_err(doing("list the open attempts"))?;
+            rows.iter().map(open_attempt).collect()
+        })
         .await
-        .map_err(doing("list the open attempts"))?;
-        rows.iter().map(open_attempt).collect()
     }
-}
-
-async fn insert_job(
-    connection: &mut AnyConnection,
-    id: JobId,
-    component: &ComponentId,
-    configuration: Option<&ConfigurationId>,
-    request: &str,
-) -> Result<(), CatalogError> {
-    let inserted = sqlx::query(
-        "INSERT INTO jobs (id, component, configuration, request, status, attempt, created)
-         VALUES ($1, $2, $3, $4, 'waiting', 0, $5) ON CONFLICT DO NOTHING",
-    )
-    .bind(id.to_string())
-    .bind(component.as_str())
-    .bind(configuration.map(ConfigurationId::as_str))
-    .bind(request)
-    .bind(stored_now())
-    .execute(connection)
-    .await
-    .map_err(doing(format!("record job {id}")))?;
-    if inserted.rows_affected() == 0 { Err(CatalogError::JobExists { job: id }) } else { Ok(()) }
-}
-
-async fn take_attempt(
-    connection: &mut AnyConnection,
-    job: JobId,
-    worker: &WorkerId,
-) -> Result<Option<AttemptNumber>, CatalogError> {
-    let action = || doing(format!("claim job {job}"));
-    let now = stored_now();
-    let claimed = sqlx::query(
-        "UPDATE jobs SET status = 'processing', attempt = attempt + 1, started = COALESCE(started, $1)
-         WHERE id = $2 AND status = 'waiting' RETURNING attempt",
-    )
-    .bind(now)
-    .bind(job.to_string())
-    .fetch_optional(&mut *connection)
-    .await
-    .map_err(action())?;
-    let Some(row) = claimed else {
-        let is_known = read_job(connection, job).await?.is_some();
-        return if is_known { Ok(None) } else { Err(CatalogError::NoSuchJob { job }) };
-    };
-    let attempt = attempt_number(&row, "attempt")?;
-    sqlx::query("INSERT INTO attempts (job, number, worker, phase, started) VALUES ($1, $2, $3, $4, $5)")
-        .bind(job.to_string())
-        .bind(i64::from(attempt.0))
-        .bind(worker.as_str())
-        .bind(Phase::Resolve.as_str())
-        .bind(now)
-        .execute(connection)
-        .await
-        .map_err(action())?;
-    Ok(Some(attempt))
 }
 
 /// Refuses an end that is none.
@@ -239,33 +181,47 @@ pub(super) fn check_end(job: JobId, end: &JobEnd) -> Result<(), CatalogError> {
     if end.status.is_done() { Ok(()) } else { Err(CatalogError::NotAnEnd { job, status: end.status }) }
 }
 
-/// Ends a job within the caller's transaction. False: the attempt is not the current one, or the job had ended.
-pub(super) async fn end(
+/// An update that changes nothing: it finds the job only while the attempt holds it, and keeps it so until the
+/// transaction ends. `acting` is the worker that asks, empty for whoever.
+pub(super) async fn hold(
+    connection: &mut AnyConnection,
+    job: JobId,
+    attempt: AttemptNumber,
+    acting: &str,
+) -> Result<bool, CatalogError> {
+    let held = sqlx::query(concat!("UPDATE jobs SET attempt = attempt WHERE ", held!()))
+        .bind(job.to_string())
+        .bind(i64::from(attempt.0))
+        .bind(acting)
+        .execute(connection)
+        .await
+        .map_err(doing(format!("check that attempt {attempt} still holds job {job}")))?;
+    Ok(held.rows_affected() > 0)
+}
+
+/// Ends a job and its attempt; the caller holds it.
+pub(super) async fn close(
     connection: &mut AnyConnection,
     job: JobId,
     attempt: AttemptNumber,
     how: &JobEnd,
     result: Option<&str>,
-) -> Result<bool, CatalogError> {
+) -> Result<(), CatalogError> {
     let action = || doing(format!("end job {job}"));
     let now = stored_now();
-    let ended = sqlx::query(
+    sqlx::query(
         "UPDATE jobs SET status = $1, code = $2, message = $3, ended = $4, result = COALESCE($5, result)
-         WHERE id = $6 AND attempt = $7 AND status = 'processing'",
+         WHERE id = $6",
     )
     .bind(how.status.as_str())
     .bind(how.code.map(FailureCode::as_str))
-    .bind(how.message.as_str())
+    .bind(stored_text(&how.message))
     .bind(now)
-    .bind(result)
+    .bind(result.map(stored_text))
     .bind(job.to_string())
-    .bind(i64::from(attempt.0))
     .execute(&mut *connection)
     .await
     .map_err(action())?;
-    if ended.rows_affected() == 0 {
-        return Ok(false);
-    }
     sqlx::query("UPDATE attempts SET ended = $1 WHERE job = $2 AND number = $3")
         .bind(now)
         .bind(job.to_string())
@@ -273,16 +229,29 @@ pub(super) async fn end(
         .execute(connection)
         .await
         .map_err(action())?;
-    Ok(true)
+    Ok(())
 }
 
-async fn read_job(connection: &mut AnyConnection, id: JobId) -> Result<Option<JobRecord>, CatalogError> {
-    let row = sqlx::query(select_jobs!("WHERE jobs.id = $1"))
-        .bind(id.to_string())
-        .fetch_optional(connection)
-        .await
-        .map_err(doing(format!("read job {id}")))?;
-    row.as_ref().map(record).transpose()
+/// Whether the attempt has ended the job in this way.
+async fn has_ended(
+    connection: &mut AnyConnection,
+    job: JobId,
+    attempt: AttemptNumber,
+    how: &JobEnd,
+) -> Result<bool, CatalogError> {
+    let row = sqlx::query(
+        "SELECT id FROM jobs WHERE id = $1 AND attempt = $2 AND ended IS NOT NULL AND status = $3
+         AND COALESCE(code, '') = $4 AND message = $5",
+    )
+    .bind(job.to_string())
+    .bind(i64::from(attempt.0))
+    .bind(how.status.as_str())
+    .bind(how.code.map_or("", FailureCode::as_str))
+    .bind(stored_text(&how.message))
+    .fetch_optional(connection)
+    .await
+    .map_err(doing(format!("find out whether job {job} has ended")))?;
+    Ok(row.is_some())
 }
 
 fn record(row: &AnyRow) -> Result<JobRecord, CatalogError> {
@@ -325,7 +294,7 @@ fn state(row: &AnyRow) -> Result<JobState, CatalogError> {
     })
 }
 
-fn open_attempt(row: &AnyRow) -> Result<OpenAttempt, CatalogError> {
+pub(super) fn open_attempt(row: &AnyRow) -> Result<OpenAttempt, CatalogError> {
     Ok(OpenAttempt {
         job: parsed(row, "job")?,
         attempt: attempt_number(row, "number")?,
@@ -336,7 +305,7 @@ fn open_attempt(row: &AnyRow) -> Result<OpenAttempt, CatalogError> {
     })
 }
 
-fn attempt_number(row: &AnyRow, column: &'static str) -> Result<AttemptNumber, CatalogError> {
+pub(super) fn attempt_number(row: &AnyRow, column: &'static str) -> Result<AttemptNumber, CatalogError> {
     let found = count(row, column)?;
     let number = u32::try_from(found)
         .map_err(|_too_large| CatalogError::Damaged { column, found: found.to_string() })?;

@@ -6,7 +6,7 @@ use crate::job::{LoadKind, TableReceipt, VersionNumber};
 
 use super::commit::{Moment, next_numbers};
 use super::error::doing;
-use super::rows::{count, integer, names, optional_integer, stored_count, stored_names};
+use super::rows::{count, integer, names, optional_integer, stored_count, stored_names, stored_text};
 use super::{CatalogError, CommitError, TableLoad, slices};
 
 /// A load on its way to a table.
@@ -143,7 +143,7 @@ async fn move_head(
             "UPDATE tables SET head = $1, last_version = $1, description = COALESCE($2, description) WHERE id = $3",
         )
         .bind(version)
-        .bind(load.description.as_deref())
+        .bind(load.description.as_deref().map(stored_text))
         .bind(table)
     } else {
         // Made, or made again after a drop: nothing of the dropped one is left but its version numbers.
@@ -151,7 +151,7 @@ async fn move_head(
             "UPDATE tables SET head = $1, last_version = $1, description = $2, first_created = $3 WHERE id = $4",
         )
         .bind(version)
-        .bind(load.description.as_deref())
+        .bind(load.description.as_deref().map(stored_text))
         .bind(moment.time)
         .bind(table)
     };

@@ -8,20 +8,28 @@ use super::error::doing;
 use super::rows::stored_now;
 
 /// In order; the first is version 1. What has been released is never changed, only added to.
-const MIGRATIONS: [&str; 2] =
-    [include_str!("migrations/0001_first.sql"), include_str!("migrations/0003_images.sql")];
+const MIGRATIONS: [&str; 3] = [
+    include_str!("migrations/0001_first.sql"),
+    include_str!("migrations/0002_service.sql"),
+    include_str!("migrations/0003_images.sql"),
+];
 
 /// The schema version that this program reads and writes.
 pub(super) const KNOWN_VERSION: i64 = MIGRATIONS.len().cast_signed() as i64;
 
-/// The version of a catalog whose `schema_versions` exists.
-pub(super) async fn version(connection: &mut AnyConnection) -> Result<i64, CatalogError> {
+/// The version of a catalog whose `schema_versions` exists, whatever it is.
+pub(super) async fn found(connection: &mut AnyConnection) -> Result<i64, CatalogError> {
     let action = "read the schema version of the catalog";
     let row = sqlx::query("SELECT COALESCE(MAX(version), 0) AS version FROM schema_versions")
         .fetch_one(connection)
         .await
         .map_err(doing(action))?;
-    let found: i64 = row.try_get("version").map_err(doing(action))?;
+    row.try_get("version").map_err(doing(action))
+}
+
+/// The same; one that this program does not know is refused.
+pub(super) async fn version(connection: &mut AnyConnection) -> Result<i64, CatalogError> {
+    let found = found(connection).await?;
     if found > KNOWN_VERSION {
         return Err(CatalogError::TooNew { found, known: KNOWN_VERSION });
     }
@@ -48,4 +56,10 @@ pub(super) async fn apply(connection: &mut AnyConnection) -> Result<(), CatalogE
             .map_err(|source| doing(action())(source))?;
     }
     Ok(())
+}
+
+/// Tells sets of migrations apart.
+#[cfg(test)]
+pub(super) fn fingerprint() -> u64 {
+    xxhash_rust::xxh3::xxh3_64(MIGRATIONS.concat().as_bytes())
 }

@@ -48,6 +48,10 @@ pub(super) fn count(row: &AnyRow, column: &'static str) -> Result<u64, CatalogEr
 }
 
 /// As a column holds it. What does not fit is larger than anything stored, and so is what becomes of it.
+pub(super) fn optional_count(row: &AnyRow, column: &'static str) -> Result<Option<u64>, CatalogError> {
+    optional_integer(row, column)?.map(|_found| count(row, column)).transpose()
+}
+
 pub(super) fn stored_count(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
@@ -148,4 +152,10 @@ pub(super) fn stored_bitmap(bitmap: &RoaringBitmap) -> Result<Vec<u8>, CatalogEr
 /// Now, as columns hold times.
 pub(super) fn stored_now() -> i64 {
     Timestamp::now().as_microsecond()
+}
+
+/// A text that components and people influence. `PostgreSQL` refuses the character NUL in any text, so its picture
+/// stands for it, in both databases.
+pub(super) fn stored_text(text: &str) -> String {
+    text.replace('\0', "\u{2400}")
 }

@@ -1,11 +1,14 @@
 //! What a load does to slices: adds its own, marks old ones as removed from its version on, records the rows it
 //! deletes. Nothing that an older version reads is changed.
 
+use std::sync::LazyLock;
+
 use roaring::RoaringBitmap;
-use sqlx::AnyConnection;
+use sqlx::{AnyConnection, AssertSqlSafe};
 
 use crate::blob::BlobKey;
 
+use super::batch::{BATCH, placeholders};
 use super::commit::next_numbers;
 use super::error::doing;
 use super::load::{Head, Loading};
@@ -14,6 +17,9 @@ use super::{CatalogError, NewSlice, SliceDeletion, SliceId};
 
 /// The first version without a slice that is in the head: larger than any number a version gets.
 const NOT_REMOVED: i64 = i64::MAX;
+
+static INSERT_BATCH: LazyLock<String> = LazyLock::new(|| insert_sql(BATCH));
+static INSERT_ONE: LazyLock<String> = LazyLock::new(|| insert_sql(1));
 
 /// What a load leaves of the head.
 #[derive(Debug, Default)]
@@ -116,11 +122,21 @@ pub(super) async fn add(connection: &mut AnyConnection, loading: Loading<'_>) ->
     let slices = &loading.load.slices;
     let mut added = Added { rows: 0, bytes: 0 };
     let first = next_numbers(connection, "slice", slices.len()).await?;
-    for (id, slice) in (first..).zip(slices) {
+    for slice in slices {
         check_fits(loading, &slice.blob, slice.rows, &slice.deleted)?;
-        insert(connection, loading, id, slice).await?;
         added.rows += slice.rows - slice.deleted.len();
         added.bytes += slice.bytes;
+    }
+    let (batches, rest) = slices.as_chunks::<BATCH>();
+    let mut ids = first..;
+    for batch in batches {
+        insert(connection, loading, &INSERT_BATCH, batch.iter().zip(&mut ids)).await?;
+    }
+    for one in rest.iter().zip(&mut ids) {
+        insert(connection, loading, &INSERT_ONE, std::iter::once(one)).await?;
+    }
+    for (id, slice) in (first..).zip(slices).filter(|(_, slice)| !slice.deleted.is_empty()) {
+        insert_deletion(connection, loading, id, &slice.deleted).await?;
     }
     Ok(added)
 }
@@ -188,34 +204,41 @@ async fn remove(
     Ok(())
 }
 
+fn insert_sql(lines: usize) -> String {
+    let values = placeholders(lines, 11);
+    format!(
+        "INSERT INTO slices (id, table_id, added_version, removed_version, blob, key_index, columns, row_count,
+                             byte_count, checksum, imported)
+         VALUES {values}"
+    )
+}
+
+/// As many slices as the statement has lines, with their ids.
 async fn insert(
     connection: &mut AnyConnection,
     loading: Loading<'_>,
-    id: i64,
-    slice: &NewSlice,
+    sql: &'static LazyLock<String>,
+    slices: impl Iterator<Item = (&NewSlice, i64)>,
 ) -> Result<(), CatalogError> {
-    sqlx::query(
-        "INSERT INTO slices (id, table_id, added_version, removed_version, blob, key_index, columns, row_count,
-                             byte_count, checksum, imported)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)",
-    )
-    .bind(id)
-    .bind(loading.table)
-    .bind(loading.version)
-    .bind(NOT_REMOVED)
-    .bind(slice.blob.as_str())
-    .bind(slice.key_index.as_ref().map(BlobKey::as_str))
-    .bind(stored_names(&slice.columns))
-    .bind(stored_count(slice.rows))
-    .bind(stored_count(slice.bytes))
-    .bind(slice.checksum.to_be_bytes().to_vec())
-    .bind(loading.moment.time)
-    .execute(&mut *connection)
-    .await
-    .map_err(doing(format!("store slice {} of table {}", slice.blob, loading.load.table)))?;
-    if !slice.deleted.is_empty() {
-        insert_deletion(connection, loading, id, &slice.deleted).await?;
+    let mut query = sqlx::query(AssertSqlSafe(sql.as_str()));
+    for (slice, id) in slices {
+        query = query
+            .bind(id)
+            .bind(loading.table)
+            .bind(loading.version)
+            .bind(NOT_REMOVED)
+            .bind(slice.blob.as_str().to_owned())
+            .bind(slice.key_index.as_ref().map(|index| index.as_str().to_owned()))
+            .bind(stored_names(&slice.columns))
+            .bind(stored_count(slice.rows))
+            .bind(stored_count(slice.bytes))
+            .bind(slice.checksum.to_be_bytes().to_vec())
+            .bind(loading.moment.time);
     }
+    query
+        .execute(connection)
+        .await
+        .map_err(doing(format!("store the slices of table {}", loading.load.table)))?;
     Ok(())
 }
 

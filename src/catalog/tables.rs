@@ -3,9 +3,9 @@
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
-use crate::job::JobId;
-use crate::job::{Receipt, TableId, TableReceipt, VersionNumber};
+use crate::job::{JobId, Receipt, TableId, TableReceipt, VersionNumber};
 
+use super::commit::Published;
 use super::error::doing;
 use super::rows::{
     bitmap, blob_key, checksum, count, load_kind, names, optional_blob_key, optional_integer,
@@ -28,18 +28,27 @@ macro_rules! select_versions {
 impl Catalog {
     /// The heads of all tables, by name.
     pub(crate) async fn tables(&self) -> Result<Vec<TableSummary>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        let rows = sqlx::query(select_versions!("WHERE v.version = t.head ORDER BY t.name"))
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(doing("list the tables"))?;
-        rows.iter().map(summary).collect()
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let rows = sqlx::query(select_versions!("WHERE v.version = t.head"))
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(doing("list the tables"))?;
+            let mut tables = rows.iter().map(summary).collect::<Result<Vec<_>, _>>()?;
+            // The databases sort text by different rules.
+            tables.sort_by(|a, b| a.table.cmp(&b.table));
+            Ok(tables)
+        })
+        .await
     }
 
     /// `None`: no such table, or not (yet, or any more) at that version or time.
     pub(crate) async fn table(&self, table: &TableId, at: At) -> Result<Option<TableVersion>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        read_table(&mut transaction, table, at).await
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            read_table(&mut transaction, table, at).await
+        })
+        .await
     }
 
     /// The head of several tables, read in one transaction: one snapshot.
@@ -47,43 +56,67 @@ impl Catalog {
         &self,
         tables: &[TableId],
     ) -> Result<Vec<Option<TableVersion>>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        let mut found = Vec::with_capacity(tables.len());
-        for table in tables {
-            found.push(read_table(&mut transaction, table, At::Head).await?);
-        }
-        Ok(found)
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let mut found = Vec::with_capacity(tables.len());
+            for table in tables {
+                found.push(read_table(&mut transaction, table, At::Head).await?);
+            }
+            Ok(found)
+        })
+        .await
     }
 
     /// The versions of a table that can be read, oldest first; empty when there is no such table.
     pub(crate) async fn history(&self, table: &TableId) -> Result<Vec<TableSummary>, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        let rows =
-            sqlx::query(select_versions!("WHERE t.name = $1 AND v.forgotten IS NULL ORDER BY v.version"))
-                .bind(table.as_str())
-                .fetch_all(&mut *transaction)
-                .await
-                .map_err(doing(format!("read the history of table {table}")))?;
-        rows.iter().map(summary).collect()
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let rows =
+                sqlx::query(select_versions!("WHERE t.name = $1 AND v.forgotten IS NULL ORDER BY v.version"))
+                    .bind(table.as_str())
+                    .fetch_all(&mut *transaction)
+                    .await
+                    .map_err(doing(format!("read the history of table {table}")))?;
+            rows.iter().map(summary).collect()
+        })
+        .await
     }
 
     /// What a job has published so far, in the order it did; also after its versions were forgotten.
     pub(crate) async fn outputs_of(&self, job: JobId) -> Result<Receipt, CatalogError> {
-        let mut transaction = self.begin_read().await?;
-        let action = || doing(format!("read the outputs of job {job}"));
-        let rows = sqlx::query(
-            "SELECT t.name, v.version, v.load, v.rows_loaded, v.rows_deleted, v.row_count, v.bytes_loaded
-             FROM versions v JOIN tables t ON t.id = v.table_id
-             WHERE v.job = $1 ORDER BY v.created, v.position",
-        )
-        .bind(job.to_string())
-        .fetch_all(&mut *transaction)
+        self.insist(|_| async move {
+            let mut transaction = self.begin_read().await?;
+            let tables = receipts_of(&mut transaction, Published::By(job)).await?;
+            let files = super::files::receipts_of(&mut transaction, Published::By(job)).await?;
+            Ok(Receipt { tables, files })
+        })
         .await
-        .map_err(action())?;
-        let tables = rows.iter().map(receipt).collect::<Result<_, _>>()?;
-        let files = super::files::receipts_of(&mut transaction, job).await?;
-        Ok(Receipt { tables, files })
     }
+}
+
+/// Receipts of versions by some condition.
+macro_rules! select_receipts {
+    ($rest:literal) => {
+        concat!(
+            "SELECT t.name, v.version, v.load, v.rows_loaded, v.rows_deleted, v.row_count, v.bytes_loaded
+             FROM versions v JOIN tables t ON t.id = v.table_id WHERE ",
+            $rest,
+            " ORDER BY v.created, v.position"
+        )
+    };
+}
+
+/// The tables that were published, in the order they were; also after their versions were forgotten.
+pub(super) async fn receipts_of(
+    connection: &mut AnyConnection,
+    published: Published,
+) -> Result<Vec<TableReceipt>, CatalogError> {
+    let query = match published {
+        Published::By(job) => sqlx::query(select_receipts!("v.job = $1")).bind(job.to_string()),
+        Published::At(time) => sqlx::query(select_receipts!("v.created = $1")).bind(time),
+    };
+    let rows = query.fetch_all(connection).await.map_err(doing("read what was published"))?;
+    rows.iter().map(receipt).collect()
 }
 
 async fn read_table(

@@ -103,7 +103,20 @@ fn check(
     if let Some(path) = config {
         let file = path.display().to_string();
         match component::read_text(path) {
-            Ok(text) => complaints.extend(check_configuration(&text, &file, component.as_ref(), settings)),
+            Ok(text) => {
+                let id = configuration_id(path);
+                if let Err(trouble) = &id {
+                    complaints.push(unplaced(&file, trouble.to_string()));
+                }
+                let id = id.ok();
+                complaints.extend(check_configuration(
+                    &text,
+                    &file,
+                    id.as_ref(),
+                    component.as_ref(),
+                    settings,
+                ));
+            }
             Err(error) => complaints.push(unplaced(&file, chain(&error))),
         }
     }
@@ -126,22 +139,20 @@ fn check(
     }
 }
 
-/// Where the spec is broken, the configuration is still checked for all that depends on no spec.
-fn check_configuration(
+/// Everything that is wrong with a configuration by its own text. Where there is no spec, or a broken one, it is still
+/// checked for all that depends on none.
+pub(super) fn check_configuration(
     text: &str,
     file: &str,
+    id: Option<&ConfigurationId>,
     component: Option<&Component>,
     settings: &Settings,
 ) -> Vec<Complaint> {
     let Parsed { configuration, mut complaints } = configuration::parse(text, file);
     let stand_in =
         || component::parse_spec("{id: any, image: {uri: any}}", "any.yaml", &settings.presets).ok();
-    let id = configuration_id(Path::new(file));
-    if let Err(trouble) = &id {
-        complaints.push(unplaced(file, trouble.to_string()));
-    }
     if let Some(component) = component.cloned().or_else(stand_in) {
-        let (_units, found) = configuration.units(&component, id.ok().as_ref(), jiff::Timestamp::now());
+        let (_units, found) = configuration.units(&component, id, jiff::Timestamp::now());
         complaints.extend(found);
     }
     complaints

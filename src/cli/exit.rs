@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use crate::blob::BlobError;
 use crate::catalog::CatalogError;
 pub(crate) use crate::failure::chain;
-use crate::job::Blame;
+use crate::job::{Blame, FailureCode, JobStatus};
 
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,6 +19,8 @@ pub(crate) enum ExitStatus {
     Component,
     Platform,
     Interrupted,
+    /// What was waited for did not come in the time given; `timeout` uses the same number.
+    TimedOut,
 }
 
 impl ExitStatus {
@@ -30,6 +32,16 @@ impl ExitStatus {
             Self::Component => 3,
             Self::Platform => 4,
             Self::Interrupted => 130,
+            Self::TimedOut => 124,
+        }
+    }
+
+    /// How a command exits that saw a job to its end.
+    pub(crate) fn of_end(status: JobStatus, code: Option<FailureCode>) -> Self {
+        match (status, code) {
+            (JobStatus::Terminated | JobStatus::Cancelled, _) => Self::Interrupted,
+            (_, Some(code)) => code.blame().into(),
+            (_, None) => Self::Success,
         }
     }
 }

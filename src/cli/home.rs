@@ -1,6 +1,7 @@
 //! The open project: settings, catalog, blob store, and our own worker folder.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -13,10 +14,11 @@ use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::image::KeeperOptions;
 use crate::job::{JobId, JobState, Phase, RunMode};
+use crate::queue::Publisher;
 use crate::result::OutputPart;
-use crate::runner::{Runner, RunnerOptions};
+use crate::runner::{RetryDelay, Runner, RunnerOptions};
 use crate::settings::{ColumnNames, Settings};
-use crate::sweep::{Sweep, SweepError, WorkerFolder, Workers};
+use crate::sweep::{Sweep, SweepError, Trade, WorkerFolder, Workers};
 
 /// Nobody on the host has these ids by default, so that a container shares them with no one.
 const UNPRIVILEGED: (u32, u32) = (10_001, 10_001);
@@ -34,17 +36,24 @@ pub(crate) struct Home {
 
 impl Home {
     /// Opens the project, making it on first use, and cleans up after processes that died.
-    pub(crate) async fn open(settings: Settings, printer: Printer) -> Result<Self, Trouble> {
+    pub(crate) async fn open(settings: Settings, trade: Trade, printer: Printer) -> Result<Self, Trouble> {
         let state_dir = &settings.state_dir;
         let made = make_state_dir(state_dir);
         let state_dir = made.map_err(|error| {
             Trouble::platform(&error).hint(format!("longshore keeps its data in {}", state_dir.display()))
         })?;
-        let catalog = Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?;
+        let catalog = match &settings.catalog {
+            Some(options) => Catalog::open_postgres(options).await?,
+            None => Catalog::open_sqlite(&state_dir.join("catalog.sqlite")).await?,
+        };
         let workers = Workers::open(&state_dir, &settings.work_dir)?;
-        let folder = workers.claim()?;
-        let blobs = BlobStore::directory(&state_dir.join("blobs"), folder.worker.as_str(), settings.sync)?;
-        let project_id = project_id(&state_dir);
+        let folder = workers.claim(trade)?;
+        let owner = folder.worker.as_str();
+        let blobs = match &settings.blobs {
+            Some(options) => BlobStore::s3(options, &settings.work_dir, owner).await?,
+            None => BlobStore::directory(&state_dir.join("blobs"), owner, settings.sync)?,
+        };
+        let project_id = project_id(&settings, &state_dir);
         let home = Self { settings, catalog, blobs, workers, folder, project_id };
         match home.sweep(printer).await {
             Ok(()) => Ok(home),
@@ -56,12 +65,13 @@ impl Home {
     }
 
     /// Cleans up after processes that died, and says so.
-    async fn sweep(&self, printer: Printer) -> Result<(), Trouble> {
+    pub(crate) async fn sweep(&self, printer: Printer) -> Result<(), Trouble> {
         let sweep = Sweep {
             catalog: &self.catalog,
             blobs: &self.blobs,
             workers: &self.workers,
             project_id: &self.project_id,
+            is_shared: self.is_shared(),
         };
         let swept = sweep.clean(async || self.engine().await).await?;
         for job in &swept.jobs {
@@ -82,6 +92,11 @@ impl Home {
         Ok(())
     }
 
+    /// Other machines may work on the same catalog.
+    pub(crate) fn is_shared(&self) -> bool {
+        self.settings.catalog.is_some()
+    }
+
     pub(crate) async fn engine(&self) -> Result<Engine, EngineError> {
         Engine::connect(EngineOptions { host: self.settings.engine_host.clone() }).await
     }
@@ -95,7 +110,7 @@ impl Home {
             ..SpeechLimits::default()
         };
         Runner {
-            catalog: self.catalog.clone(),
+            catalog: self.catalog.acting_as(self.folder.worker.clone()),
             blobs: self.blobs.clone(),
             engine_options: EngineOptions { host: settings.engine_host.clone() },
             engine: OnceCell::new(),
@@ -113,6 +128,7 @@ impl Home {
                 log_bytes_max: settings.log_bytes_max,
                 output_files_max: settings.output_files_max,
                 speech,
+                retry_delay: RetryDelay { first: Duration::from_secs(5), longest: Duration::from_secs(300) },
                 hold_at,
             },
         }
@@ -130,6 +146,21 @@ impl Home {
 
     pub(crate) fn quarantine_dir(&self) -> PathBuf {
         self.settings.state_dir.join("quarantine")
+    }
+
+    /// Attempts of a job that is accepted without a worker's doing.
+    pub(crate) fn attempts_max(&self) -> u32 {
+        self.settings.worker.attempts_max
+    }
+
+    /// Whether jobs come by a queue.
+    pub(crate) fn has_queue(&self) -> bool {
+        self.settings.queue.is_some()
+    }
+
+    /// The way into the queue, where settings name one.
+    pub(crate) fn publisher(&self) -> Option<Publisher> {
+        self.settings.queue.clone().map(Publisher::new)
     }
 
     /// A job's result document, as far as the job has come.
@@ -188,8 +219,16 @@ fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
     std::fs::canonicalize(state_dir)
 }
 
-/// Stable for a project as long as it stays where it is.
-fn project_id(state_dir: &Path) -> String {
-    let digest = Sha256::digest(state_dir.as_os_str().as_encoded_bytes());
+/// Stable for a project as long as its catalog stays where it is.
+fn project_id(settings: &Settings, state_dir: &Path) -> String {
+    let digest = match &settings.catalog {
+        // Who connects, and with what password, is not part of the place.
+        Some(options) => {
+            let url = options.url.reveal();
+            let place = url.rsplit_once('@').map_or(url, |(_who, place)| place);
+            Sha256::digest(place.split('?').next().unwrap_or(place))
+        }
+        None => Sha256::digest(state_dir.as_os_str().as_encoded_bytes()),
+    };
     digest.iter().take(6).fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
 }

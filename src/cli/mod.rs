@@ -1,17 +1,23 @@
 //! The command line: one verb, one file. Parses, opens the project, calls the rooms, prints.
 
 mod component;
+mod config;
+mod db;
 mod exit;
 mod file;
+mod follow;
 mod gc;
 mod home;
 mod job;
 mod print;
 mod progress;
+mod queue;
 mod run;
+mod submit;
 mod table;
 mod turn;
 mod view;
+mod worker;
 
 use std::path::PathBuf;
 
@@ -22,13 +28,16 @@ use home::Home;
 use print::{Format, Printer};
 
 use crate::settings::{Settings, SettingsError, process_environment};
+use crate::sweep::Trade;
+use crate::telemetry::{self, Log};
 
 /// Where the help lists what every verb takes.
 const EVERYWHERE: &str = "Options of every verb";
 
 /// Runs data components in containers, between two table mappings.
 ///
-/// Exit codes: 0 success, 1 user error, 2 wrong usage, 3 component error, 4 platform error, 130 interrupted.
+/// Exit codes: 0 success, 1 user error, 2 wrong usage, 3 component error, 4 platform error, 124 a wait timed out,
+/// 130 interrupted.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, max_term_width = 110)]
 struct Arguments {
@@ -49,18 +58,33 @@ struct Arguments {
 enum Verb {
     /// Run a component once with a configuration
     Run(run::Arguments),
+    /// Take jobs and run them until told to leave
+    ///
+    /// SIGTERM: no more jobs, leave when those under way have ended. Again: stop them, other workers will run them.
+    Worker(worker::Arguments),
+    /// Submit a job to the workers
+    Submit(submit::Arguments),
+    /// Stored configurations: put, get, list, versions
+    #[command(subcommand)]
+    Config(config::Verb),
     /// Tables: list, look, import, export, compare
     #[command(subcommand)]
     Table(table::Verb),
     /// Files: list, put, get, remove
     #[command(subcommand)]
     File(file::Verb),
-    /// Jobs: list, show, read the log
+    /// Jobs: list, show, read the log, wait, cancel, retry
     #[command(subcommand)]
     Job(job::Verb),
     /// Components: list, check
     #[command(subcommand)]
     Component(component::Verb),
+    /// The catalog's database: migrate, status
+    #[command(subcommand)]
+    Db(db::Verb),
+    /// The broker: set up, look, dead letters
+    #[command(subcommand)]
+    Queue(queue::Verb),
     /// Remove what no version, file or job needs any more
     Gc(gc::Arguments),
     /// Print a completion script for a shell
@@ -86,8 +110,7 @@ pub fn main() -> std::process::ExitCode {
     };
     let has_colour = process_environment("NO_COLOR").is_none_or(|value| value.is_empty());
     let printer = Printer::new(arguments.format, arguments.quiet, has_colour);
-    start_tracing(printer);
-    let ended = match tokio::runtime::Runtime::new() {
+    let ended = match start_runtime() {
         Ok(runtime) => runtime.block_on(Box::pin(act(arguments, printer))),
         Err(error) => Err(Trouble::platform(&error)),
     };
@@ -98,6 +121,13 @@ pub fn main() -> std::process::ExitCode {
             trouble.status.into()
         }
     }
+}
+
+/// Threads with room for the story of a job and the deep calls of the object store's client in a build that is not
+/// optimised; what is not used is only address space.
+fn start_runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    const STACK_BYTES: usize = 16 << 20;
+    tokio::runtime::Builder::new_multi_thread().enable_all().thread_stack_size(STACK_BYTES).build()
 }
 
 async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Trouble> {
@@ -112,18 +142,31 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     let project = arguments.project.map(|project| here.join(project));
     let settings = Settings::load(&here, project.as_deref(), process_environment)
         .map_err(|error| settings_trouble(&error))?;
+    let trade = if matches!(arguments.verb, Verb::Worker(_)) { Trade::Service } else { Trade::Command };
+    start_log(&settings, trade, printer);
     if let Verb::Component(verb) = arguments.verb {
         return component::act(verb, &settings, printer);
     }
-    let home = Box::pin(Home::open(settings, printer)).await?;
+    if let Verb::Db(verb) = arguments.verb {
+        return db::act(verb, &settings, printer).await;
+    }
+    if let Verb::Queue(verb) = arguments.verb {
+        return Box::pin(queue::act(verb, &settings, printer)).await;
+    }
+    let home = Box::pin(Home::open(settings, trade, printer)).await?;
     let status = match arguments.verb {
         Verb::Run(arguments) => Box::pin(run::act(arguments, &home, printer)).await,
+        Verb::Worker(arguments) => Box::pin(worker::act(arguments, &home, printer)).await,
+        Verb::Submit(arguments) => Box::pin(submit::act(arguments, &home, printer)).await,
+        Verb::Config(verb) => config::act(verb, &home, printer).await,
         Verb::Table(verb) => table::act(verb, &home, printer).await,
         Verb::File(verb) => file::act(verb, &home, printer).await,
         Verb::Job(verb) => job::act(verb, &home, printer).await,
         Verb::Gc(arguments) => gc::act(arguments, &home, printer).await,
-        // Both were handled before a project was opened.
-        Verb::Component(_) | Verb::Completions { .. } => Ok(ExitStatus::Success),
+        // These were handled before a project was opened.
+        Verb::Component(_) | Verb::Db(_) | Verb::Queue(_) | Verb::Completions { .. } => {
+            Ok(ExitStatus::Success)
+        }
     };
     home.close().await;
     status
@@ -137,14 +180,12 @@ fn settings_trouble(error: &SettingsError) -> Trouble {
     Trouble { status: ExitStatus::User, messages, hint: None }
 }
 
-/// `LONGSHORE_LOG=debug` shows what the rooms log; by default only warnings.
-fn start_tracing(printer: Printer) {
-    let filter = process_environment("LONGSHORE_LOG").unwrap_or_else(|| "warn".to_owned());
-    tracing_subscriber::fmt()
-        .with_env_filter(tracing_subscriber::EnvFilter::new(filter))
-        .with_writer(std::io::stderr)
-        .with_ansi(printer.has_colour)
-        // It would tell by `eprintln!` that stderr is closed, and so end the job in the middle.
-        .log_internal_errors(false)
-        .init();
+/// `LONGSHORE_LOG=debug` shows what the rooms log; by default a command logs warnings and a worker what it does.
+fn start_log(settings: &Settings, trade: Trade, printer: Printer) {
+    let usual = match trade {
+        Trade::Command => "warn",
+        Trade::Service => "info",
+    };
+    let filter = process_environment("LONGSHORE_LOG").unwrap_or_else(|| usual.to_owned());
+    telemetry::start_log(&Log { format: settings.log_format, filter, has_colour: printer.has_colour });
 }

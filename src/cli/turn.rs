@@ -4,18 +4,50 @@
 use std::fs::{File, TryLockError};
 use std::io;
 use std::path::Path;
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 
 use super::exit::Trouble;
 use super::home::Home;
 use super::print::Printer;
-use crate::job::{JobRequest, RunMode};
+use crate::catalog::Begun;
+use crate::job::{AttemptNumber, JobRequest, RunMode};
+use crate::runner::{self, Order, Runner};
 
 /// Held while the run goes on; the kernel gives it back however the process ends.
 #[derive(Debug)]
 pub(super) struct Turn {
     _lock: File,
+}
+
+/// Between two looks whether a service has ended its job of the configuration.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// Records the job and takes its attempt, once no other job of the configuration is open in the catalog.
+pub(super) async fn begin(
+    runner: &Runner,
+    order: &Order,
+    home: &Home,
+    printer: Printer,
+) -> Result<AttemptNumber, Trouble> {
+    let mut is_told = false;
+    loop {
+        match runner::begin(runner, order).await.map_err(|error| Trouble::platform(&error))? {
+            Begun::Attempt(attempt) => return Ok(attempt),
+            Begun::Busy(job) => {
+                if !is_told {
+                    printer.note(&format!(
+                        "job {job} of the same configuration is not done: waiting for its end"
+                    ));
+                    is_told = true;
+                }
+                // Its runner may have died since we came.
+                home.sweep(printer).await?;
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
 }
 
 /// Waits until no other run of the configuration is under way. One without an id has no state, and only a true run

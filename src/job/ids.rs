@@ -23,6 +23,12 @@ impl JobId {
     pub(crate) fn fresh() -> Self {
         Self(Uuid::now_v7())
     }
+
+    /// The id of the job that came under an idempotency key: the key itself where it is a `UUIDv7`, so that whoever
+    /// sent it knows the job's id, else a fresh one.
+    pub(crate) fn of_key(key: &str) -> Self {
+        Uuid::parse_str(key).ok().filter(|uuid| uuid.get_version_num() == 7).map_or_else(Self::fresh, Self)
+    }
 }
 
 impl fmt::Display for JobId {

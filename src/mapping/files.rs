@@ -11,7 +11,7 @@ use super::plan::PlanComplaint;
 use super::progress::ProgressSink;
 use super::stage::StageError;
 use super::state::InputsSeen;
-use super::threads::{at_once, blocking};
+use super::threads::blocking;
 use crate::blob::{BlobStore, Delivery};
 use crate::catalog::{Catalog, CatalogError, StoredFile};
 use crate::job::{ChangedSince, FileId, FileQuery, InputFile, InputMapping};
@@ -92,7 +92,7 @@ pub(crate) async fn stage_files(
     let files = found.iter().flat_map(|entry| &entry.files).filter(|file| known.insert(file.id));
     let staging: Vec<_> =
         files.map(|file| stage_file(file.clone(), blob, folder, delivery, progress)).collect();
-    stream::iter(staging).buffered(at_once()).try_collect().await
+    stream::iter(staging).buffered(blob.at_once()).try_collect().await
 }
 
 async fn stage_file(
@@ -109,8 +109,9 @@ async fn stage_file(
     progress.bytes(bytes);
     let id = file.id;
     let folder = folder.clone();
+    let linked = blob.links(delivery);
     blocking(move || {
-        if delivery == Delivery::Copy {
+        if !linked {
             folder.give(&path)?;
         }
         let mut manifest_path = path.into_os_string();

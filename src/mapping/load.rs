@@ -2,6 +2,7 @@
 //! Can be asked again against a later head: what was found for a slice holds for ever, because slices never change.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::sync::Arc;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -130,15 +131,16 @@ impl PreparedTable {
         if !self.key.is_empty() {
             self.rekey(head, desk).await?;
         }
+        let unknown = head.slices.iter().filter(|slice| !self.doomed.contains_key(&slice.id));
+        let asked: Vec<(Slice, Option<BlobKey>)> =
+            unknown.map(|slice| (slice.clone(), self.index_of(slice))).collect();
+        let is_compared = kind == LoadKind::Upsert && !asked.is_empty();
         let old = Arc::new(OldSlices {
             blob: desk.blob.clone(),
             table: self.rules.table.clone(),
             deletions: self.rules.options.delete_where.clone().unwrap_or_default(),
-            incoming: if kind == LoadKind::Upsert { self.key_indexes() } else { Vec::new() },
+            incoming: if is_compared { desk.open(self.key_indexes()).await? } else { Vec::new() },
         });
-        let unknown = head.slices.iter().filter(|slice| !self.doomed.contains_key(&slice.id));
-        let asked: Vec<(Slice, Option<BlobKey>)> =
-            unknown.map(|slice| (slice.clone(), self.index_of(slice))).collect();
         let found = stream::iter(asked).map(|(slice, index)| {
             let old = Arc::clone(&old);
             blocking(move || old.doomed(&slice, index.as_ref()).map(|doomed| (slice.id, doomed)))
@@ -215,19 +217,20 @@ impl LoadDesk<'_> {
         Ok(stored)
     }
 
-    async fn duplicates(&self, indexes: Vec<BlobKey>) -> Result<Vec<RoaringBitmap>, UploadError> {
+    /// Key indexes as local files.
+    async fn open(&self, indexes: Vec<BlobKey>) -> Result<Vec<File>, UploadError> {
         let blob = self.blob.clone();
-        blocking(move || {
-            let opened: Result<Vec<_>, BlobError> =
-                indexes.iter().map(|index| blob.open_file(index)).collect();
-            let mut opened =
-                opened.map_err(|source| UploadError::Blob { what: "a key index".into(), source })?;
-            duplicates_within(&mut opened).map_err(|source| UploadError::Io {
-                action: "compare the keys of",
-                path: "the incoming rows".into(),
-                source,
-            })
+        let opened: Result<Vec<File>, BlobError> =
+            blocking(move || indexes.iter().map(|index| blob.open_file(index)).collect()).await;
+        opened.map_err(|source| UploadError::Blob { what: "a key index".into(), source })
+    }
+
+    async fn duplicates(&self, indexes: Vec<BlobKey>) -> Result<Vec<RoaringBitmap>, UploadError> {
+        let mut opened = self.open(indexes).await?;
+        blocking(move || duplicates_within(&mut opened)).await.map_err(|source| UploadError::Io {
+            action: "compare the keys of",
+            path: "the incoming rows".into(),
+            source,
         })
-        .await
     }
 }

@@ -1,7 +1,7 @@
 //! What a load means for slices that are there already. Blocking; reads, stores nothing.
 
 use std::fs::File;
-use std::io::{BufWriter, Seek};
+use std::io::{self, BufWriter, Seek};
 
 use roaring::RoaringBitmap;
 
@@ -19,8 +19,8 @@ pub(super) struct OldSlices {
     pub(super) blob: BlobStore,
     pub(super) table: TableId,
     pub(super) deletions: Vec<DeleteWhere>,
-    /// Key indexes of the incoming rows; empty unless this is an upsert.
-    pub(super) incoming: Vec<BlobKey>,
+    /// Key indexes of the incoming rows, opened once for all slices; empty unless this is an upsert.
+    pub(super) incoming: Vec<File>,
 }
 
 impl OldSlices {
@@ -56,10 +56,10 @@ impl OldSlices {
 
     fn superseded(&self, index: &BlobKey) -> Result<RoaringBitmap, UploadError> {
         let mut old = self.blob.open_file(index).map_err(|source| self.blob_failed(source))?;
-        let incoming: Result<Vec<File>, BlobError> =
-            self.incoming.iter().map(|index| self.blob.open_file(index)).collect();
-        let mut incoming = incoming.map_err(|source| self.blob_failed(source))?;
-        superseded(&mut old, &mut incoming).map_err(|source| UploadError::Io {
+        // They are read at places, so that handles on one file do not disturb each other.
+        let incoming: io::Result<Vec<File>> = self.incoming.iter().map(File::try_clone).collect();
+        let rows = incoming.and_then(|mut incoming| superseded(&mut old, &mut incoming));
+        rows.map_err(|source| UploadError::Io {
             action: "compare incoming keys with",
             path: index.as_str().into(),
             source,

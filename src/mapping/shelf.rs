@@ -64,7 +64,8 @@ impl Shelf {
         BlobKey::parse(format!("files/{}/{number}", self.place))
     }
 
-    /// Stores an output of a component, remembering where it lay.
+    /// Stores an output of a component, remembering where it lay. Where the store takes a copy anyway, the output stays
+    /// in its place: there is nothing to put back then, and the data folder is removed in the end.
     pub(super) async fn take(
         &self,
         blob: &BlobStore,
@@ -72,6 +73,7 @@ impl Shelf {
         path: &Path,
         source: Source,
     ) -> Result<u64, BlobError> {
+        let source = if blob.adopts_files() { source } else { Source::Copy };
         let bytes = blob.put_file(key, path, source).await?;
         if source == Source::Move {
             let mut taken = self.taken.lock().unwrap_or_else(PoisonError::into_inner);

@@ -99,7 +99,7 @@ async fn stage_table(
     };
     let staged = staged(&fetch, copied);
     let folder = folder.clone();
-    let linked = deliverable(&fetch).is_some() && delivery == Delivery::Link;
+    let linked = deliverable(&fetch).is_some() && blob.links(delivery);
     blocking(move || {
         // A link is the stored slice itself and stays the store's.
         if !linked {

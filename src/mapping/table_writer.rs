@@ -5,7 +5,7 @@ use std::io::Write;
 use super::plan::Fetch;
 use super::progress::{ProgressSink, Watched};
 use super::stage::{StageError, blob_failed};
-use crate::blob::BlobStore;
+use crate::blob::{BlobReader, BlobStore};
 use crate::catalog::Slice;
 use crate::csv::{Copied, Dialect, Selection, WriteDialect, copy_all, copy_rows};
 
@@ -71,9 +71,15 @@ impl TableWriter<'_> {
 
     fn whole_slice(&self, slice: &Slice, output: &mut impl Write) -> Result<Copied, StageError> {
         let table = &self.fetch.version.table;
-        let mut input = self.blob.open_file(&slice.blob).map_err(|source| blob_failed(table, source))?;
-        let bytes = copy_all(&mut input, &format!("a slice of {table}"), output)
-            .map_err(|source| StageError::Slice { table: table.clone(), source: Box::new(source) })?;
+        let input = self.blob.open(&slice.blob).map_err(|source| blob_failed(table, source))?;
+        let shown = format!("a slice of {table}");
+        let copied = match input {
+            // The kernel copies from a file by itself.
+            BlobReader::File(mut file) => copy_all(&mut file, &shown, output),
+            BlobReader::Remote(mut remote) => copy_all(&mut remote, &shown, output),
+        };
+        let bytes =
+            copied.map_err(|source| StageError::Slice { table: table.clone(), source: Box::new(source) })?;
         self.progress.bytes(bytes);
         self.progress.rows(slice.rows);
         Ok(Copied { rows: slice.rows, bytes })

@@ -111,7 +111,7 @@ impl Uploading<'_> {
         Several::none_of(errors)?;
         let tables = self.tables(planned).await?;
         let files = stream::iter(collected.files).map(|file| self.file(file, file_tags));
-        let files: Vec<_> = files.buffered(at_once()).collect().await;
+        let files: Vec<_> = files.buffered(self.blob.at_once()).collect().await;
         let (files, errors) = split(files);
         Several::none_of(errors)?;
         Ok((tables, files))

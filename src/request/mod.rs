@@ -1,9 +1,5 @@
 //! The job request as JSON, version 1: what a message carries and what the catalog keeps of it.
 //! `docs/job-request.md` describes it for whoever sends one, `docs/job-request.schema.json` for machines.
-#![cfg_attr(
-    not(test),
-    expect(dead_code, reason = "the worker and `submit` speak it, and are built beside it")
-)]
 
 mod preview;
 

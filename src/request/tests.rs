@@ -78,3 +78,47 @@ fn a_preview_shows_the_beginning_and_no_secret() {
     assert_eq!(preview(b"{\"a\": 1, \"#token\": \"secret\", oops", 200), "{\"a\": 1, \"…");
     assert_eq!(preview(b"plain words", 200), "plain words");
 }
+
+const PAGE: &str = include_str!("../../docs/job-request.md");
+const SCHEMA: &str = include_str!("../../docs/job-request.schema.json");
+
+/// The texts of a page's code blocks in one language.
+fn blocks<'a>(page: &'a str, language: &str) -> Vec<&'a str> {
+    let begin = format!("```{language}\n");
+    page.split(begin.as_str()).skip(1).map(|rest| rest.split("\n```").next().unwrap()).collect()
+}
+
+#[test]
+fn every_example_of_the_page_is_a_request() {
+    let examples = blocks(PAGE, "json");
+    assert_eq!(examples.len(), 3);
+    for example in examples {
+        parse(example.as_bytes(), "example").unwrap_or_else(|complaints| panic!("{complaints}\n{example}"));
+    }
+}
+
+#[test]
+fn the_schema_says_what_the_reader_reads() {
+    let schema: serde_json::Value = serde_json::from_str(SCHEMA).unwrap();
+    assert_eq!(schema["properties"]["version"]["const"], VERSION);
+    let modes = MODES.map(|(word, _mode)| json!(word)).into_iter().chain([json!(null)]);
+    assert_eq!(schema["properties"]["mode"]["enum"], modes.collect::<serde_json::Value>());
+    let lanes = Priority::ALL.into_iter().rev().map(|lane| json!(lane.as_str())).chain([json!(null)]);
+    assert_eq!(schema["properties"]["priority"]["enum"], lanes.collect::<serde_json::Value>());
+    // A key of the schema is known to the reader, one that it requires is missed, and another is refused by both.
+    let mut document = json!({"version": 1, "component": "a.b"});
+    for key in schema["properties"].as_object().unwrap().keys() {
+        document.as_object_mut().unwrap().entry(key.as_str()).or_insert(json!(null));
+    }
+    parse(document.to_string().as_bytes(), "message").unwrap();
+    for key in schema["required"].as_array().unwrap() {
+        let mut without = document.clone();
+        without.as_object_mut().unwrap().remove(key.as_str().unwrap());
+        assert_eq!(
+            said(&without.to_string()),
+            format!("message:1:1: `{}` is missing", key.as_str().unwrap())
+        );
+    }
+    assert_eq!(schema["additionalProperties"], false);
+    assert_eq!(schema["properties"].as_object().unwrap().len(), 7);
+}

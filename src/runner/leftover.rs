@@ -6,7 +6,7 @@ use std::time::{Duration, SystemTime};
 use super::Job;
 use super::record::Record;
 use super::unit::UnitRun;
-use crate::blob::{BlobKey, Source};
+use crate::blob::{BlobError, BlobKey, Delivery, Source};
 use crate::component::DocumentFormat;
 use crate::job::RunMode;
 use crate::mapping::{DataFolder, FolderError, Owner};
@@ -40,15 +40,34 @@ pub(super) async fn store_log(job: &Job<'_>, record: &mut Record<'_>, units_done
         return;
     }
     let stored = async {
-        let key = BlobKey::parse(format!("logs/{}/{}-{units_done}.log.zst", job.order.job, job.attempt))?;
-        job.runner.blobs.put_file(&key, &log_path(job), Source::Copy).await?;
-        Ok::<_, crate::blob::BlobError>(key)
+        let key = log_key(job, units_done)?;
+        match job.runner.blobs.put_file(&key, &log_path(job), Source::Copy).await {
+            // The worker that began this attempt had stored it before it died.
+            Ok(_) | Err(BlobError::AlreadyStored { .. }) => Ok::<_, BlobError>(key),
+            Err(error) => Err(error),
+        }
     };
     match stored.await {
         Ok(key) => record.log = Some(key),
         Err(error) => {
             tracing::warn!(error = %crate::failure::chain(&error), "the complete log was not stored");
         }
+    }
+}
+
+fn log_key(job: &Job<'_>, units_done: usize) -> Result<BlobKey, BlobError> {
+    BlobKey::parse(format!("logs/{}/{}-{units_done}.log.zst", job.order.job, job.attempt))
+}
+
+/// Fetches what earlier units of an adopted attempt said; without it the log begins with the adopted one.
+pub(super) async fn fetch_log(job: &Job<'_>, unit: usize) {
+    let Some(before) = unit.checked_sub(1) else { return };
+    let fetched = async {
+        let key = log_key(job, before)?;
+        job.runner.blobs.deliver(&key, &log_path(job), Delivery::Copy).await
+    };
+    if let Err(error) = fetched.await {
+        tracing::warn!(error = %crate::failure::chain(&error), "the log of earlier rows is not there");
     }
 }
 

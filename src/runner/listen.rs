@@ -37,10 +37,11 @@ impl From<ListenError> for Stop {
     }
 }
 
-/// Reads the spool to its end. The complete log is appended to `log_path`: the units of a job share one log.
+/// Reads the spool to its end. `events_known` events were kept by an earlier listener of the same container, who heard
+/// the same and so made the same of it: they are not kept again. The complete log is appended to `log_path`: the units of a job share one log.
 pub(super) async fn listen(
     mut spool: SpoolReader,
-    limits: SpeechLimits,
+    (limits, events_known): (SpeechLimits, u64),
     log_path: &Path,
     scribe: &Scribe,
     news: &News,
@@ -48,6 +49,7 @@ pub(super) async fn listen(
     let opened = tokio::task::block_in_place(|| File::options().create(true).append(true).open(log_path));
     let log = opened.map_err(ListenError::Log)?;
     let mut speech = Speech::new(scribe.redactor(), limits, log).map_err(ListenError::Log)?;
+    let mut known = Known { events: events_known };
     let mut waiting: Vec<Said> = Vec::new();
     let mut flush_at = Instant::now() + BATCH_AGE_MAX;
     loop {
@@ -69,14 +71,14 @@ pub(super) async fn listen(
         if waiting.is_empty() {
             flush_at = Instant::now() + BATCH_AGE_MAX;
         }
-        waiting.extend(hear(&mut speech, &records)?);
+        waiting.extend(known.pass_over(hear(&mut speech, &records)?));
         if waiting.len() >= BATCH_MAX {
             flush_at = tell(&mut waiting, scribe, news).await?;
         }
     }
     tell(&mut waiting, scribe, news).await?;
-    let (mut said, words, _log) =
-        tokio::task::block_in_place(|| speech.finish()).map_err(ListenError::Log)?;
+    let (said, words, _log) = tokio::task::block_in_place(|| speech.finish()).map_err(ListenError::Log)?;
+    let mut said = known.pass_over(said);
     tell(&mut said, scribe, news).await?;
     Ok(words)
 }
@@ -103,6 +105,25 @@ async fn tell(said: &mut Vec<Said>, scribe: &Scribe, news: &News) -> Result<Inst
         news.tell(NewsItem::Said(event)).await;
     }
     Ok(Instant::now() + BATCH_AGE_MAX)
+}
+
+/// What the catalog has already.
+struct Known {
+    events: u64,
+}
+
+impl Known {
+    fn pass_over(&mut self, said: Vec<Said>) -> Vec<Said> {
+        let mut new = said;
+        new.retain(|said| {
+            let is_known = self.events > 0;
+            if is_known && said.is_kept {
+                self.events -= 1;
+            }
+            !is_known
+        });
+        new
+    }
 }
 
 /// What ends a wait.

@@ -1,34 +1,41 @@
 //! One job: resolve → stage → run → collect → upload → commit. Reads like the story it tells.
-//! Knows no queue, no terminal, no HTTP: whoever watches gets [`News`], whoever asks cancels the token.
+//! Knows no queue, no terminal, no HTTP: whoever watches gets [`News`], whoever wants it to stop has its [`Halt`].
 
+mod adopt;
 mod debug;
 mod environment;
+mod halt;
 mod leftover;
 mod listen;
 mod news;
 mod order;
 mod record;
 mod resolve;
+mod retry;
 mod scribe;
+mod settle;
 mod so_far;
 mod unit;
 
 use std::convert::Infallible;
 
-use tokio_util::sync::CancellationToken;
-
+pub(crate) use adopt::{Adoption, adopt};
+pub(crate) use halt::{Halt, HaltReason};
 pub(crate) use leftover::forget_quarantines;
 pub(crate) use news::{News, NewsItem, channel};
 pub(crate) use order::{Order, Runner, RunnerOptions};
 pub(crate) use resolve::{Pretended, complaints};
+pub(crate) use retry::RetryDelay;
+pub(crate) use settle::{Settled, refuse};
 
-use crate::catalog::CatalogError;
+use crate::catalog::{Begun, CatalogError, UnitEnd};
 use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
 use crate::failure::Stop;
 use crate::image::ResolvedImage;
 use crate::job::{AttemptNumber, Blame, Failure, Outcome, Phase, RunMode};
-use crate::result::{ImagePart, ResultDocument};
+use crate::result::ImagePart;
+use adopt::Resumed;
 use record::Record;
 use resolve::Asked;
 use scribe::Scribe;
@@ -42,14 +49,31 @@ pub(crate) enum RunError {
     Catalog(#[from] CatalogError),
 }
 
-/// Runs a job to its one end and returns its result document.
+/// Records a job of our own and takes its one attempt, unless another job of its configuration is open.
+pub(crate) async fn begin(runner: &Runner, order: &Order) -> Result<Begun, RunError> {
+    let request = order.request_document();
+    let configuration = order.request.configuration.as_ref();
+    let (catalog, worker) = (&runner.catalog, &runner.options.worker);
+    Ok(catalog.begin_job(order.job, &order.request.component, configuration, &request, worker).await?)
+}
+
+/// Runs an attempt that was claimed to its end.
 pub(crate) async fn run(
     runner: &Runner,
     order: &Order,
+    attempt: AttemptNumber,
     news: &News,
-    cancel: &CancellationToken,
-) -> Result<ResultDocument, RunError> {
-    // While the job is recorded and resolved, the engine says who it is.
+    halt: &Halt,
+) -> Result<Settled, RunError> {
+    greeted(runner, order, run_attempt(runner, order, attempt, None, news, halt)).await
+}
+
+/// While the job is resolved, the engine says who it is.
+async fn greeted(
+    runner: &Runner,
+    order: &Order,
+    story: impl Future<Output = Result<Settled, RunError>>,
+) -> Result<Settled, RunError> {
     let greeting = async {
         if order.request.mode != RunMode::Input {
             runner.greet_engine().await;
@@ -57,23 +81,28 @@ pub(crate) async fn run(
         std::future::pending::<Infallible>().await
     };
     tokio::select! {
-        ended = Box::pin(run_job(runner, order, news, cancel)) => ended,
+        ended = Box::pin(story) => ended,
         never = greeting => match never {},
     }
 }
 
-async fn run_job(
+async fn run_attempt(
     runner: &Runner,
     order: &Order,
+    attempt: AttemptNumber,
+    resumed: Option<Resumed>,
     news: &News,
-    cancel: &CancellationToken,
-) -> Result<ResultDocument, RunError> {
-    let attempt = claim(runner, order).await?;
+    halt: &Halt,
+) -> Result<Settled, RunError> {
     let asked = resolve::ask(runner, order);
-    let scribe = Scribe::new(runner.catalog.clone(), order.job, Redactor::new(asked.secrets()));
-    let mut record = Record::begin(runner, order, attempt);
-    let job = Job { runner, order, attempt, scribe: &scribe, news, cancel };
-    let outcome = match job.story(asked, &mut record).await {
+    let redactor = Redactor::new(asked.secrets());
+    let scribe = Scribe::begin(runner.catalog.clone(), order.job, redactor).await?;
+    let mut record = match &resumed {
+        None => Record::begin(runner, order, attempt),
+        Some(resumed) => Record::resume(runner, order, attempt, resumed.document.clone()),
+    };
+    let job = Job { runner, order, attempt, scribe: &scribe, news, halt };
+    let outcome = match job.story(asked, resumed, &mut record).await {
         Ok(outcome) => outcome,
         Err(Stop::Failed(failure)) => Outcome::Failed(job.masked(&failure)),
         Err(Stop::Cancelled) if record.has_run => {
@@ -82,17 +111,7 @@ async fn run_job(
         Err(Stop::Cancelled) => Outcome::Cancelled,
     };
     leftover::remove_log(&job).await;
-    record.settle(&outcome).await?;
-    Ok(record.into_document())
-}
-
-/// Records the job and takes its first attempt.
-async fn claim(runner: &Runner, order: &Order) -> Result<AttemptNumber, RunError> {
-    let request = order.request_document();
-    let configuration = order.request.configuration.as_ref();
-    let (catalog, worker) = (&runner.catalog, &runner.options.worker);
-    let component = &order.request.component;
-    Ok(catalog.begin_job(order.job, component, configuration, &request, worker).await?)
+    job.settle(record, outcome).await
 }
 
 /// Everything the steps of one attempt share.
@@ -103,22 +122,48 @@ struct Job<'a> {
     attempt: AttemptNumber,
     scribe: &'a Scribe,
     news: &'a News,
-    cancel: &'a CancellationToken,
+    halt: &'a Halt,
 }
 
 impl Job<'_> {
     /// From resolve to commit. Each unit (a row of the configuration, or the whole of it) commits by itself, so that
     /// later rows see earlier rows' tables; the last one's commit ends the job.
-    async fn story(&self, asked: Asked, record: &mut Record<'_>) -> Result<Outcome, Stop> {
-        let units = self.resolve(asked, record).await?;
+    async fn story(
+        &self,
+        asked: Asked,
+        resumed: Option<Resumed>,
+        record: &mut Record<'_>,
+    ) -> Result<Outcome, Stop> {
+        let units = match &resumed {
+            None => self.resolve(asked, record).await?,
+            // What its inputs were when it began is what counts.
+            Some(_) => asked.into_units(),
+        };
         let images = self.images(&units, record).await?;
+        let ended = self.ended_before(record).await?;
         let mut so_far = SoFar::default();
         for (index, (unit, image)) in units.iter().zip(&images).enumerate() {
-            let next = if index + 1 < units.len() { Next::AnotherUnit } else { Next::EndOfJob };
-            let run = UnitRun { job: self, unit, index, image: image.as_ref(), so_far: &so_far, next };
-            match run.run(record).await {
+            let ended = match ended.iter().find(|end| end.unit as usize == index) {
+                Some(UnitEnd { failure: None, .. }) => Ok(None),
+                Some(UnitEnd { failure: Some(failure), .. }) => Err(Stop::Failed(Failure {
+                    code: failure.0,
+                    message: failure.1.clone(),
+                    detail: "it failed in an earlier attempt".to_owned(),
+                })),
+                None => {
+                    let next = if index + 1 < units.len() { Next::AnotherUnit } else { Next::EndOfJob };
+                    let run =
+                        UnitRun { job: self, unit, index, image: image.as_ref(), so_far: &so_far, next };
+                    match &resumed {
+                        Some(resumed) if resumed.note.unit == index => run.resume(resumed, record).await,
+                        Some(_) | None => run.run(record).await,
+                    }
+                    .map(Some)
+                }
+            };
+            match ended {
                 Ok(published) => {
-                    record.add_published(published);
+                    record.add_published(published.unwrap_or_default());
                     so_far.succeed();
                 }
                 Err(Stop::Failed(failure)) if self.goes_on_after(&failure) => {
@@ -128,6 +173,19 @@ impl Job<'_> {
             }
         }
         Ok(so_far.into_outcome(record.published.clone()))
+    }
+
+    /// The units that an earlier attempt has brought to their end: they are not run again, and what they published
+    /// counts.
+    async fn ended_before(&self, record: &mut Record<'_>) -> Result<Vec<UnitEnd>, Stop> {
+        if self.attempt == AttemptNumber(1) && !record.is_resumed {
+            return Ok(Vec::new());
+        }
+        let ended = self.runner.catalog.unit_ends(self.order.job).await?;
+        if !ended.is_empty() {
+            record.add_published(self.runner.catalog.outputs_of(self.order.job).await?);
+        }
+        Ok(ended)
     }
 
     /// Checks the configuration against component and catalog: all complaints at once, before anything is pulled.
@@ -159,7 +217,7 @@ impl Job<'_> {
             let mut watch = |progress| self.news.hint(NewsItem::Pulling(progress));
             let ensuring = keeper.ensure(&asked, &mut watch);
             // A pull may take long. It goes on where others wait for it too, else the engine keeps its layers.
-            let image = self.cancel.run_until_cancelled(ensuring).await.ok_or(Stop::Cancelled)??;
+            let image = self.halt.token().run_until_cancelled(ensuring).await.ok_or(Stop::Cancelled)??;
             self.tell_image(&image, record).await;
             images.push(Some(image));
         }
@@ -189,11 +247,16 @@ impl Job<'_> {
     async fn enter(&self, record: &mut Record<'_>, phase: Phase) -> Result<(), Stop> {
         record.enter(phase);
         self.news.tell(NewsItem::Phase(phase)).await;
+        self.hold(phase).await;
+        if self.halt.token().is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
+    }
+
+    /// Waits at a phase until the job is stopped, where that was asked for.
+    async fn hold(&self, phase: Phase) {
         if self.runner.options.hold_at == Some(phase) {
             self.scribe.say(Level::Notice, &format!("holding at {}", phase.as_str()), self.news).await;
-            self.cancel.cancelled().await;
+            self.halt.token().cancelled().await;
         }
-        if self.cancel.is_cancelled() { Err(Stop::Cancelled) } else { Ok(()) }
     }
 
     /// Whether the next unit may run after one that failed. Never after trouble of the platform: a later try may help,

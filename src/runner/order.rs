@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use super::retry::RetryDelay;
 use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::component::{Component, ImageSource, User};
@@ -56,12 +57,13 @@ pub(crate) struct RunnerOptions {
     pub(crate) log_bytes_max: u64,
     pub(crate) output_files_max: u64,
     pub(crate) speech: SpeechLimits,
+    pub(crate) retry_delay: RetryDelay,
     /// Waits at the beginning of this phase until cancelled: for looking into a running job, and for tests.
     pub(crate) hold_at: Option<Phase>,
 }
 
 impl Runner {
-    pub(super) async fn engine(&self) -> Result<&Engine, EngineError> {
+    pub(crate) async fn engine(&self) -> Result<&Engine, EngineError> {
         self.engine.get_or_try_init(|| Engine::connect(self.engine_options.clone())).await
     }
 

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use super::{Order, Runner};
+use super::{Order, Runner, Settled};
 use crate::blob::BlobKey;
 use crate::catalog::CatalogError;
 use crate::job::{AttemptNumber, JobEnd, Outcome, Phase, PhaseLedger, Receipt};
@@ -24,6 +24,8 @@ pub(super) struct Record<'a> {
     pub(super) log: Option<BlobKey>,
     /// A container was started: whoever stops the job from here on terminates it.
     pub(super) has_run: bool,
+    /// The container of this attempt was started by another worker.
+    pub(super) is_resumed: bool,
     /// The last unit's commit has ended the job already.
     pub(super) is_ended: bool,
 }
@@ -53,8 +55,22 @@ impl<'a> Record<'a> {
             since: Instant::now(),
             log: None,
             has_run: false,
+            is_resumed: false,
             is_ended: false,
         }
+    }
+
+    /// Goes on with what another worker has recorded of this attempt.
+    pub(super) fn resume(
+        runner: &'a Runner,
+        order: &'a Order,
+        attempt: AttemptNumber,
+        document: Option<ResultDocument>,
+    ) -> Self {
+        let begun = Self::begin(runner, order, attempt);
+        let document = document.unwrap_or(begun.document);
+        // What earlier units published is read from the catalog, which knows it for sure.
+        Self { document, has_run: true, is_resumed: true, ..begun }
     }
 
     pub(super) fn phase(&self) -> Phase {
@@ -90,24 +106,18 @@ impl<'a> Record<'a> {
         catalog.progress(self.order.job, self.attempt, self.phase, None, Some(&text)).await
     }
 
-    /// Ends the job, where the last commit has not done so, and completes the document.
-    pub(super) async fn settle(&mut self, outcome: &Outcome) -> Result<(), CatalogError> {
+    /// Ends the job in the catalog. False: the attempt is not ours any more.
+    pub(super) async fn end(&mut self, end: &JobEnd) -> Result<bool, CatalogError> {
+        self.runner.catalog.end_job(self.order.job, self.attempt, end, None).await
+    }
+
+    /// Completes the document of a job that has ended.
+    pub(super) async fn conclude(mut self, outcome: &Outcome) -> Result<Settled, CatalogError> {
         self.document.conclude(outcome);
         self.document.set_ledger(&self.ledger);
         let text = self.document.to_json();
-        let catalog = &self.runner.catalog;
-        if !self.is_ended {
-            let end = end_of(outcome);
-            if !catalog.end_job(self.order.job, self.attempt, &end, Some(&text)).await? {
-                tracing::warn!(job.id = %self.order.job, "the attempt was taken over: its end is not recorded");
-                return Ok(());
-            }
-        }
-        catalog.annotate(self.order.job, &text, self.log.as_ref()).await
-    }
-
-    pub(super) fn into_document(self) -> ResultDocument {
-        self.document
+        self.runner.catalog.annotate(self.order.job, &text, self.log.as_ref()).await?;
+        Ok(Settled::Ended(Box::new(self.document)))
     }
 }
 

@@ -35,6 +35,11 @@ impl Asked {
     pub(super) fn secrets(&self) -> impl Iterator<Item = &str> {
         self.units.iter().flat_map(|unit| &unit.secrets).map(String::as_str)
     }
+
+    /// For an attempt that was resolved before.
+    pub(super) fn into_units(self) -> Vec<Unit> {
+        self.units
+    }
 }
 
 pub(super) fn ask(runner: &Runner, order: &Order) -> Asked {

@@ -19,8 +19,19 @@ pub(super) struct Scribe {
 }
 
 impl Scribe {
-    pub(super) fn new(catalog: Catalog, job: JobId, redactor: Redactor) -> Self {
-        Self { catalog, job, next: AtomicU64::new(0), redactor }
+    /// Goes on where an earlier attempt stopped.
+    pub(super) async fn begin(
+        catalog: Catalog,
+        job: JobId,
+        redactor: Redactor,
+    ) -> Result<Self, CatalogError> {
+        let next = catalog.next_event(job).await?;
+        Ok(Self { catalog, job, next: AtomicU64::new(next), redactor })
+    }
+
+    /// The number that the next event will have.
+    pub(super) fn next_event(&self) -> u64 {
+        self.next.load(Ordering::Relaxed)
     }
 
     pub(super) fn redactor(&self) -> &Redactor {

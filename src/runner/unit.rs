@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::adopt::Note;
 use super::environment::environment;
 use super::listen::listen;
 use super::record::Record;
@@ -9,14 +10,15 @@ use super::resolve::{self, Planned};
 use super::so_far::SoFar;
 use super::{Job, debug, leftover};
 use crate::blob::Delivery;
-use crate::catalog::StateKey;
+use crate::catalog::{StateKey, UnitEnd};
 use crate::configuration::Unit;
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
-use crate::job::{BadExit, CleanExit, Exit, JobEnd, Phase, Receipt, RunMode, Usage};
+use crate::job::{BadExit, CleanExit, Exit, FileId, JobEnd, Phase, Receipt, RunMode, Usage};
 use crate::mapping::{
-    self, Collected, DataFolder, Origin, Owner, Prepared, Publication, StagedFile, StagedTable, State,
+    self, Collected, DataFolder, InputsSeen, Origin, Owner, Prepared, Publication, StagedFile, StagedTable,
+    State,
 };
 use crate::result::{FilePart, InputTablePart};
 use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
@@ -32,6 +34,16 @@ pub(super) enum Next {
     EndOfJob,
 }
 
+/// Whether the container is still to be started.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Beginning {
+    Fresh,
+    /// Another worker started it. So many of its events are in the catalog already.
+    Resumed {
+        events_known: u64,
+    },
+}
+
 #[derive(Debug, Clone, Copy)]
 pub(super) struct UnitRun<'a> {
     pub(super) job: &'a Job<'a>,
@@ -44,17 +56,25 @@ pub(super) struct UnitRun<'a> {
     pub(super) next: Next,
 }
 
-/// Inputs as the component finds them, and the state to go on from.
-struct Staged {
-    tables: Vec<StagedTable>,
-    files: Vec<StagedFile>,
-    planned: Planned,
+/// What remains to be known of the inputs once the component has them.
+#[derive(Debug)]
+pub(super) struct Staged {
+    pub(super) bytes: u64,
+    pub(super) files: u64,
+    /// How far the inputs are read when this run succeeds.
+    pub(super) seen: InputsSeen,
+    pub(super) processed_tags: Vec<(FileId, Vec<String>)>,
 }
 
 impl Staged {
-    fn bytes(&self) -> u64 {
-        let tables = self.tables.iter().map(|table| table.bytes);
-        tables.chain(self.files.iter().map(|file| file.bytes)).sum()
+    fn of(tables: &[StagedTable], files: &[StagedFile], planned: &Planned) -> Self {
+        let bytes = tables.iter().map(|table| table.bytes).chain(files.iter().map(|file| file.bytes)).sum();
+        Self {
+            bytes,
+            files: (tables.len() + files.len()) as u64,
+            seen: planned.state.seen.after(&planned.fetches, &planned.files),
+            processed_tags: mapping::processed_tags(&planned.files),
+        }
     }
 }
 
@@ -64,8 +84,19 @@ impl UnitRun<'_> {
         let planned = resolve::plan(self.job.runner, self.job.order, self.unit).await?;
         let folder = self.make_folder().await?;
         let ended = Box::pin(self.run_in(&folder, planned, record)).await;
+        self.clear(&folder, ended, record).await
+    }
+
+    /// Keeps of the folder what somebody will want to see, and removes it.
+    pub(super) async fn clear(
+        &self,
+        folder: &DataFolder,
+        ended: Result<Receipt, Stop>,
+        record: &mut Record<'_>,
+    ) -> Result<Receipt, Stop> {
+        self.job.hold(Phase::Cleanup).await;
         let since = Instant::now();
-        let kept = leftover::keep(self, &folder, ended.is_ok()).await;
+        let kept = leftover::keep(self, folder, ended.is_ok()).await;
         let removed = folder.remove().await;
         record.note(Phase::Cleanup, since.elapsed(), 0);
         if let Some(line) = kept {
@@ -96,22 +127,21 @@ impl UnitRun<'_> {
                 return Err(stop);
             }
         };
-        note_inputs(&staged, record);
         record.note(Phase::Create, create_took, 0);
         let Some(container) = container else {
             return Ok(Receipt::default());
         };
-        self.run_container(container, folder, staged, record).await
+        self.run_container(container, folder, (staged, Beginning::Fresh), record).await
     }
 
-    async fn run_container(
+    pub(super) async fn run_container(
         &self,
         mut container: Container,
         folder: &DataFolder,
-        staged: Staged,
+        (staged, beginning): (Staged, Beginning),
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
-        let ran = self.watch(&mut container, folder, record).await;
+        let ran = self.watch(&mut container, folder, (&staged, beginning), record).await;
         let removal = async {
             let since = Instant::now();
             leftover::remove_container(self.job, Some(container)).await;
@@ -124,20 +154,20 @@ impl UnitRun<'_> {
             self.note_usage(&ended, &staged, record);
             match &ended.exit {
                 Exit::Clean(proof) => {
-                    self.archive(debug::AFTER, folder, staged.bytes(), record).await?;
+                    self.archive(debug::AFTER, folder, staged.bytes, record).await?;
                     self.publish(proof, folder, staged, record).await
                 }
                 Exit::Bad(exit) => {
                     let logging = &self.job.order.component.logging;
                     let stop = failure::of_exit(exit, &words, logging, &ended.inspect["State"]);
-                    self.archive_despite(folder, staged.bytes(), record).await;
+                    self.archive_despite(folder, staged.bytes, record).await;
                     // A component that ran out of disk below its own limit is not at fault.
                     if matches!(exit, BadExit::Code(_))
                         && folder.room().await.is_some_and(|room| room < ROOM_NONE)
                     {
                         return Err(failure::disk_full(stop));
                     }
-                    self.publish_despite(exit, folder, record).await;
+                    self.publish_despite(exit, &stop, folder, record).await;
                     Err(stop)
                 }
             }
@@ -172,9 +202,10 @@ impl UnitRun<'_> {
         let tables =
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
         let files = mapping::stage_files(&planned.files, blobs, folder, delivery, &progress).await?;
-        let staged = Staged { tables, files, planned };
-        record.leave(staged.bytes());
-        self.archive(debug::BEFORE, folder, staged.bytes(), record).await?;
+        note_inputs(&tables, &files, record);
+        let staged = Staged::of(&tables, &files, &planned);
+        record.leave(staged.bytes);
+        self.archive(debug::BEFORE, folder, staged.bytes, record).await?;
         Ok(staged)
     }
 
@@ -188,7 +219,7 @@ impl UnitRun<'_> {
         Ok((Some(container), since.elapsed()))
     }
 
-    fn container_plan(&self, image: &ResolvedImage, folder: &DataFolder) -> ContainerPlan {
+    pub(super) fn container_plan(&self, image: &ResolvedImage, folder: &DataFolder) -> ContainerPlan {
         let (order, options) = (self.job.order, &self.job.runner.options);
         let (component, limits) = (&order.component, &order.component.limits);
         let label = |name: &str, value: String| (format!("longshore.{name}"), value);
@@ -227,24 +258,40 @@ impl UnitRun<'_> {
         &self,
         container: &mut Container,
         folder: &DataFolder,
+        (staged, beginning): (&Staged, Beginning),
         record: &mut Record<'_>,
     ) -> Result<(Ended, LastWords), Stop> {
         self.job.enter(record, Phase::Run).await?;
         if !record.keep().await? {
             return Err(failure::fence_lost());
         }
+        if beginning == Beginning::Fresh {
+            Note::of(self, staged).write(folder).await;
+        }
         record.has_run = true;
         let spool = SpoolWriter::create(&folder.root().join("spool")).await?;
         let reader = spool.reader().await?;
         let (limits, scribe, news) = (self.job.runner.options.speech, self.job.scribe, self.job.news);
         let log_path = leftover::log_path(self.job);
-        let stop = self.job.cancel.child_token();
+        let stop = self.job.halt.token().child_token();
+        let events_known = match beginning {
+            Beginning::Fresh => 0,
+            Beginning::Resumed { events_known } => events_known,
+        };
         let listening = async {
-            let heard = listen(reader, limits, &log_path, scribe, news).await;
+            let heard = listen(reader, (limits, events_known), &log_path, scribe, news).await;
             // What cannot be kept need not be said: the job has failed, and nobody waits for the component's own end.
             heard.inspect_err(|_error| stop.cancel())
         };
-        let (ended, words) = tokio::join!(container.run(spool, &stop), listening);
+        let running = async {
+            match beginning {
+                Beginning::Fresh => container.run(spool, &stop).await,
+                Beginning::Resumed { .. } => {
+                    container.resume(spool, (staged.bytes, staged.files), &stop).await
+                }
+            }
+        };
+        let (ended, words) = tokio::join!(running, listening);
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);
@@ -290,8 +337,8 @@ impl UnitRun<'_> {
         }
         let publication = Publication {
             state: self.next_state(component_state, &staged),
-            processed_tags: mapping::processed_tags(&staged.planned.files),
-            unit: None,
+            processed_tags: staged.processed_tags,
+            unit: Some(UnitEnd { unit: self.place(), failure: None }),
             end: self.end_of_job(&prepared, &record.published),
         };
         let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);
@@ -302,7 +349,13 @@ impl UnitRun<'_> {
     }
 
     /// Tables marked `write_always` are published though the component failed. Trouble with them never hides why.
-    async fn publish_despite(&self, exit: &BadExit, folder: &DataFolder, record: &mut Record<'_>) {
+    async fn publish_despite(
+        &self,
+        exit: &BadExit,
+        stop: &Stop,
+        folder: &DataFolder,
+        record: &mut Record<'_>,
+    ) {
         if self.job.order.request.mode != RunMode::Run || *exit == BadExit::Cancelled {
             return;
         }
@@ -313,7 +366,8 @@ impl UnitRun<'_> {
         let published = async {
             let prepared = self.upload(collected).await?;
             let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);
-            Ok::<_, Stop>(mapping::commit(prepared, Publication::default(), catalog, blobs).await?)
+            let publication = Publication { unit: self.unit_end(stop), ..Publication::default() };
+            Ok::<_, Stop>(mapping::commit(prepared, publication, catalog, blobs).await?)
         };
         match published.await {
             Ok(receipt) => record.add_published(receipt),
@@ -346,9 +400,19 @@ impl UnitRun<'_> {
     /// The state after this run; none without a configuration id.
     fn next_state(&self, component: serde_json::Value, staged: &Staged) -> Option<(StateKey, String)> {
         let key = resolve::state_key(self.job.order, self.unit)?;
-        let seen = staged.planned.state.seen.after(&staged.planned.fetches, &staged.planned.files);
-        let state = State { component, seen };
+        let state = State { component, seen: staged.seen.clone() };
         Some((key, state.render()))
+    }
+
+    /// What a later attempt must know of a unit that failed and published all the same.
+    fn unit_end(&self, stop: &Stop) -> Option<UnitEnd> {
+        let Stop::Failed(failure) = stop else { return None };
+        let message = self.job.scribe.mask(&failure.message);
+        Some(UnitEnd { unit: self.place(), failure: Some((failure.code, message)) })
+    }
+
+    fn place(&self) -> u32 {
+        u32::try_from(self.index).unwrap_or(u32::MAX)
     }
 
     /// Goes into the last commit, so that the outputs and the job's end are one.
@@ -363,13 +427,13 @@ impl UnitRun<'_> {
             memory_peak_bytes: ended.memory_peak_bytes,
             memory_limit_bytes: self.job.order.component.limits.memory_bytes,
             cpu: ended.cpu,
-            input_bytes: staged.bytes(),
-            input_files: (staged.tables.len() + staged.files.len()) as u64,
+            input_bytes: staged.bytes,
+            input_files: staged.files,
         });
     }
 }
 
-fn note_inputs(staged: &Staged, record: &mut Record<'_>) {
+fn note_inputs(tables: &[StagedTable], files: &[StagedFile], record: &mut Record<'_>) {
     let table = |table: &StagedTable| InputTablePart {
         id: table.table.to_string(),
         version: table.version.0,
@@ -378,6 +442,6 @@ fn note_inputs(staged: &Staged, record: &mut Record<'_>) {
         bytes: table.bytes,
     };
     let file = |file: &StagedFile| FilePart { id: file.id.0, name: file.name.clone(), bytes: file.bytes };
-    record.document.input.tables.extend(staged.tables.iter().map(table));
-    record.document.input.files.extend(staged.files.iter().map(file));
+    record.document.input.tables.extend(tables.iter().map(table));
+    record.document.input.files.extend(files.iter().map(file));
 }

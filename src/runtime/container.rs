@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use jiff::Timestamp;
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
@@ -15,11 +16,13 @@ use super::supervise::Supervisor;
 use super::usage::UsageWatch;
 use super::{ContainerPlan, RuntimeError, SpoolWriter};
 use crate::component::Network;
-use crate::engine::{ContainerNetwork, Engine, EngineError, InspectedContainer};
+use crate::engine::{ContainerNetwork, Engine, EngineError, ExitWait, InspectedContainer};
 use crate::job::{BadExit, Exit};
 
 /// The bridge network that our containers share without seeing each other.
 const BRIDGE_NAME: &str = "longshore";
+/// How soon an engine that stops its containers is gone itself.
+const ENGINE_LEAVES_LIMIT: Duration = Duration::from_secs(1);
 const LATE_OOM_PAUSE: Duration = Duration::from_millis(50);
 
 /// A container that exists on the engine, and has to be removed by [`Container::remove`].
@@ -73,6 +76,17 @@ pub(crate) async fn create(engine: &Engine, plan: ContainerPlan) -> Result<Conta
     }
 }
 
+/// A container that an earlier worker started, to be stood by from now on with [`Container::resume`].
+pub(crate) async fn adopt(
+    engine: &Engine,
+    id: String,
+    plan: ContainerPlan,
+) -> Result<Container, RuntimeError> {
+    let facts = engine.facts().await.map_err(|source| RuntimeError::Watch { id: id.clone(), source })?;
+    let parent = CgroupParent::choose(facts, &plan.name);
+    Ok(Container { engine: engine.clone(), id, plan, parent, removed: false })
+}
+
 /// The engine may have made the container although we never heard of it.
 async fn remove_unsure(engine: &Engine, name: &str) {
     if let Err(error) = engine.remove_container(name).await {
@@ -108,14 +122,52 @@ impl Container {
             };
         }
         let start = asked.elapsed();
+        let time_left = self.plan.timeout;
+        self.stand_by(exit, spool, cancel, Since { start, before, time_left }).await
+    }
+
+    /// Stands by a container that was started before: its log is read from the beginning, its time limit counts from
+    /// its start. `staged` is what lay in the data folder before it began: bytes and files.
+    pub(crate) async fn resume(
+        &mut self,
+        spool: SpoolWriter,
+        staged: (u64, u64),
+        cancel: &CancellationToken,
+    ) -> Result<Ended, RuntimeError> {
+        let inspected = self.inspect().await?;
+        if !inspected.state.started {
+            return Err(RuntimeError::NeverStarted { id: self.id.clone() });
+        }
+        let ran = started_at(&inspected).map_or(Duration::ZERO, |started| {
+            Timestamp::now().duration_since(started).try_into().unwrap_or(Duration::ZERO)
+        });
+        let time_left = self.plan.timeout.map(|timeout| timeout.saturating_sub(ran));
+        let watch_failed = |source| RuntimeError::Watch { id: self.id.clone(), source };
+        let exit = self.engine.wait_not_running(&self.id).await.map_err(watch_failed)?;
+        let before = Weight::about(staged.0, staged.1);
+        self.stand_by(exit, spool, cancel, Since { start: Duration::ZERO, before, time_left }).await
+    }
+
+    async fn stand_by(
+        &mut self,
+        exit: ExitWait,
+        spool: SpoolWriter,
+        cancel: &CancellationToken,
+        since: Since,
+    ) -> Result<Ended, RuntimeError> {
+        let Since { start, before, time_left } = since;
         let follower = Follower::new(self.engine.clone(), self.id.clone(), spool, self.plan.log_bytes_max);
-        let supervisor = Supervisor::begin(&self.engine, &self.id, &self.plan, before, follower);
+        let supervisor = Supervisor::begin(&self.engine, &self.id, &self.plan, (before, time_left), follower);
         let usage_watch = UsageWatch::begin(&self.engine, &self.id, self.parent.clone()).await;
         let watched = supervisor.watch(exit, cancel).await?;
 
         let usage = usage_watch.read().await;
         let counted_oom = usage.oom_kills.is_some_and(|kills| kills > 0);
         let inspected = self.inspect_end(counted_oom, watched.stopped_for.is_some()).await?;
+        let is_oom = counted_oom || inspected.state.oom_killed;
+        if watched.stopped_for.is_none() && !is_oom && is_signal(inspected.state.exit_code) {
+            self.check_engine_stays(watched.engine_was_away).await?;
+        }
         let exit = judge::judge(EndFacts {
             stopped_for: watched.stopped_for,
             exit_code: inspected.state.exit_code,
@@ -192,6 +244,14 @@ impl Container {
         self.engine.inspect_container(&self.id).await.map_err(failed)
     }
 
+    /// An engine that shuts down stops its containers first: what then looks like a component that died of a signal is
+    /// nobody's fault.
+    async fn check_engine_stays(&self, was_away: bool) -> Result<(), RuntimeError> {
+        sleep(ENGINE_LEAVES_LIMIT).await;
+        self.inspect().await?;
+        if was_away { Err(RuntimeError::EngineLeft { id: self.id.clone() }) } else { Ok(()) }
+    }
+
     /// The engine hears of the exit and of the out-of-memory kill separately, and the second may come later.
     async fn inspect_end(
         &self,
@@ -209,6 +269,22 @@ impl Container {
             sleep(LATE_OOM_PAUSE).await;
         }
     }
+}
+
+/// What a container's life is measured from.
+struct Since {
+    start: Duration,
+    before: Weight,
+    time_left: Option<Duration>,
+}
+
+/// SIGTERM or SIGKILL, as an exit code tells it.
+fn is_signal(code: i64) -> bool {
+    matches!(code, 137 | 143)
+}
+
+fn started_at(inspected: &InspectedContainer) -> Option<Timestamp> {
+    inspected.document["State"]["StartedAt"].as_str()?.parse().ok()
 }
 
 impl Drop for Container {

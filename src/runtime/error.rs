@@ -15,6 +15,11 @@ pub(crate) enum RuntimeError {
     Start { id: String, source: EngineError },
     #[error("the end of the container {id} could not be learned")]
     Watch { id: String, source: EngineError },
+    /// Whoever made it died before it could be started.
+    #[error("the container {id} never ran")]
+    NeverStarted { id: String },
+    #[error("the engine stopped while the container {id} ran, and took it along")]
+    EngineLeft { id: String },
     #[error("the container {id} could not be removed")]
     Remove { id: String, source: EngineError },
     #[error("the container {id} did not end within {} seconds after it was killed", after.as_secs())]
@@ -37,7 +42,11 @@ impl RuntimeError {
             | Self::Watch { source, .. }
             | Self::Remove { source, .. } => source.is_disk_full(),
             Self::Spool { source, .. } => source.is_disk_full(),
-            Self::WillNotDie { .. } | Self::Measure { .. } | Self::TaskLost { .. } => false,
+            Self::NeverStarted { .. }
+            | Self::EngineLeft { .. }
+            | Self::WillNotDie { .. }
+            | Self::Measure { .. }
+            | Self::TaskLost { .. } => false,
         }
     }
 }

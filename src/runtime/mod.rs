@@ -18,7 +18,7 @@ mod usage;
 mod watchdog;
 
 pub(crate) use crate::engine::LogStream as Stream;
-pub(crate) use container::{Container, Ended, create};
+pub(crate) use container::{Container, Ended, adopt, create};
 pub(crate) use error::RuntimeError;
 pub(crate) use plan::ContainerPlan;
 pub(crate) use spool::{SpoolError, SpoolReader, SpoolRecord, SpoolWriter};

@@ -33,6 +33,7 @@ pub(super) struct Watched {
     pub(super) log: LogEnd,
     pub(super) ran: Duration,
     pub(super) drain: Duration,
+    pub(super) engine_was_away: bool,
 }
 
 /// Why the container must end.
@@ -102,6 +103,8 @@ pub(super) struct Supervisor<'a> {
     /// Tells the tasks that the container has ended; then they end too.
     ended: CancellationToken,
     started: Instant,
+    /// The engine broke the wait off at some time.
+    engine_was_away: bool,
 }
 
 impl<'a> Supervisor<'a> {
@@ -110,7 +113,7 @@ impl<'a> Supervisor<'a> {
         engine: &'a Engine,
         id: &'a str,
         plan: &'a ContainerPlan,
-        before: Weight,
+        (before, time_left): (Weight, Option<Duration>),
         follower: Follower,
     ) -> Self {
         let started = Instant::now();
@@ -128,8 +131,8 @@ impl<'a> Supervisor<'a> {
         };
         let watchdog_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Output(watchdog.watch(watchdog_ended).await) });
-        let state = State::Running { time_up: plan.timeout.map(|timeout| started + timeout) };
-        Self { engine, id, plan, state, stop: None, log: None, tasks, ended, started }
+        let state = State::Running { time_up: time_left.map(|left| started + left) };
+        Self { engine, id, plan, state, stop: None, log: None, tasks, ended, started, engine_was_away: false }
     }
 
     /// Watches to the end, whoever brings it about. The container is stopped when it comes back, unless the error is
@@ -146,6 +149,7 @@ impl<'a> Supervisor<'a> {
                 Wake::Exited(Ok(_code)) => break,
                 Wake::Exited(Err(error)) => {
                     warn!(container.id = self.id, %error, "the wait for the container broke off");
+                    self.engine_was_away = true;
                     match self.find_again().await? {
                         Some(again) => exit = again,
                         None => break,
@@ -319,6 +323,12 @@ impl<'a> Supervisor<'a> {
             None => None,
         };
         let log = self.log.unwrap_or(LogEnd { complete: false, only_line: None, excess: None });
-        Ok(Watched { stopped_for, log, ran, drain: ended_at.elapsed() })
+        Ok(Watched {
+            stopped_for,
+            log,
+            ran,
+            drain: ended_at.elapsed(),
+            engine_was_away: self.engine_was_away,
+        })
     }
 }

@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use super::Settings;
+use crate::component::Preset;
 
 impl Settings {
     /// Sentences for the operator about settings that go together badly.
@@ -36,6 +37,21 @@ impl Settings {
             is_remote,
             "the engine is on another machine: worker.slots, memory, cpus and disk must say what that one has",
         );
+        let (worker, small) = (&self.worker, self.presets.of(Preset::DEFAULT));
+        let nano_cpus = u64::try_from(small.nano_cpus).unwrap_or(0);
+        for (key, has, needs) in [
+            ("memory", worker.memory_bytes, small.memory_bytes),
+            ("cpus", worker.nano_cpus, nano_cpus),
+            ("disk", worker.disk_bytes, small.disk_bytes),
+        ] {
+            notice(
+                has < needs,
+                &format!(
+                    "worker.{key} is less than a `{0}` job asks for: this worker leaves such jobs to others",
+                    Preset::DEFAULT.as_str()
+                ),
+            );
+        }
         notices
     }
 }

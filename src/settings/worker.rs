@@ -17,7 +17,8 @@ const BEATS_IN_LEASE_MIN: u32 = 3;
 const CPUS_MAX: f64 = 4096.0;
 
 /// The defaults. `small` is what a component gets that asks for nothing: every slot can run one at the same time as far
-/// as processors go, because their limit is a ceiling and not a reservation. Memory is one, and never promised twice.
+/// as processors go, because their limit is a ceiling and not a reservation; so is that of the disk, and a machine with a
+/// small one still runs one job. Memory is a reservation, and never promised twice.
 fn default_of(machine: &Machine, slots: u32, small: &Limits) -> WorkerOptions {
     let of_machine = u64::from(machine.processors) * 1_000_000_000;
     let of_slots = u64::from(slots) * u64::try_from(small.nano_cpus).unwrap_or(0);
@@ -25,7 +26,7 @@ fn default_of(machine: &Machine, slots: u32, small: &Limits) -> WorkerOptions {
         slots,
         memory_bytes: machine.memory_bytes / 100 * MEMORY_PERCENT,
         nano_cpus: of_machine.max(of_slots),
-        disk_bytes: machine.disk_free_bytes / 100 * DISK_PERCENT,
+        disk_bytes: (machine.disk_free_bytes / 100 * DISK_PERCENT).max(small.disk_bytes),
         beat: Duration::from_secs(3),
         lease: Duration::from_secs(15),
         poll: Duration::from_secs(2),

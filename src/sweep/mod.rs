@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::blob::{BlobError, BlobStore};
-use crate::catalog::{Catalog, CatalogError, OpenAttempt};
+use crate::catalog::{Catalog, CatalogError, OpenAttempt, PutBack};
 use crate::component::DocumentFormat;
 use crate::engine::{Engine, EngineError};
-use crate::job::{Failure, FailureCode, IdError, JobEnd, JobId, JobStatus};
+use crate::job::{Failure, FailureCode, IdError, JobId};
 use crate::mapping::{self, DataFolder, DiscardError, FolderError, Owner};
 use crate::runtime::{self, RuntimeError};
-pub(crate) use workers::{WorkerFolder, Workers};
+pub(crate) use workers::{Trade, WorkerFolder, Workers};
 
 const WORKER_LABEL: &str = "longshore.worker";
 const PROJECT_LABEL: &str = "longshore.project";
@@ -71,18 +71,20 @@ pub(crate) struct Sweep<'a> {
     pub(crate) workers: &'a Workers,
     /// As containers are labelled.
     pub(crate) project_id: &'a str,
+    /// Processes on other machines share the catalog: a worker whose lock is not here may live there.
+    pub(crate) is_shared: bool,
 }
 
 impl Sweep<'_> {
-    /// Cleans up after every worker that died. The engine is asked only where a container may be left.
+    /// Cleans up after every command that died; what a service left is for the next service to adopt. The engine is asked only where a container may be left.
     pub(crate) async fn clean(
         &self,
         connect: impl AsyncFn() -> Result<Engine, EngineError>,
     ) -> Result<Swept, SweepError> {
         let mut swept = Swept::default();
-        let dead = self.workers.dead()?;
+        let dead = self.workers.dead(Trade::Command)?;
         for attempt in self.catalog.open_attempts().await? {
-            if !self.workers.is_known(&attempt.worker)
+            if (!self.is_shared && !self.workers.is_known(&attempt.worker))
                 || dead.iter().any(|dead| dead.worker == attempt.worker)
             {
                 self.end_lost(&attempt, &mut swept).await;
@@ -122,6 +124,9 @@ impl Sweep<'_> {
             let found = runtime::find_containers(&engine, WORKER_LABEL, Some(folder.worker.as_str())).await?;
             doomed.extend(found.into_iter().map(|found| found.id));
         }
+        if self.is_shared {
+            return self.remove_containers(&engine, doomed, swept).await;
+        }
         for found in runtime::find_containers(&engine, PROJECT_LABEL, Some(self.project_id)).await? {
             let worker = found.labels.iter().find(|(label, _)| label == WORKER_LABEL);
             let worker = worker.and_then(|(_, worker)| worker.parse().ok());
@@ -129,15 +134,24 @@ impl Sweep<'_> {
                 doomed.insert(found.id);
             }
         }
+        self.remove_containers(&engine, doomed, swept).await
+    }
+
+    async fn remove_containers(
+        &self,
+        engine: &Engine,
+        doomed: HashSet<String>,
+        swept: &mut Swept,
+    ) -> Result<(), Leftover> {
         for id in doomed {
-            runtime::remove_by_id(&engine, &id).await?;
+            runtime::remove_by_id(engine, &id).await?;
             swept.containers += 1;
         }
         Ok(())
     }
 
     /// Removes what a dead worker worked on, after its containers.
-    async fn remove(&self, folder: WorkerFolder, swept: &mut Swept) {
+    pub(crate) async fn remove(&self, folder: WorkerFolder, swept: &mut Swept) {
         let remains = DataFolder::existing(folder.path.clone(), Owner::Image, DocumentFormat::Json);
         match remains.remove().await {
             Ok(()) => {
@@ -155,18 +169,18 @@ impl Sweep<'_> {
         }
     }
 
-    /// Ends a job whose runner is gone and removes what it uploaded. Published is it never: the commit ends the job.
-    async fn end_lost(&self, attempt: &OpenAttempt, swept: &mut Swept) {
+    /// Puts a job back whose runner is gone, or ends it where it has had all its attempts, and removes what was
+    /// uploaded. Published is it never: the commit ends the job.
+    pub(crate) async fn end_lost(&self, attempt: &OpenAttempt, swept: &mut Swept) {
         let failure = lost(attempt);
-        let end = JobEnd { status: JobStatus::Error, code: Some(failure.code), message: failure.message };
-        match self.catalog.end_job(attempt.job, attempt.attempt, &end, None).await {
-            Ok(true) => {
+        match self.catalog.put_back(attempt.job, attempt.attempt, &failure, Duration::ZERO, true).await {
+            Ok(PutBack::Waiting | PutBack::Ended) => {
                 swept.jobs.push(attempt.job);
                 let discarded =
                     mapping::discard(attempt.job, attempt.attempt, self.blobs, self.catalog).await;
                 swept.leftovers.extend(discarded.err().map(Leftover::from));
             }
-            Ok(false) => {}
+            Ok(PutBack::NotCurrent) => {}
             // On a full disk nothing can be written, and still somebody must be able to look and to make room.
             Err(error) => swept.leftovers.push(error.into()),
         }

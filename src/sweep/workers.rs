@@ -15,6 +15,24 @@ use crate::job::{JobId, WorkerId};
 /// A lock file that is being made and has not got its name yet.
 const NEW: &str = ".new-";
 
+/// What a process does, as its worker id begins: commands come and go, a service takes jobs until it is told to leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Trade {
+    Command,
+    Service,
+}
+
+impl Trade {
+    const ALL: [Self; 2] = [Self::Command, Self::Service];
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Command => "w-",
+            Self::Service => "worker-",
+        }
+    }
+}
+
 /// The processes of one project.
 #[derive(Debug, Clone)]
 pub(crate) struct Workers {
@@ -53,8 +71,8 @@ impl Workers {
     }
 
     /// Makes a folder of our own. Its lock is there, and held, before it is.
-    pub(crate) fn claim(&self) -> Result<WorkerFolder, SweepError> {
-        let worker = WorkerId::parse(format!("w-{}", JobId::fresh()))?;
+    pub(crate) fn claim(&self, trade: Trade) -> Result<WorkerFolder, SweepError> {
+        let worker = WorkerId::parse(format!("{}{}", trade.prefix(), JobId::fresh()))?;
         let path = self.work_dir.join(worker.as_str());
         let lock_path = self.locks_dir.join(worker.as_str());
         let new_path = self.locks_dir.join(format!("{NEW}{worker}"));
@@ -67,10 +85,13 @@ impl Workers {
         Ok(WorkerFolder { worker, path, is_copy: false, lock_path, _lock: lock })
     }
 
-    /// The folders whose process is gone, each locked by us now.
-    pub(super) fn dead(&self) -> Result<Vec<WorkerFolder>, SweepError> {
+    /// The folders of this trade whose process is gone, each locked by us now.
+    pub(crate) fn dead(&self, trade: Trade) -> Result<Vec<WorkerFolder>, SweepError> {
         let mut dead = Vec::new();
-        for (worker, lock_path) in self.registered()? {
+        let registered = self.registered()?.into_iter();
+        for (worker, lock_path) in
+            registered.filter(|(worker, _)| worker.as_str().starts_with(trade.prefix()))
+        {
             if let Taken::Free(lock) = take(&lock_path)? {
                 let (path, is_copy) = self.work_folder(&worker, &lock_path);
                 dead.push(WorkerFolder { worker, path, is_copy, lock_path, _lock: lock });
@@ -90,7 +111,7 @@ impl Workers {
     }
 
     /// Whether a worker lives or its remains are still to be cleaned up.
-    pub(super) fn is_known(&self, worker: &WorkerId) -> bool {
+    pub(crate) fn is_known(&self, worker: &WorkerId) -> bool {
         self.locks_dir.join(worker.as_str()).exists()
     }
 
@@ -141,8 +162,11 @@ impl WorkerFolder {
 
 /// The id that a file's name says, in exactly the form in which we give them out.
 fn worker_of(name: &str) -> Option<WorkerId> {
-    let id: JobId = name.strip_prefix("w-")?.parse().ok()?;
-    WorkerId::parse(name).ok().filter(|worker| worker.as_str() == format!("w-{id}"))
+    Trade::ALL.into_iter().find_map(|trade| {
+        let id: JobId = name.strip_prefix(trade.prefix())?.parse().ok()?;
+        let worker = WorkerId::parse(name).ok()?;
+        (worker.as_str() == format!("{}{id}", trade.prefix())).then_some(worker)
+    })
 }
 
 /// Makes a file and locks it. A sweep that met it in between has removed it; then it is made again.

@@ -137,7 +137,7 @@ fn what_is_done_is_reported_as_json_where_asked() {
 #[case::no_such_file(&["file", "get", "9"], 1, "file 9 does not exist")]
 #[case::no_folder_to_write_to(&["table", "export", "in.c-main.t", "--output", "no/such.csv"], 1, "make the folder no")]
 #[case::no_such_job(&["job", "log", "0198c7a0-0000-7000-8000-000000000000"], 1, "does not exist")]
-#[case::an_odd_job(&["job", "show", "seven"], 2, "seven")]
+#[case::an_odd_job(&["job", "show", "seven"], 1, "job seven does not exist")]
 #[case::an_odd_delimiter(&["table", "import", "in.c-main.t", "a.csv", "--delimiter", "ab"], 2, "no delimiter")]
 #[case::no_project(&["table", "ls", "--project", "/no/such/folder"], 1, "/no/such/folder")]
 fn a_call_that_cannot_be_is_told_in_words(#[case] arguments: &[&str], #[case] code: i32, #[case] said: &str) {

@@ -75,8 +75,10 @@ impl House {
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command.args(arguments).arg("--project").arg(self.path()).current_dir(self.path());
         // Only what the test says: the person's own settings must not reach it.
-        for name in ["LONGSHORE_SYNC", "LONGSHORE_STATE_DIR", "LONGSHORE_PROJECT_DIR", "LONGSHORE_LOG"] {
-            command.env_remove(name);
+        for (name, _value) in std::env::vars_os() {
+            if name.to_string_lossy().starts_with("LONGSHORE_") {
+                command.env_remove(name);
+            }
         }
         command.stdin(Stdio::null());
         command

@@ -5,6 +5,7 @@
 
 mod architecture;
 mod attack;
+mod broker;
 mod cli;
 mod components;
 mod crash;
@@ -17,6 +18,8 @@ mod openflights;
 mod outputs;
 mod registry;
 mod running;
+mod s3;
 mod secrets;
+mod service;
 mod tables;
 mod together;

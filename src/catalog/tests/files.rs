@@ -1,7 +1,8 @@
 use crate::catalog::{Commit, NewFile, StoredFile};
 use crate::job::{AttemptNumber, FileId, FileQuery};
+use rstest::rstest;
 
-use super::{House, house, key, texts};
+use super::{House, On, key, texts};
 
 fn file(name: &str, tags: &[&str]) -> NewFile {
     NewFile {
@@ -28,9 +29,10 @@ async fn found(house: &House, query: &FileQuery) -> Vec<String> {
     house.catalog.files(query, None, None, 100).await.unwrap().into_iter().map(|file| file.name).collect()
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_file_reads_back_whole_with_its_tags_in_order() {
-    let house = house().await;
+async fn a_file_reads_back_whole_with_its_tags_in_order(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let job = house.processing_job().await;
     let commit = Commit {
         attempt: Some((job, AttemptNumber::FIRST)),
@@ -53,9 +55,10 @@ async fn a_file_reads_back_whole_with_its_tags_in_order() {
     assert_eq!(stored, expected);
 }
 
+#[rstest]
 #[tokio::test]
-async fn files_are_found_by_all_their_tags_newest_first() {
-    let house = house().await;
+async fn files_are_found_by_all_their_tags_newest_first(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let files =
         vec![file("a", &["x"]), file("b", &["x", "y"]), file("c", &["y"]), file("d", &["x", "y", "z"])];
     store(&house, files).await;
@@ -67,9 +70,10 @@ async fn files_are_found_by_all_their_tags_newest_first() {
     assert_eq!(found(&house, &tagged(&["none"], &[])).await, Vec::<String>::new());
 }
 
+#[rstest]
 #[tokio::test]
-async fn files_are_found_by_id_by_age_and_up_to_a_number() {
-    let house = house().await;
+async fn files_are_found_by_id_by_age_and_up_to_a_number(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let old = store(&house, vec![file("a", &["x"]), file("b", &["x"])]).await;
     let new = store(&house, vec![file("c", &["x"])]).await;
     assert_eq!(found(&house, &FileQuery::Ids(vec![old[0], new[0], FileId(999)])).await, ["c", "a"]);
@@ -87,9 +91,12 @@ async fn files_are_found_by_id_by_age_and_up_to_a_number() {
     assert_eq!(names(None, Some(later), 100).await, Vec::<String>::new());
 }
 
+#[rstest]
 #[tokio::test]
-async fn processed_tags_follow_the_tags_that_are_there_and_pass_over_a_removed_file() {
-    let house = house().await;
+async fn processed_tags_follow_the_tags_that_are_there_and_pass_over_a_removed_file(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     let ids = store(&house, vec![file("a", &["x"]), file("b", &["x"])]).await;
     assert!(house.catalog.remove_file(ids[1]).await.unwrap());
     let done = texts(&["done", "x"]);
@@ -100,9 +107,12 @@ async fn processed_tags_follow_the_tags_that_are_there_and_pass_over_a_removed_f
     assert_eq!(found(&house, &tagged(&["done"], &[])).await, ["a"]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_removed_file_is_gone_and_its_number_is_never_given_again() {
-    let house = house().await;
+async fn a_removed_file_is_gone_and_its_number_is_never_given_again(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     let first = store(&house, vec![file("a", &["x"])]).await[0];
     assert!(house.catalog.remove_file(first).await.unwrap());
     assert!(!house.catalog.remove_file(first).await.unwrap());

@@ -1,8 +1,9 @@
 //! What a reference was found to mean.
 
 use jiff::Timestamp;
+use rstest::rstest;
 
-use super::house;
+use super::{House, On};
 use crate::catalog::ImageLock;
 use crate::component::Policy;
 use crate::job::ImageId;
@@ -20,9 +21,10 @@ fn lock(reference: &str, policy: Policy, image: &str) -> ImageLock {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_first_lock_stands_until_it_is_moved_or_let_go() {
-    let house = house().await;
+async fn the_first_lock_stands_until_it_is_moved_or_let_go(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let catalog = &house.catalog;
     let (first, second) = (lock("r/x:1", Policy::Release, "1"), lock("r/x:1", Policy::Release, "2"));
     assert_eq!(catalog.image_lock("r/x:1", Policy::Release).await.unwrap(), None);
@@ -35,9 +37,12 @@ async fn the_first_lock_stands_until_it_is_moved_or_let_go() {
     assert_eq!(catalog.image_lock("r/x:1", Policy::Release).await.unwrap(), None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_reference_has_a_lock_for_each_policy_and_they_are_listed_by_reference() {
-    let house = house().await;
+async fn a_reference_has_a_lock_for_each_policy_and_they_are_listed_by_reference(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     let catalog = &house.catalog;
     let (master, release) = (lock("r/x:1", Policy::Master, "1"), lock("r/x:1", Policy::Release, "2"));
     let local = ImageLock { digest: None, access: None, ..lock("a:1", Policy::Release, "3") };

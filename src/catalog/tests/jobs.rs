@@ -3,8 +3,9 @@ use jiff::Timestamp;
 use crate::catalog::{CatalogError, JobRecord, OpenAttempt};
 use crate::events::{Event, Level, Source};
 use crate::job::{AttemptNumber, ConfigurationId, FailureCode, JobEnd, JobId, JobState, JobStatus, Phase};
+use rstest::rstest;
 
-use super::{House, component, house, key, success, worker};
+use super::{House, On, component, key, new_job, success, worker};
 
 async fn record(house: &House, id: JobId) -> JobRecord {
     house.catalog.job(id).await.unwrap().unwrap()
@@ -23,12 +24,12 @@ fn failure() -> JobEnd {
     JobEnd { status: JobStatus::Error, code, message: "it took too long".into() }
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_job_waits_until_it_is_claimed() {
-    let house = house().await;
-    let id = JobId::fresh();
+async fn a_job_waits_until_it_is_claimed(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let configuration = ConfigurationId::parse("main").unwrap();
-    house.catalog.create_job(id, &component(), Some(&configuration), "{\"ask\": 1}").await.unwrap();
+    let id = house.waiting_job(new_job(Some("main"))).await;
     let waiting = record(&house, id).await;
     let expected = JobRecord {
         id,
@@ -40,8 +41,8 @@ async fn a_job_waits_until_it_is_claimed() {
         log: None,
     };
     assert_eq!(waiting, expected);
-    assert_eq!(house.catalog.claim_old(id, &worker()).await.unwrap(), Some(AttemptNumber(1)));
-    assert_eq!(house.catalog.claim_old(id, &worker()).await.unwrap(), None, "a running job was claimed");
+    assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), Some(AttemptNumber(1)));
+    assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), None, "a running job was claimed");
     let processing = record(&house, id).await;
     let since = began(&processing);
     assert!(since >= waiting.created);
@@ -55,9 +56,10 @@ async fn a_job_waits_until_it_is_claimed() {
     assert_eq!(processing, expected);
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_progress_of_an_attempt_is_what_was_said_last() {
-    let house = house().await;
+async fn the_progress_of_an_attempt_is_what_was_said_last(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let id = house.processing_job().await;
     let before = record(&house, id).await;
     let attempt = AttemptNumber::FIRST;
@@ -81,16 +83,17 @@ async fn the_progress_of_an_attempt_is_what_was_said_last() {
     assert_eq!(house.catalog.open_attempts().await.unwrap(), [open]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_job_ends_once() {
-    let house = house().await;
+async fn a_job_ends_once(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let id = house.processing_job().await;
     let before = record(&house, id).await;
     let attempt = AttemptNumber::FIRST;
     assert!(house.catalog.end_job(id, attempt, &failure(), Some("{\"final\": 1}")).await.unwrap());
     assert!(!house.catalog.end_job(id, attempt, &success(), None).await.unwrap(), "a job ended twice");
     assert!(!house.catalog.progress(id, attempt, Phase::Cleanup, None, Some("{}")).await.unwrap());
-    assert_eq!(house.catalog.claim_old(id, &worker()).await.unwrap(), None, "a job that is done was claimed");
+    assert_eq!(house.catalog.claim(id, &worker()).await.unwrap(), None, "a job that is done was claimed");
     let ended = record(&house, id).await;
     let JobState::Done { ended: moment, .. } = ended.state else { panic!("{:?}", ended.state) };
     assert!(moment >= began(&before));
@@ -100,9 +103,10 @@ async fn a_job_ends_once() {
     assert_eq!(house.catalog.open_attempts().await.unwrap(), []);
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_becomes_known_after_the_end_is_added() {
-    let house = house().await;
+async fn what_becomes_known_after_the_end_is_added(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let id = house.processing_job().await;
     house.catalog.end_job(id, AttemptNumber::FIRST, &failure(), Some("1")).await.unwrap();
     let ended = record(&house, id).await;
@@ -112,15 +116,15 @@ async fn what_becomes_known_after_the_end_is_added() {
     assert_eq!(record(&house, id).await, expected);
 }
 
+#[rstest]
 #[tokio::test]
-async fn one_claim_of_many_wins() {
-    let house = house().await;
-    let id = JobId::fresh();
-    house.catalog.create_job(id, &component(), None, "{}").await.unwrap();
+async fn one_claim_of_many_wins(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
+    let id = house.waiting_job(new_job(None)).await;
     let mut claims = tokio::task::JoinSet::new();
     for _ in 0..4 {
         let catalog = house.beside().await;
-        claims.spawn(async move { catalog.claim_old(id, &worker()).await.unwrap() });
+        claims.spawn(async move { catalog.claim(id, &worker()).await.unwrap() });
     }
     let mut won = 0;
     while let Some(claim) = claims.join_next().await {
@@ -129,9 +133,10 @@ async fn one_claim_of_many_wins() {
     assert_eq!(won, 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_wrong_attempt_changes_nothing() {
-    let house = house().await;
+async fn a_wrong_attempt_changes_nothing(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let job = house.processing_job().await;
     let before = house.catalog.job(job).await.unwrap();
     let wrong = AttemptNumber(2);
@@ -141,15 +146,16 @@ async fn a_wrong_attempt_changes_nothing() {
     assert_eq!(house.catalog.open_attempts().await.unwrap()[0].phase, Phase::Resolve);
 }
 
+#[rstest]
 #[tokio::test]
-async fn unknown_jobs_and_known_ids_are_named() {
-    let house = house().await;
+async fn unknown_jobs_and_known_ids_are_named(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let job = house.processing_job().await;
-    let known = house.catalog.create_job(job, &component(), None, "{}").await.unwrap_err();
+    let known = house.catalog.begin_job(job, &component(), None, "{}", &worker()).await.unwrap_err();
     assert!(matches!(known, CatalogError::JobExists { job: named } if named == job), "{known}");
     let nobody = JobId::fresh();
     for refused in [
-        house.catalog.claim_old(nobody, &worker()).await.unwrap_err(),
+        house.catalog.claim(nobody, &worker()).await.unwrap_err(),
         house.catalog.annotate(nobody, "{}", None).await.unwrap_err(),
     ] {
         assert!(matches!(refused, CatalogError::NoSuchJob { job } if job == nobody), "{refused}");
@@ -157,13 +163,13 @@ async fn unknown_jobs_and_known_ids_are_named() {
     assert_eq!(house.catalog.job(nobody).await.unwrap(), None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn jobs_are_listed_newest_first() {
-    let house = house().await;
+async fn jobs_are_listed_newest_first(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let mut ids = Vec::new();
     for _ in 0..5 {
-        let id = JobId::fresh();
-        house.catalog.create_job(id, &component(), None, "{}").await.unwrap();
+        let id = house.waiting_job(new_job(None)).await;
         ids.insert(0, id);
     }
     let listed: Vec<_> = house.catalog.jobs(3).await.unwrap().into_iter().map(|job| job.id).collect();
@@ -173,9 +179,9 @@ async fn jobs_are_listed_newest_first() {
 
 #[tokio::test]
 async fn the_newest_of_many_jobs_are_found_without_reading_the_others() {
-    let house = house().await;
+    let house = House::local().await;
     let plan = sqlx::query("EXPLAIN QUERY PLAN SELECT * FROM jobs ORDER BY created DESC, id DESC LIMIT 5")
-        .fetch_all(&house.catalog.notes)
+        .fetch_all(&house.catalog.back_door())
         .await
         .unwrap();
     let steps: Vec<String> = plan.iter().map(|step| sqlx::Row::get(step, "detail")).collect();
@@ -192,9 +198,10 @@ fn event(sequence: u64) -> Event {
     }
 }
 
+#[rstest]
 #[tokio::test]
-async fn events_come_back_in_order_from_any_number_on() {
-    let house = house().await;
+async fn events_come_back_in_order_from_any_number_on(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let (job, other) = (house.processing_job().await, house.processing_job().await);
     let all: Vec<_> = (0..173).map(event).collect();
     house.catalog.add_events(job, &all[100..]).await.unwrap();
@@ -207,9 +214,10 @@ async fn events_come_back_in_order_from_any_number_on() {
     assert_eq!(house.catalog.events(other, 0, 1_000).await.unwrap(), all[5..6]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_batch_of_events_that_is_sent_again_is_recorded_once() {
-    let house = house().await;
+async fn a_batch_of_events_that_is_sent_again_is_recorded_once(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let job = house.processing_job().await;
     let all: Vec<_> = (0..80).map(event).collect();
     house.catalog.add_events(job, &all[..60]).await.unwrap();

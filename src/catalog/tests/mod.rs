@@ -1,42 +1,35 @@
-//! The catalog at its door. Every test has its own file on disk.
+//! The catalog at its door, on both databases. Every test has a catalog of its own.
 
+mod accepting;
 mod commits;
 mod files;
+mod house;
 mod image_locks;
 mod jobs;
+mod lost_answers;
 mod model;
 mod opening;
+mod proxy;
 mod refusals;
 mod retention;
+mod server;
+mod sharing;
 mod tables;
 mod together;
 
 use roaring::RoaringBitmap;
-use sqlx::Row as _;
-use tempfile::TempDir;
 
 use crate::blob::BlobKey;
-use crate::job::{AttemptNumber, ComponentId, JobId, LoadKind, Receipt, TableId, VersionNumber, WorkerId};
+use crate::job::{
+    AttemptNumber, ComponentId, ConfigurationId, JobId, LoadKind, Priority, Receipt, TableId, VersionNumber,
+    WorkerId,
+};
 
-use super::{At, Catalog, Commit, NewSlice, SliceDeletion, TableLoad, TableVersion};
+use super::{Accepted, At, Commit, NewJob, NewSlice, SliceDeletion, TableLoad, TableVersion};
 
-pub(super) struct House {
-    directory: TempDir,
-    pub(super) catalog: Catalog,
-}
-
-pub(super) async fn house() -> House {
-    let directory = TempDir::new().unwrap();
-    let catalog = Catalog::open_sqlite(&directory.path().join("catalog.db")).await.unwrap();
-    House { directory, catalog }
-}
+pub(super) use house::{Database, House, On};
 
 impl House {
-    /// Another handle on the same file, as another process would have it.
-    pub(super) async fn beside(&self) -> Catalog {
-        Catalog::open_sqlite(&self.directory.path().join("catalog.db")).await.unwrap()
-    }
-
     pub(super) async fn load(&self, load: TableLoad) -> Receipt {
         self.catalog.commit(&of_tables(vec![load])).await.unwrap()
     }
@@ -45,22 +38,36 @@ impl House {
         self.catalog.table(table, At::Head).await.unwrap().unwrap()
     }
 
+    /// A job that waits.
+    pub(super) async fn waiting_job(&self, job: NewJob) -> JobId {
+        let id = job.id;
+        assert_eq!(self.catalog.accept_jobs(&[job]).await.unwrap(), [Accepted::New(id)]);
+        id
+    }
+
     /// A job that is processing, at its first attempt.
     pub(super) async fn processing_job(&self) -> JobId {
-        let job = JobId::fresh();
-        self.catalog.create_job(job, &component(), None, "{}").await.unwrap();
-        assert_eq!(self.catalog.claim_old(job, &worker()).await.unwrap(), Some(AttemptNumber::FIRST));
+        let job = self.waiting_job(new_job(None)).await;
+        self.claimed(job, &worker()).await;
         job
     }
 
-    /// Changes the database behind the catalog's back.
-    pub(super) async fn sql(&self, statement: &'static str) {
-        sqlx::raw_sql(statement).execute(&self.catalog.notes).await.unwrap();
+    pub(super) async fn claimed(&self, job: JobId, worker: &WorkerId) -> AttemptNumber {
+        self.catalog.claim(job, worker).await.unwrap().unwrap()
     }
+}
 
-    /// Lines of a table of the database.
-    pub(super) async fn lines(&self, count_query: &'static str) -> i64 {
-        sqlx::query(count_query).fetch_one(&self.catalog.notes).await.unwrap().try_get(0).unwrap()
+/// Of normal priority, with three attempts.
+pub(super) fn new_job(configuration: Option<&str>) -> NewJob {
+    NewJob {
+        id: JobId::fresh(),
+        key: None,
+        component: component(),
+        configuration: configuration.map(|id| ConfigurationId::parse(id).unwrap()),
+        request: "{}".into(),
+        priority: Priority::Normal,
+        attempts_max: 3,
+        reply: None,
     }
 }
 

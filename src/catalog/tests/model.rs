@@ -8,7 +8,7 @@ use roaring::RoaringBitmap;
 use crate::catalog::{At, Catalog, SliceDeletion, TableVersion};
 use crate::job::{LoadKind, VersionNumber};
 
-use super::{house, load, of_tables, orders, slice, upsert};
+use super::{House, load, of_tables, orders, slice, upsert};
 
 /// One thing that happens to the table. Rows are numbered by the model, so that each is told from all others.
 #[derive(Debug, Clone)]
@@ -166,7 +166,7 @@ proptest! {
     fn every_version_reads_as_it_was_made_whatever_came_after(steps in steps()) {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
-            let house = house().await;
+            let house = House::local().await;
             let mut model = Model::default();
             for step in &steps {
                 take(step, &mut model, &house.catalog).await;

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use crate::catalog::{At, Catalog, CatalogError};
 
-use super::{house, orders, replace, slice};
+use super::{House, orders, replace, slice};
 
 #[tokio::test]
 async fn a_catalog_is_made_with_its_directory_and_found_again() {
@@ -35,10 +35,10 @@ async fn a_fresh_catalog_is_opened_by_many_at_once() {
 
 #[tokio::test]
 async fn a_catalog_of_a_newer_program_is_refused_with_both_versions() {
-    let house = house().await;
+    let house = House::local().await;
     house.sql("INSERT INTO schema_versions (version, applied) VALUES (7, 0)").await;
-    let refused = Catalog::open_sqlite(&house.directory.path().join("catalog.db")).await.unwrap_err();
-    assert!(matches!(refused, CatalogError::TooNew { found: 7, known: 2 }), "{refused}");
+    let refused = Catalog::open_sqlite(&house.path()).await.unwrap_err();
+    assert!(matches!(refused, CatalogError::TooNew { found: 7, known: 3 }), "{refused}");
 }
 
 #[tokio::test]
@@ -57,9 +57,9 @@ async fn a_file_that_is_no_database_is_refused_with_its_path_and_left_alone() {
 
 #[tokio::test]
 async fn the_database_of_another_program_is_refused_and_left_alone() {
-    let house = house().await;
+    let house = House::local().await;
     house.sql("ALTER TABLE schema_versions RENAME TO something_else").await;
-    let refused = Catalog::open_sqlite(&house.directory.path().join("catalog.db")).await.unwrap_err();
+    let refused = Catalog::open_sqlite(&house.path()).await.unwrap_err();
     assert!(
         matches!(&refused, CatalogError::NotACatalog { what: "it is another program's database", .. }),
         "{refused}"
@@ -77,13 +77,13 @@ async fn a_directory_in_the_place_of_the_catalog_is_an_error_that_names_it() {
 
 #[tokio::test]
 async fn a_full_disk_is_recognised() {
-    let house = house().await;
+    let house = House::local().await;
     house.sql("PRAGMA max_page_count = 1").await;
     let mut refused = None;
     for _ in 0..200 {
         let filler = "x".repeat(10_000);
-        let job = crate::job::JobId::fresh();
-        if let Err(error) = house.catalog.create_job(job, &super::component(), None, &filler).await {
+        let (job, component, worker) = (crate::job::JobId::fresh(), super::component(), super::worker());
+        if let Err(error) = house.catalog.begin_job(job, &component, None, &filler, &worker).await {
             refused = Some(error);
             break;
         }
@@ -95,7 +95,7 @@ async fn a_full_disk_is_recognised() {
 
 #[tokio::test]
 async fn a_transaction_that_the_database_ended_by_itself_spoils_no_later_one() {
-    let house = house().await;
+    let house = House::local().await;
     // What SQLite does on a full disk, in the middle of a statement.
     let mut note = house.catalog.begin_note().await.unwrap();
     sqlx::raw_sql("ROLLBACK").execute(&mut *note).await.unwrap();
@@ -109,7 +109,7 @@ async fn a_transaction_that_the_database_ended_by_itself_spoils_no_later_one() {
 
 #[tokio::test]
 async fn a_value_that_was_changed_by_other_means_is_named_and_not_guessed() {
-    let house = house().await;
+    let house = House::local().await;
     house.load(replace(vec![slice("a", 3)])).await;
     house.sql("UPDATE slices SET blob = '../../etc/passwd'").await;
     let refused = house.catalog.table(&orders(), At::Head).await.unwrap_err();

@@ -2,12 +2,18 @@
 
 use crate::catalog::{Commit, CommitError, SliceDeletion, SliceId, TableLoad};
 use crate::job::{AttemptNumber, JobStatus, LoadKind, VersionNumber};
+use rstest::rstest;
 
-use super::{append, customers, house, key, load, of_tables, orders, replace, rows, slice, success, upsert};
+use super::{
+    House, On, append, customers, key, load, of_tables, orders, replace, rows, slice, success, upsert,
+};
 
+#[rstest]
 #[tokio::test]
-async fn an_append_or_upsert_against_an_old_head_publishes_nothing() {
-    let house = house().await;
+async fn an_append_or_upsert_against_an_old_head_publishes_nothing(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![slice("a", 1)])).await;
     house.load(append(1, vec![slice("b", 1)])).await;
     let before = house.head(&orders()).await;
@@ -24,9 +30,10 @@ async fn an_append_or_upsert_against_an_old_head_publishes_nothing() {
     assert_eq!(house.catalog.tables().await.unwrap().len(), 1);
 }
 
+#[rstest]
 #[tokio::test]
-async fn only_the_current_attempt_of_a_running_job_publishes() {
-    let house = house().await;
+async fn only_the_current_attempt_of_a_running_job_publishes(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let job = house.processing_job().await;
     let commit = |attempt| Commit {
         attempt: Some((job, AttemptNumber(attempt))),
@@ -47,9 +54,10 @@ async fn only_the_current_attempt_of_a_running_job_publishes() {
     assert!(matches!(refused, CommitError::FenceLost { job, .. } if job == unknown), "{refused}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn deletions_that_do_not_fit_their_slice_are_refused() {
-    let house = house().await;
+async fn deletions_that_do_not_fit_their_slice_are_refused(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![slice("a", 3), slice("b", 3)])).await;
     let ids: Vec<_> = house.head(&orders()).await.slices.iter().map(|slice| slice.id).collect();
     house.load(upsert(1, vec![], vec![SliceDeletion { slice: ids[0], deleted: rows(&[1]) }])).await;
@@ -79,9 +87,12 @@ async fn deletions_that_do_not_fit_their_slice_are_refused() {
     assert_eq!(refusal(rekeyed).await, "slice 99 is not in the head of table in.c-main.orders");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_commit_that_makes_no_sense_is_refused_before_it_begins() {
-    let house = house().await;
+async fn a_commit_that_makes_no_sense_is_refused_before_it_begins(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     let job = house.processing_job().await;
     let twice = of_tables(vec![replace(vec![]), replace(vec![])]);
     let no_job = Commit { end: Some(success()), ..Commit::default() };

@@ -4,8 +4,9 @@ use jiff::Timestamp;
 
 use crate::catalog::{At, Commit, NewFile, SliceDeletion, TableVersion};
 use crate::job::VersionNumber;
+use rstest::rstest;
 
-use super::{House, append, house, key, orders, replace, rows, slice, upsert};
+use super::{House, On, append, key, orders, replace, rows, slice, upsert};
 
 async fn versions(house: &House) -> Vec<u64> {
     house.catalog.history(&orders()).await.unwrap().iter().map(|line| line.version.0).collect()
@@ -19,9 +20,12 @@ fn named(names: &[&str]) -> BTreeSet<String> {
     names.iter().map(|&name| name.to_owned()).collect()
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_dropped_table_is_gone_with_all_versions_and_goes_on_counting() {
-    let house = house().await;
+async fn a_dropped_table_is_gone_with_all_versions_and_goes_on_counting(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![slice("a", 1)])).await;
     house.load(append(1, vec![slice("b", 1)])).await;
     let before = house.head(&orders()).await.created;
@@ -42,9 +46,12 @@ async fn a_dropped_table_is_gone_with_all_versions_and_goes_on_counting() {
     assert_eq!(house.catalog.table(&orders(), At::Time(before)).await.unwrap(), None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn old_versions_are_forgotten_and_those_that_stay_read_the_same() {
-    let house = house().await;
+async fn old_versions_are_forgotten_and_those_that_stay_read_the_same(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![slice("a", 3), slice("b", 3)])).await;
     let first = house.head(&orders()).await;
     let delete = |deleted: &[u32]| vec![SliceDeletion { slice: first.slices[0].id, deleted: rows(deleted) }];
@@ -73,9 +80,10 @@ async fn old_versions_are_forgotten_and_those_that_stay_read_the_same() {
     assert_eq!(at(At::Head).await, Some(fourth));
 }
 
+#[rstest]
 #[tokio::test]
-async fn every_blob_that_is_needed_is_named() {
-    let house = house().await;
+async fn every_blob_that_is_needed_is_named(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let mut indexed = slice("t/1", 2);
     indexed.key_index = Some(key("k/1"));
     house.load(replace(vec![indexed])).await;

@@ -2,12 +2,14 @@ use jiff::Timestamp;
 
 use crate::catalog::{At, Slice, SliceDeletion, SliceId, TableLoad, TableSummary, TableVersion};
 use crate::job::{LoadKind, VersionNumber};
+use rstest::rstest;
 
-use super::{append, customers, house, key, load, orders, replace, rows, slice, texts, upsert};
+use super::{House, On, append, customers, key, load, orders, replace, rows, slice, texts, upsert};
 
+#[rstest]
 #[tokio::test]
-async fn a_table_reads_back_whole() {
-    let house = house().await;
+async fn a_table_reads_back_whole(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let mut first = slice("t/a", 3);
     first.key_index = Some(key("k/a"));
     first.deleted = rows(&[1]);
@@ -42,9 +44,10 @@ async fn a_table_reads_back_whole() {
     assert_eq!(head, expected);
 }
 
+#[rstest]
 #[tokio::test]
-async fn odd_column_names_come_back_as_they_were() {
-    let house = house().await;
+async fn odd_column_names_come_back_as_they_were(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let columns = texts(&["a \"quoted\", one", "ž\n", "", "[]", "\u{1F6A2}"]);
     let made = TableLoad { columns: columns.clone(), primary_key: columns.clone(), ..replace(vec![]) };
     house.load(made).await;
@@ -52,9 +55,10 @@ async fn odd_column_names_come_back_as_they_were() {
     assert_eq!((head.columns, head.primary_key), (columns.clone(), columns));
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_upsert_changes_bitmaps_and_never_an_old_version() {
-    let house = house().await;
+async fn an_upsert_changes_bitmaps_and_never_an_old_version(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![slice("a", 3), slice("b", 2)])).await;
     let first = house.head(&orders()).await;
     let deletion = SliceDeletion { slice: first.slices[0].id, deleted: rows(&[0, 2]) };
@@ -73,9 +77,12 @@ async fn an_upsert_changes_bitmaps_and_never_an_old_version() {
     assert_eq!(old, Some(first));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_slice_whose_rows_are_all_deleted_leaves_the_next_version() {
-    let house = house().await;
+async fn a_slice_whose_rows_are_all_deleted_leaves_the_next_version(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![slice("a", 2), slice("b", 2)])).await;
     let first = house.head(&orders()).await;
     let deletion = SliceDeletion { slice: first.slices[0].id, deleted: rows(&[0, 1]) };
@@ -84,9 +91,12 @@ async fn a_slice_whose_rows_are_all_deleted_leaves_the_next_version() {
     assert_eq!((second.rows, second.bytes, second.slices), (2, 20, first.slices[1..].to_vec()));
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_append_to_a_table_of_ten_thousand_slices_writes_a_few_lines() {
-    let house = house().await;
+async fn an_append_to_a_table_of_ten_thousand_slices_writes_a_few_lines(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     let many = (0..10_000).map(|number| slice(&format!("t/{number}"), 1)).collect();
     house.load(replace(many)).await;
     let everything = "SELECT (SELECT COUNT(*) FROM tables) + (SELECT COUNT(*) FROM versions)
@@ -99,9 +109,10 @@ async fn an_append_to_a_table_of_ten_thousand_slices_writes_a_few_lines() {
     assert_eq!(head.slices[10_000].blob, key("t/new"));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_moment_means_the_version_that_was_head() {
-    let house = house().await;
+async fn a_moment_means_the_version_that_was_head(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let mut created = Vec::new();
     for number in 1..=3_u64 {
         house.load(replace(vec![slice("a", number)])).await;
@@ -124,9 +135,10 @@ async fn a_moment_means_the_version_that_was_head() {
     assert_eq!(version_at(Timestamp::MIN).await, None);
 }
 
+#[rstest]
 #[tokio::test]
-async fn what_is_not_there_is_nothing() {
-    let house = house().await;
+async fn what_is_not_there_is_nothing(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![])).await;
     for at in
         [At::Version(VersionNumber(0)), At::Version(VersionNumber(2)), At::Version(VersionNumber(u64::MAX))]
@@ -139,9 +151,10 @@ async fn what_is_not_there_is_nothing() {
     assert_eq!(snapshot, [None, Some(house.head(&orders()).await)]);
 }
 
+#[rstest]
 #[tokio::test]
-async fn the_list_tells_heads_and_the_history_tells_versions() {
-    let house = house().await;
+async fn the_list_tells_heads_and_the_history_tells_versions(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![slice("a", 2)])).await;
     let first = house.head(&orders()).await;
     house.load(append(1, vec![slice("b", 3)])).await;
@@ -165,9 +178,12 @@ async fn the_list_tells_heads_and_the_history_tells_versions() {
     assert_eq!(house.catalog.tables().await.unwrap(), expected);
 }
 
+#[rstest]
 #[tokio::test]
-async fn key_indexes_are_added_later_and_are_always_of_the_heads_key() {
-    let house = house().await;
+async fn key_indexes_are_added_later_and_are_always_of_the_heads_key(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
     let keyless = TableLoad { primary_key: vec![], ..replace(vec![slice("a", 1), slice("b", 1)]) };
     house.load(keyless).await;
     let ids: Vec<_> = house.head(&orders()).await.slices.iter().map(|slice| slice.id).collect();

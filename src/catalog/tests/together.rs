@@ -5,8 +5,9 @@ use tokio::task::JoinSet;
 
 use crate::catalog::{At, Catalog, CommitError, SliceDeletion};
 use crate::job::{LoadKind, TableId, VersionNumber};
+use rstest::rstest;
 
-use super::{append, customers, house, load, of_tables, orders, replace, slice, upsert};
+use super::{House, On, append, customers, load, of_tables, orders, replace, slice, upsert};
 
 const WRITERS: u64 = 4;
 const ROUNDS: u64 = 12;
@@ -27,9 +28,10 @@ async fn rebase(
     }
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn appends_from_everywhere_are_all_there_and_none_twice() {
-    let house = house().await;
+async fn appends_from_everywhere_are_all_there_and_none_twice(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![])).await;
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
@@ -58,9 +60,10 @@ async fn appends_from_everywhere_are_all_there_and_none_twice() {
 }
 
 /// Each upsert replaces the one row of its writer: whatever the order, one row a writer is left.
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn upserts_from_everywhere_leave_one_row_of_each_key() {
-    let house = house().await;
+async fn upserts_from_everywhere_leave_one_row_of_each_key(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     house.load(replace(vec![])).await;
     let mut writers = JoinSet::new();
     for writer in 0..WRITERS {
@@ -90,9 +93,10 @@ async fn upserts_from_everywhere_leave_one_row_of_each_key() {
     assert_eq!((untouched as u64, head.rows), (WRITERS, WRITERS * (ROUNDS + 1)));
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_reader_sees_all_of_a_commit_or_nothing() {
-    let house = house().await;
+async fn a_reader_sees_all_of_a_commit_or_nothing(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
     let writer = house.beside().await;
     let both: [TableId; 2] = [orders(), customers()];
     let mut writing = JoinSet::new();

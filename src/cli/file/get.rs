@@ -20,14 +20,15 @@ pub(in crate::cli) struct Arguments {
 pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
     let file = super::stored(arguments.id, home).await?;
     if arguments.output.as_deref().is_some_and(|path| path.as_os_str() == "-") {
-        let mut blob = home.blobs.open(&file.blob)?;
-        let copied = tokio::task::spawn_blocking(move || io::copy(&mut blob, &mut io::stdout().lock())).await;
-        return match copied {
-            Ok(Ok(_bytes)) => Ok(()),
-            Ok(Err(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
-            Ok(Err(error)) => Err(Trouble::platform(&error)),
-            Err(panicked) => Err(Trouble::platform(&panicked)),
-        };
+        let blobs = home.blobs.clone();
+        let copied = tokio::task::spawn_blocking(move || {
+            let mut blob = blobs.open(&file.blob)?;
+            match io::copy(&mut blob, &mut io::stdout().lock()) {
+                Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Trouble::platform(&error)),
+                Ok(_) | Err(_) => Ok(()),
+            }
+        });
+        return copied.await.map_err(|panicked| Trouble::platform(&panicked))?;
     }
     // A stored name came from a component: only its last part may name a file here.
     let safe_name = file.name.rsplit(['/', '\\']).next().filter(|name| !matches!(*name, "" | "." | ".."));

@@ -1,35 +1,49 @@
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufWriter, Write};
 
 use serde_json::json;
 
-use crate::cli::exit::Trouble;
+use super::named::JobName;
+use crate::blob::BlobReader;
+use crate::cli::exit::{ExitStatus, Trouble};
+use crate::cli::follow::{Shown, Sought, Watch, Watched};
 use crate::cli::home::Home;
 use crate::cli::print::{Format, Printer, printable};
-use crate::events::LogReader;
+use crate::events::{Event, LogReader};
 use crate::job::JobId;
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
-    /// Its id in `longshore job ls`
-    job: JobId,
+    /// Its id in `longshore job ls`, or the key it was submitted with
+    job: JobName,
     /// Print the events in the catalog instead, the runner's own among them
     #[arg(long)]
     events: bool,
+    /// Print the events as they come, until the job ends
+    #[arg(long, short)]
+    follow: bool,
 }
 
-pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
-    let record = super::record(arguments.job, home).await?;
+pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<ExitStatus, Trouble> {
+    let record = arguments.job.record(home).await?;
+    if arguments.follow {
+        let watch = Watch { home, printer, shown: Shown::Events, timeout: None };
+        return match watch.until_end(&Sought::Job(record.id)).await? {
+            Watched::Ended(_) | Watched::TimedOut => Ok(ExitStatus::Success),
+            Watched::Interrupted => Ok(ExitStatus::Interrupted),
+        };
+    }
     let Some(key) = record.log.filter(|_| !arguments.events) else {
-        return print_events(arguments.job, home, printer).await;
+        print_events(record.id, home, printer).await?;
+        return Ok(ExitStatus::Success);
     };
-    let stored = home.blobs.open(&key)?;
-    let format = printer.format;
-    let done = tokio::task::spawn_blocking(move || print_log(stored, format)).await;
-    done.map_err(|panicked| Trouble::platform(&panicked))?
+    let (blobs, format) = (home.blobs.clone(), printer.format);
+    let done = tokio::task::spawn_blocking(move || print_log(blobs.open(&key)?, format)).await;
+    done.map_err(|panicked| Trouble::platform(&panicked))??;
+    Ok(ExitStatus::Success)
 }
 
 /// The bytes as they were said (masked); with JSON one object a line.
-fn print_log(blob: Box<dyn Read + Send>, format: Format) -> Result<(), Trouble> {
+fn print_log(blob: BlobReader, format: Format) -> Result<(), Trouble> {
     let mut reader = LogReader::new(blob).map_err(|error| Trouble::platform(&error))?;
     let mut out = BufWriter::new(io::stdout().lock());
     while let Some(entry) = reader.next_entry().map_err(|error| Trouble::platform(&error))? {
@@ -63,20 +77,21 @@ async fn print_events(job: JobId, home: &Home, printer: Printer) -> Result<(), T
         let Some(last) = events.last() else { return Ok(()) };
         from = last.sequence + 1;
         for event in &events {
-            let line = match printer.format {
-                Format::Text => {
-                    format!("{} {:7} {}\n", event.time, event.level.as_str(), printable(&event.message))
-                }
-                Format::Json => {
-                    let (level, source) = (event.level.as_str(), event.source.as_str());
-                    let time = event.time.to_string();
-                    format!(
-                        "{}\n",
-                        json!({ "sequence": event.sequence, "time": time, "level": level, "source": source, "message": event.message })
-                    )
-                }
-            };
-            printer.data(line.as_bytes())?;
+            print_event(event, printer)?;
         }
     }
+}
+
+/// One event: a line, or one JSON object a line.
+pub(in crate::cli) fn print_event(event: &Event, printer: Printer) -> Result<(), Trouble> {
+    let (time, level) = (event.time.to_string(), event.level.as_str());
+    let line = match printer.format {
+        Format::Text => format!("{time} {level:7} {}\n", printable(&event.message)),
+        Format::Json => {
+            let source = event.source.as_str();
+            let line = json!({ "sequence": event.sequence, "time": time, "level": level, "source": source, "message": event.message });
+            format!("{line}\n")
+        }
+    };
+    printer.data(line.as_bytes())
 }

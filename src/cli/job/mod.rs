@@ -1,16 +1,20 @@
 //! `longshore job …`.
 
+mod cancel;
 mod log;
 mod ls;
+mod named;
+mod retry;
 mod show;
+mod wait;
 
 use clap::Subcommand;
+
+pub(super) use log::print_event;
 
 use super::exit::{ExitStatus, Trouble};
 use super::home::Home;
 use super::print::Printer;
-use crate::catalog::JobRecord;
-use crate::job::JobId;
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Verb {
@@ -20,20 +24,22 @@ pub(super) enum Verb {
     Show(show::Arguments),
     /// Print the complete log of a job, as its component said it
     Log(log::Arguments),
+    /// Wait for the end of a job, and exit as it ended
+    Wait(wait::Arguments),
+    /// Call off a job that waits, stop one that runs
+    Cancel(cancel::Arguments),
+    /// Submit a job that has ended once more, as a new job
+    Retry(retry::Arguments),
 }
 
 pub(super) async fn act(verb: Verb, home: &Home, printer: Printer) -> Result<ExitStatus, Trouble> {
     match verb {
         Verb::Ls(arguments) => ls::act(arguments, home, printer).await,
         Verb::Show(arguments) => show::act(arguments, home, printer).await,
-        Verb::Log(arguments) => log::act(arguments, home, printer).await,
+        Verb::Log(arguments) => return Box::pin(log::act(arguments, home, printer)).await,
+        Verb::Cancel(arguments) => cancel::act(arguments, home, printer).await,
+        Verb::Retry(arguments) => retry::act(arguments, home, printer).await,
+        Verb::Wait(arguments) => return Box::pin(wait::act(arguments, home, printer)).await,
     }?;
     Ok(ExitStatus::Success)
-}
-
-async fn record(id: JobId, home: &Home) -> Result<JobRecord, Trouble> {
-    let record = home.catalog.job(id).await?;
-    record.ok_or_else(|| {
-        Trouble::user(format!("job {id} does not exist")).hint("longshore job ls lists the jobs")
-    })
 }

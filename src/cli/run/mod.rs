@@ -4,16 +4,19 @@ mod asked;
 mod summary;
 mod watch;
 
+use std::convert::Infallible;
 use std::path::PathBuf;
 
-use tokio_util::sync::CancellationToken;
+pub(super) use summary::print as print_end;
+pub(super) use watch::{leave, next_interrupt, show};
 
 use super::exit::{ExitStatus, Trouble};
 use super::home::Home;
 use super::print::{Format, Printer};
-use crate::job::{JobStatus, Phase, RunMode};
+use crate::job::{JobId, JobStatus, Phase, RunMode};
 use crate::result::ResultDocument;
-use crate::runner;
+use crate::runner::{self, Halt, Settled};
+use crate::worker::keep_lease;
 
 #[derive(Debug, clap::Args)]
 pub(super) struct Arguments {
@@ -37,7 +40,7 @@ pub(super) struct Arguments {
 }
 
 #[derive(Debug, Clone, Copy, clap::ValueEnum)]
-enum Mode {
+pub(super) enum Mode {
     /// To the published outputs
     Run,
     /// Stage the inputs and stop
@@ -63,21 +66,49 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     }
     let _turn = super::turn::wait(&order.request, home, printer).await?;
     let runner = home.runner(arguments.hold_at);
-    let cancel = CancellationToken::new();
+    if home.is_shared() {
+        home.catalog.sign_on(&home.folder.worker, "command line").await?;
+    }
+    let attempt = super::turn::begin(&runner, &order, home, printer).await?;
+    let halt = Halt::default();
     let (news, items) = runner::channel();
     let story = async {
-        let ended = runner::run(&runner, &order, &news, &cancel).await;
+        let ended = runner::run(&runner, &order, attempt, &news, &halt).await;
         // The watcher ends when nobody can tell anything any more.
         drop(news);
         ended
     };
     let watching = watch::watch(items, printer);
-    let document = tokio::select! {
+    let settled = tokio::select! {
         (ended, ()) = async { tokio::join!(story, watching) } => ended,
-        never = watch::interrupts(&cancel, printer) => match never {},
+        never = watch::interrupts(&halt, printer) => match never {},
+        never = lease(home, order.job, &halt) => match never {},
     };
-    let document = document.map_err(|error| Trouble::platform(&error))?;
-    settle(&document, home, printer)
+    if home.is_shared() {
+        home.catalog.sign_off(&home.folder.worker).await?;
+    }
+    match settled.map_err(|error| Trouble::platform(&error))? {
+        Settled::Ended(document) => settle(&document, home, printer),
+        Settled::PutBack(failure) => Err(put_back(order.job, &failure.message)),
+        Settled::Lost => Err(put_back(order.job, "it was taken over by another process")),
+    }
+}
+
+/// Where services share the catalog, a job that nobody's heart beats for would be taken away.
+async fn lease(home: &Home, job: JobId, halt: &Halt) -> Infallible {
+    if home.is_shared() {
+        let (catalog, beat) = (&home.catalog, home.settings.worker.beat);
+        match keep_lease(catalog, &home.folder.worker, beat, job, halt).await {}
+    }
+    std::future::pending().await
+}
+
+fn put_back(job: JobId, why: &str) -> Trouble {
+    Trouble {
+        status: ExitStatus::Platform,
+        messages: vec![format!("job {job} did not end here: {why}")],
+        hint: Some(format!("longshore job show {job}")),
+    }
 }
 
 /// Prints the end and says how to exit.
@@ -86,14 +117,10 @@ fn settle(document: &ResultDocument, home: &Home, printer: Printer) -> Result<Ex
         Format::Json => printer.report(document, String::new)?,
         Format::Text => summary::print(document, home, printer),
     }
-    let status = JobStatus::parse(&document.status);
-    Ok(match (status, document.failure_code()) {
-        (Some(JobStatus::Terminated | JobStatus::Cancelled), _) => ExitStatus::Interrupted,
-        (_, Some(code)) => code.blame().into(),
-        (_, None) => ExitStatus::Success,
-    })
+    let status = JobStatus::parse(&document.status).unwrap_or(JobStatus::Success);
+    Ok(ExitStatus::of_end(status, document.failure_code()))
 }
 
-fn parse_phase(text: &str) -> Result<Phase, String> {
+pub(super) fn parse_phase(text: &str) -> Result<Phase, String> {
     Phase::parse(text).ok_or_else(|| format!("{text:?} is no phase"))
 }

@@ -7,7 +7,7 @@ use crate::cli::home::Home;
 use crate::cli::print::{Printer, bytes_text, duration_text, grid};
 use crate::result::ResultDocument;
 
-pub(super) fn print(document: &ResultDocument, home: &Home, printer: Printer) {
+pub(in crate::cli) fn print(document: &ResultDocument, home: &Home, printer: Printer) {
     if !document.output.tables.is_empty() {
         printer.note("");
         for line in tables(document).lines() {

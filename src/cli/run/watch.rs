@@ -4,14 +4,13 @@ use std::convert::Infallible;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
-use tokio_util::sync::CancellationToken;
 
 use crate::cli::print::{Printer, bytes_text};
 use crate::cli::progress::Progress;
 use crate::engine::PullProgress;
 use crate::events::{Event, Level, Source};
 use crate::job::Phase;
-use crate::runner::NewsItem;
+use crate::runner::{Halt, HaltReason, NewsItem};
 
 /// Prints news as they come, until nobody tells any more.
 pub(super) async fn watch(mut items: mpsc::Receiver<NewsItem>, printer: Printer) {
@@ -80,7 +79,8 @@ fn words(phase: Phase) -> &'static str {
     }
 }
 
-fn show(event: &Event, printer: Printer) {
+/// A line of a job on stderr, marked by who said it.
+pub(in crate::cli) fn show(event: &Event, printer: Printer) {
     let mark = match (event.source, event.level) {
         (Source::Stdout, _) => printer.paint("2", "out |"),
         (Source::Stderr, _) => printer.paint("33", "err |"),
@@ -94,7 +94,7 @@ fn show(event: &Event, printer: Printer) {
 }
 
 /// The first interrupt asks the job to stop, the second leaves at once: the next command cleans up.
-pub(super) async fn interrupts(cancel: &CancellationToken, printer: Printer) -> Infallible {
+pub(super) async fn interrupts(halt: &Halt, printer: Printer) -> Infallible {
     let mut asked = 0_u32;
     loop {
         if !next_interrupt().await {
@@ -104,7 +104,7 @@ pub(super) async fn interrupts(cancel: &CancellationToken, printer: Printer) -> 
         asked += 1;
         if asked == 1 {
             printer.note("stopping politely; nothing will be published (interrupt again to leave at once)");
-            cancel.cancel();
+            halt.stop(HaltReason::Asked);
         } else {
             printer.note("left at once; the next longshore command cleans up");
             leave();
@@ -112,7 +112,8 @@ pub(super) async fn interrupts(cancel: &CancellationToken, printer: Printer) -> 
     }
 }
 
-async fn next_interrupt() -> bool {
+/// Waits until the person, or whoever started us, wants an end. False: signals cannot be heard here.
+pub(in crate::cli) async fn next_interrupt() -> bool {
     use tokio::signal::unix::{SignalKind, signal};
     // The last of them says that the terminal was closed.
     let kinds = [SignalKind::interrupt(), SignalKind::terminate(), SignalKind::hangup()];
@@ -130,6 +131,6 @@ async fn next_interrupt() -> bool {
 }
 
 #[expect(clippy::exit, reason = "the person asked twice; every lock we hold dies with the process")]
-fn leave() -> ! {
+pub(in crate::cli) fn leave() -> ! {
     std::process::exit(i32::from(crate::cli::exit::ExitStatus::Interrupted.code()))
 }

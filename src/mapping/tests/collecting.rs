@@ -1,6 +1,7 @@
+use rstest::rstest;
 use std::fs;
 
-use super::world::{World, at, clean, full, id, keyed, mapped, output, words, write};
+use super::world::{Lies, World, at, clean, full, id, keyed, mapped, output, words, write};
 use crate::job::{BadExit, FileOptions, LoadKind, OutputFile, OutputMapping, OutputTable, TableOptions};
 use crate::mapping::{DataFolder, collect, collect_despite};
 
@@ -97,9 +98,10 @@ async fn two_outputs_of_one_table_are_refused() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn one_output_may_become_two_tables() {
-    let world = World::new().await;
+async fn one_output_may_become_two_tables(#[values(Lies::InADirectory, Lies::InABucket)] lies: Lies) {
+    let Some(world) = World::on(lies).await else { return };
     let folder = world.folder().await;
     write(&folder, "out/tables/a.csv", "id\n1\n");
     let mapping =
@@ -111,9 +113,12 @@ async fn one_output_may_become_two_tables() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn headless_and_sliced_outputs_get_the_columns_that_are_said() {
-    let world = World::new().await;
+async fn headless_and_sliced_outputs_get_the_columns_that_are_said(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     let folder = world.folder().await;
     let columns = TableOptions { columns: Some(words(&["id", "v"])), ..TableOptions::default() };
     write(&folder, "out/tables/headless.csv", "1,a\n2,b");
@@ -138,9 +143,12 @@ async fn headless_and_sliced_outputs_get_the_columns_that_are_said() {
     assert_eq!(world.text("in.c-x.sliced").await, "id,v\n1,a\n2,b\n3,c\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn output_files_keep_names_tags_and_the_mappings_whole_word() {
-    let world = World::new().await;
+async fn output_files_keep_names_tags_and_the_mappings_whole_word(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     let folder = world.folder().await;
     write(&folder, "out/files/a.txt", "one");
     write(&folder, "out/files/a.txt.manifest", r#"{"tags": ["m"], "is_permanent": true}"#);

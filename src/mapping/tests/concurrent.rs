@@ -2,9 +2,10 @@
 
 use std::collections::BTreeSet;
 
+use rstest::rstest;
 use tokio::task::JoinSet;
 
-use super::world::{World, full, id, incremental, keyed, upsert};
+use super::world::{Lies, World, full, id, incremental, keyed, upsert};
 use crate::job::TableOptions;
 use crate::mapping::{ProgressSink, import_table};
 
@@ -33,9 +34,12 @@ async fn race(world: &World, options: TableOptions, row: fn(usize, usize) -> Str
     }
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn concurrent_appends_lose_and_double_nothing() {
-    let world = World::new().await;
+async fn concurrent_appends_lose_and_double_nothing(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id\n", full()).await;
     race(&world, incremental(), |writer, load| format!("id\n{writer}-{load}\n")).await;
     let text = world.text("in.c-x.a").await;
@@ -44,9 +48,10 @@ async fn concurrent_appends_lose_and_double_nothing() {
     assert_eq!(world.catalog.history(&id("in.c-x.a")).await.unwrap().len(), 1 + WRITERS * LOADS);
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn concurrent_upserts_keep_every_key_once() {
-    let world = World::new().await;
+async fn concurrent_upserts_keep_every_key_once(#[values(Lies::InADirectory, Lies::InABucket)] lies: Lies) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id,v\nshared,start\n", keyed(&["id"])).await;
     race(&world, incremental(), |writer, load| {
         format!("id,v\nshared,{writer}-{load}\nown-{writer},{load}\nonly-{writer}-{load},x\n")
@@ -62,9 +67,12 @@ async fn concurrent_upserts_keep_every_key_once() {
     }
 }
 
+#[rstest]
 #[tokio::test(flavor = "multi_thread", worker_threads = 4)]
-async fn a_table_made_by_several_at_once_has_the_rows_of_all() {
-    let world = World::new().await;
+async fn a_table_made_by_several_at_once_has_the_rows_of_all(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     race(&world, upsert(&["id"]), |writer, load| format!("id\n{writer}-{load}\nshared\n")).await;
     let text = world.text("in.c-x.a").await;
     let rows: BTreeSet<&str> = text.lines().skip(1).collect();

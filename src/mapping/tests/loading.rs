@@ -1,8 +1,12 @@
 use std::fs;
 
 use jiff::Timestamp;
+use rstest::rstest;
 
-use super::world::{World, at, clean, full, id, incremental, keyed, mapped, output, upsert, words, write};
+use super::world::{
+    Lies, World, at, clean, full, id, incremental, keyed, mapped, output, upsert, words, write,
+};
+use crate::catalog::Begun;
 use crate::job::{
     AttemptNumber, ComponentId, DeleteWhere, Filter, FilterOperator, JobId, LoadKind, TableOptions,
     TableReceipt, VersionNumber, WorkerId,
@@ -14,9 +18,12 @@ fn deleting(column: &str, value: &str) -> Vec<DeleteWhere> {
     vec![DeleteWhere { changed_since: None, changed_until: None, filters: vec![filter] }]
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_full_load_replaces_and_the_last_row_of_a_key_wins() {
-    let world = World::new().await;
+async fn a_full_load_replaces_and_the_last_row_of_a_key_wins(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id,v\n1,old\n", keyed(&["id"])).await;
     let receipt = world.import("in.c-x.a", "id,v\n1,a\n2,b\n\"1\",c\n", full()).await;
     assert_eq!(
@@ -35,9 +42,12 @@ async fn a_full_load_replaces_and_the_last_row_of_a_key_wins() {
     assert_eq!(world.text("in.c-x.a").await, "id,v\n2,b\n\"1\",c\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_append_adds_and_an_upsert_replaces_rows_of_the_same_key() {
-    let world = World::new().await;
+async fn an_append_adds_and_an_upsert_replaces_rows_of_the_same_key(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.plain", "id,v\n1,a\n", full()).await;
     world.import("in.c-x.plain", "id,v\n1,a\n", incremental()).await;
     assert_eq!(world.text("in.c-x.plain").await, "id,v\n1,a\n1,a\n");
@@ -51,18 +61,20 @@ async fn an_append_adds_and_an_upsert_replaces_rows_of_the_same_key() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn old_versions_stay_as_they_were() {
-    let world = World::new().await;
+async fn old_versions_stay_as_they_were(#[values(Lies::InADirectory, Lies::InABucket)] lies: Lies) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id,v\n1,a\n2,b\n", keyed(&["id"])).await;
     let first = world.head("in.c-x.a").await;
     world.import("in.c-x.a", "id,v\n2,c\n", incremental()).await;
     assert_eq!(world.text_of(first).await, "id,v\n1,a\n2,b\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn rows_are_deleted_before_the_load() {
-    let world = World::new().await;
+async fn rows_are_deleted_before_the_load(#[values(Lies::InADirectory, Lies::InABucket)] lies: Lies) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id,day\n1,mon\n2,tue\n", full()).await;
     let options = TableOptions { delete_where: Some(deleting("day", "mon")), ..incremental() };
     let receipt = world.import("in.c-x.a", "id,day\n3,mon\n", options).await;
@@ -78,9 +90,12 @@ async fn rows_are_deleted_before_the_load() {
     );
 }
 
+#[rstest]
 #[tokio::test]
-async fn deletions_can_be_bounded_by_the_time_rows_were_imported() {
-    let world = World::new().await;
+async fn deletions_can_be_bounded_by_the_time_rows_were_imported(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id\n1\n", full()).await;
     world.import("in.c-x.a", "id\n2\n", incremental()).await;
     let second = world.head("in.c-x.a").await.created;
@@ -99,9 +114,10 @@ async fn deletions_can_be_bounded_by_the_time_rows_were_imported() {
     assert_eq!(world.text("in.c-x.a").await, "id\n2\n4\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn columns_may_come_but_not_go() {
-    let world = World::new().await;
+async fn columns_may_come_but_not_go(#[values(Lies::InADirectory, Lies::InABucket)] lies: Lies) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id,v\n1,a\n", full()).await;
     let told = world.try_import("in.c-x.a", "id,w\n2,b\n", incremental()).await.unwrap_err().to_string();
     assert!(
@@ -114,17 +130,21 @@ async fn columns_may_come_but_not_go() {
     assert_eq!(world.text("in.c-x.a").await, "id,v,w\n1,a,\n2,b,x\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_key_needs_its_columns() {
-    let world = World::new().await;
+async fn a_key_needs_its_columns(#[values(Lies::InADirectory, Lies::InABucket)] lies: Lies) {
+    let Some(world) = World::on(lies).await else { return };
     let told =
         world.try_import("in.c-x.a", "id,v\n1,a\n", keyed(&["id", "day"])).await.unwrap_err().to_string();
     assert!(told.ends_with(" lacks \"day\" of the primary key of table in.c-x.a"), "{told}");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_key_changes_only_with_permission_and_without_duplicates() {
-    let world = World::new().await;
+async fn a_key_changes_only_with_permission_and_without_duplicates(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id,day,v\n1,mon,a\n2,mon,b\n2,tue,c\n", keyed(&["id", "day"])).await;
     let told = world.try_import("in.c-x.a", "id,day,v\n9,wed,z\n", upsert(&["id"])).await.unwrap_err();
     assert_eq!(
@@ -144,9 +164,12 @@ async fn a_key_changes_only_with_permission_and_without_duplicates() {
     assert_eq!(world.text("in.c-x.a").await, "id,day,v\n2,mon,b\n2,tue,c\n1,wed,z\n7,sun,a\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn rows_that_are_deleted_do_not_stand_in_the_way_of_a_key() {
-    let world = World::new().await;
+async fn rows_that_are_deleted_do_not_stand_in_the_way_of_a_key(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id,v\n1,a\n1,b\n2,c\n", full()).await;
     let options = TableOptions { delete_where: Some(deleting("v", "a")), ..incremental() };
     world.import("in.c-x.a", "id,v\n3,d\n", options).await;
@@ -155,9 +178,12 @@ async fn rows_that_are_deleted_do_not_stand_in_the_way_of_a_key() {
     assert_eq!(world.text("in.c-x.a").await, "id,v\n2,c\n3,d\n1,e\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_malformed_output_is_refused_with_its_place_and_leaves_nothing() {
-    let world = World::new().await;
+async fn a_malformed_output_is_refused_with_its_place_and_leaves_nothing(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     let folder = world.folder().await;
     write(&folder, "out/tables/a.csv", "id,v\n1,a\n2\n");
     write(&folder, "out/tables/b.csv", "id,id\n1,a\n");
@@ -192,9 +218,12 @@ async fn a_canonical_output_moves_into_the_store_and_a_foreign_one_is_rewritten(
     assert_eq!(world.text("in.c-x.foreign").await, "id,v\n1,\"a\"\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn outputs_that_could_not_be_published_are_put_back() {
-    let world = World::new().await;
+async fn outputs_that_could_not_be_published_are_put_back(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-x.a", "id\n1\n1\n", full()).await;
     let before = world.blobs().await;
     let folder = world.folder().await;
@@ -208,9 +237,10 @@ async fn outputs_that_could_not_be_published_are_put_back() {
     assert_eq!(world.blobs().await, before);
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_imported_file_stays_where_it_is() {
-    let world = World::new().await;
+async fn an_imported_file_stays_where_it_is(#[values(Lies::InADirectory, Lies::InABucket)] lies: Lies) {
+    let Some(world) = World::on(lies).await else { return };
     let path = world.home.path().join("mine.csv");
     fs::write(&path, "id\n1\n").unwrap();
     let progress = ProgressSink::silent();
@@ -220,13 +250,16 @@ async fn an_imported_file_stays_where_it_is() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "id\n1\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn an_attempt_that_lost_its_lease_publishes_and_leaves_nothing() {
-    let world = World::new().await;
+async fn an_attempt_that_lost_its_lease_publishes_and_leaves_nothing(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     let (job, component) = (JobId::fresh(), ComponentId::parse("acme.test").unwrap());
-    world.catalog.create_job(job, &component, None, "{}").await.unwrap();
     let worker = WorkerId::parse("worker-1").unwrap();
-    let attempt = world.catalog.claim(job, &worker).await.unwrap().unwrap();
+    let begun = world.catalog.begin_job(job, &component, None, "{}", &worker).await.unwrap();
+    let Begun::Attempt(attempt) = begun else { panic!("{begun:?}") };
     let folder = world.folder().await;
     let mapping = mapped(vec![output("a.csv", "in.c-x.a", full())]);
     let progress = ProgressSink::silent();
@@ -248,12 +281,16 @@ async fn an_attempt_that_lost_its_lease_publishes_and_leaves_nothing() {
     assert_eq!(world.head("in.c-x.a").await.job, Some(job));
 }
 
+#[rstest]
 #[tokio::test]
-async fn discarding_an_attempt_keeps_what_it_committed() {
-    let world = World::new().await;
+async fn discarding_an_attempt_keeps_what_it_committed(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     let (job, component) = (JobId::fresh(), ComponentId::parse("acme.test").unwrap());
-    world.catalog.create_job(job, &component, None, "{}").await.unwrap();
-    let attempt = world.catalog.claim(job, &WorkerId::parse("worker-1").unwrap()).await.unwrap().unwrap();
+    let worker = WorkerId::parse("worker-1").unwrap();
+    let begun = world.catalog.begin_job(job, &component, None, "{}", &worker).await.unwrap();
+    let Begun::Attempt(attempt) = begun else { panic!("{begun:?}") };
     let folder = world.folder().await;
     let progress = ProgressSink::silent();
     let mut uploads = Vec::new();

@@ -2,9 +2,10 @@ use std::fs;
 use std::os::unix::fs::MetadataExt;
 
 use jiff::Timestamp;
+use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::world::{World, at, full, id, incremental, input, keyed, upsert, words};
+use super::world::{Lies, World, at, full, id, incremental, input, keyed, upsert, words};
 use crate::blob::Delivery;
 use crate::job::{
     ChangedSince, FileId, FileOptions, FileQuery, Filter, FilterOperator, InputFile, InputMapping,
@@ -49,9 +50,12 @@ async fn a_whole_table_is_linked_where_the_component_cannot_write_it_and_copied_
     assert_eq!((links("linked"), links("copied")), (2, 1));
 }
 
+#[rstest]
 #[tokio::test]
-async fn columns_filters_and_a_limit_select_across_slices_in_order() {
-    let world = World::new().await;
+async fn columns_filters_and_a_limit_select_across_slices_in_order(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-main.a", "id,kind,name\n1,x,a\n2,y,b\n", full()).await;
     world.import("in.c-main.a", "id,kind,name\n3,x,c\n4,x,d\n", incremental()).await;
     let folder = world.folder().await;
@@ -65,9 +69,12 @@ async fn columns_filters_and_a_limit_select_across_slices_in_order() {
     assert_eq!((staged.rows, staged.bytes), (2, text.len() as u64));
 }
 
+#[rstest]
 #[tokio::test]
-async fn slices_selected_in_parallel_come_out_in_order() {
-    let world = World::new().await;
+async fn slices_selected_in_parallel_come_out_in_order(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-main.a", "id,v\n0,x\n", full()).await;
     for number in 1..9 {
         world.import("in.c-main.a", &format!("id,v\n{number},x\n-{number},y\n"), incremental()).await;
@@ -84,9 +91,10 @@ async fn slices_selected_in_parallel_come_out_in_order() {
     assert_eq!(beside, ["data"], "parts were left behind");
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_later_column_is_empty_in_older_rows() {
-    let world = World::new().await;
+async fn a_later_column_is_empty_in_older_rows(#[values(Lies::InADirectory, Lies::InABucket)] lies: Lies) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-main.a", "id\n1\n", full()).await;
     world.import("in.c-main.a", "extra,id\ne,2\n", incremental()).await;
     let folder = world.folder().await;
@@ -94,9 +102,10 @@ async fn a_later_column_is_empty_in_older_rows() {
     assert_eq!(text, "id,extra\n1,\n2,e\n");
 }
 
+#[rstest]
 #[tokio::test]
-async fn only_rows_imported_since_are_staged() {
-    let world = World::new().await;
+async fn only_rows_imported_since_are_staged(#[values(Lies::InADirectory, Lies::InABucket)] lies: Lies) {
+    let Some(world) = World::on(lies).await else { return };
     world.import("in.c-main.a", "id,v\n1,a\n2,b\n", keyed(&["id"])).await;
     world.import("in.c-main.a", "id,v\n2,c\n3,d\n", upsert(&["id"])).await;
     let second = world.head("in.c-main.a").await.created;
@@ -157,9 +166,12 @@ fn files(query: FileQuery) -> InputMapping {
     InputMapping { tables: Vec::new(), files: vec![file] }
 }
 
+#[rstest]
 #[tokio::test]
-async fn files_are_staged_under_id_and_name_with_a_manifest() {
-    let world = World::new().await;
+async fn files_are_staged_under_id_and_name_with_a_manifest(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     let first = store_file(&world, "a/b.txt", "one", &["x"]).await;
     store_file(&world, "c.txt", "two", &["x", "not"]).await;
     let query = FileQuery::Tags { include: words(&["x"]), exclude: words(&["not"]) };
@@ -189,9 +201,12 @@ async fn files_are_staged_under_id_and_name_with_a_manifest() {
     assert_eq!(manifest["tags"], json!(["x"]));
 }
 
+#[rstest]
 #[tokio::test]
-async fn a_file_asked_for_by_an_unknown_id_is_told() {
-    let world = World::new().await;
+async fn a_file_asked_for_by_an_unknown_id_is_told(
+    #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
+) {
+    let Some(world) = World::on(lies).await else { return };
     let query = FileQuery::Ids(vec![FileId(99)]);
     let (_, complaints) = find_files(&files(query), &InputsSeen::default(), &world.catalog).await.unwrap();
     assert_eq!(complaints.len(), 1);

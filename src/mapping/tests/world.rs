@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use tempfile::TempDir;
 
-use crate::blob::BlobStore;
+use crate::blob::{BlobStore, test_bucket};
 use crate::catalog::{At, Catalog, TableVersion};
 use crate::component::DocumentFormat;
 use crate::csv::{Dialect, Selection, WriteDialect};
@@ -25,11 +25,34 @@ pub(super) struct World {
     pub(super) blob: BlobStore,
 }
 
+/// Where a world's blobs lie.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Lies {
+    InADirectory,
+    InABucket,
+}
+
 impl World {
     pub(super) async fn new() -> Self {
         let home = TempDir::new().unwrap();
-        let catalog = Catalog::open_sqlite(&home.path().join("catalog.sqlite")).await.unwrap();
         let blob = BlobStore::directory(&home.path().join("blobs"), "test", false).unwrap();
+        Self::with(home, blob).await
+    }
+
+    /// `None`: there is no S3 server, which was printed. In CI that is a failure.
+    pub(super) async fn on(lies: Lies) -> Option<Self> {
+        match lies {
+            Lies::InADirectory => Some(Self::new().await),
+            Lies::InABucket => {
+                let home = TempDir::new().unwrap();
+                let blob = BlobStore::s3(&test_bucket()?, home.path(), "test").await.unwrap();
+                Some(Self::with(home, blob).await)
+            }
+        }
+    }
+
+    async fn with(home: TempDir, blob: BlobStore) -> Self {
+        let catalog = Catalog::open_sqlite(&home.path().join("catalog.sqlite")).await.unwrap();
         Self { home, catalog, blob }
     }
 

@@ -147,6 +147,8 @@ fn a_worker_takes_what_the_machine_has_and_leaves_some_of_it() {
     assert_eq!((worker.nano_cpus, worker.disk_bytes), (8_000_000_000, 450_000_000_000));
     let sixteen = read_on("worker: {slots: 16}", MACHINE).worker;
     assert_eq!(sixteen, WorkerOptions { slots: 16, nano_cpus: 32_000_000_000, ..worker });
+    let disk = read_on("", Machine { disk_free_bytes: 1, ..MACHINE }).worker.disk_bytes;
+    assert_eq!(disk, Presets::default().of(Preset::Small).disk_bytes, "one job runs on any disk");
     let one = read_on("", Machine { processors: 1, ..MACHINE }).worker;
     let small = Presets::default().of(Preset::Small).nano_cpus;
     assert_eq!((one.slots, i64::try_from(one.nano_cpus).unwrap()), (1, small));
@@ -249,4 +251,10 @@ fn what_goes_together_badly_is_told_and_not_refused() {
             "the engine is on another machine"
         ]
     );
+    let few = "worker: {memory: 512m, cpus: 1, disk: 1g}\n";
+    assert_eq!(
+        notices(few),
+        ["memory", "cpus", "disk"].map(|key| format!("worker.{key} is less than a `small` job asks for"))
+    );
+    assert_eq!(notices(&format!("{few}presets: {{small: {{memory: 512m, cpus: 1, disk: 1g}}}}")), NOTHING);
 }

@@ -1,4 +1,5 @@
-//! Opens the catalog and begins its transactions. Everything that only one of the databases knows is here.
+//! `SQLite`: a file, opened by three ways in, because it takes one writer at a time and its waiting for a lock is a
+//! crude sleep. Writers of one process queue here instead, and a reader never waits for a writer.
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,35 +9,21 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use sqlx::any::{AnyConnectOptions, AnyPoolOptions};
 use sqlx::{Any, AnyConnection, AnyPool, ConnectOptions as _, Connection as _, Row as _, Transaction};
 
-use super::error::{doing, is_busy, is_not_a_database};
-use super::{CatalogError, migrations};
+use super::super::error::{is_busy, is_not_a_database};
+use super::super::inspect::Found;
+use super::super::{CatalogError, migrations};
+use super::{Catalog, Content, Database};
 
-/// The catalog: a `SQLite` file now, `PostgreSQL` beside it later, one SQL for both. Cheap to clone.
-///
-/// Three ways in, because `SQLite` takes one writer at a time and its waiting for a lock is a crude sleep: writers of one
-/// process queue here instead, and a reader never waits for a writer.
 #[derive(Debug, Clone)]
-pub(crate) struct Catalog {
+pub(super) struct Pools {
     reads: AnyPool,
     /// What is published or has ended is on disk before the call returns, power cuts included.
     writes: AnyPool,
-    /// What a job says on its way survives a killed process, but the last of it not a power cut: that job is lost
-    /// anyway, and a dozen disk flushes a job would cost more than everything else the catalog does.
-    pub(super) notes: AnyPool,
+    /// What a job says on its way survives a killed process, but the last of it not a power cut.
+    notes: AnyPool,
     /// The connection that the catalog was opened with. Were it closed before the pools have theirs, it would be the
     /// last one, and `SQLite` would fold the log into the file and begin a new one: several disk flushes a command.
     _first: Arc<Mutex<AnyConnection>>,
-}
-
-/// A catalog on a `PostgreSQL` server.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct PostgresOptions {
-    /// `postgres://user:password@host:port/database?sslmode=…`
-    pub(crate) url: crate::job::Hidden,
-    /// Connections of this process, for everything together.
-    pub(crate) connections_max: u32,
-    /// How long a lost connection is tried again before the work that needs it fails.
-    pub(crate) patience: Duration,
 }
 
 /// Readers beside each other; each has a thread.
@@ -72,28 +59,49 @@ impl Catalog {
                 })
                 .connect_lazy_with(options.clone())
         };
-        Ok(Self {
+        let pools = Pools {
             reads: pool(FOR_READS, READERS_MAX),
             writes: pool(FOR_WRITES, 1),
             notes: pool(FOR_READS, 1),
             _first: Arc::new(Mutex::new(first)),
-        })
+        };
+        Ok(Self { database: Database::Sqlite(pools), patience: None, acting: None })
+    }
+}
+
+/// The file as it is.
+pub(super) async fn find(path: &Path) -> Result<Option<Found>, CatalogError> {
+    sqlx::any::install_default_drivers();
+    let is_there = tokio::fs::try_exists(path).await;
+    let is_there = is_there.map_err(|source| CatalogError::Directory { path: path.to_owned(), source })?;
+    if !is_there {
+        return Ok(None);
+    }
+    let path = with_real_parent(path.to_owned()).await?;
+    let options = sqlite_options(&path)?;
+    let mut connection = options.connect().await.map_err(|source| open_error(&path, source))?;
+    let is_catalog = check_content(&mut connection, &path).await?;
+    let describe = "SELECT 'SQLite ' || sqlite_version() AS database, page_count * page_size AS bytes
+                    FROM pragma_page_count(), pragma_page_size()";
+    Ok(Some(Found { connection, place: path.display().to_string(), is_catalog, describe }))
+}
+
+impl Pools {
+    pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        self.reads.begin_with("BEGIN").await
     }
 
-    /// A transaction in which everything is read as of one moment.
-    pub(super) async fn begin_read(&self) -> Result<Transaction<'static, Any>, CatalogError> {
-        self.reads.begin_with("BEGIN").await.map_err(doing("begin reading the catalog"))
+    pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        begin_immediate(&self.writes).await
     }
 
-    /// A transaction that keeps other writers out from its start, so that what it reads holds until it ends; on disk
-    /// when its commit returns.
-    pub(super) async fn begin_write(&self) -> Result<Transaction<'static, Any>, CatalogError> {
-        begin_immediate(&self.writes).await.map_err(doing("begin writing to the catalog"))
+    pub(super) async fn begin_note(&self) -> Result<Transaction<'static, Any>, sqlx::Error> {
+        begin_immediate(&self.notes).await
     }
 
-    /// The same for what a power cut may take.
-    pub(super) async fn begin_note(&self) -> Result<Transaction<'static, Any>, CatalogError> {
-        begin_immediate(&self.notes).await.map_err(doing("begin writing to the catalog"))
+    #[cfg(test)]
+    pub(super) fn back_door(&self) -> AnyPool {
+        self.notes.clone()
     }
 }
 
@@ -143,41 +151,40 @@ fn sqlite_options(path: &Path) -> Result<AnyConnectOptions, CatalogError> {
     Ok(options.disable_statement_logging())
 }
 
-/// Checks that the file is a catalog or fresh, and brings it up to date. Returns the connection that did so.
-async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<AnyConnection, CatalogError> {
-    let open_error = |source: sqlx::Error| {
-        if is_not_a_database(&source) {
-            CatalogError::NotACatalog { path: path.to_owned(), what: "it is no SQLite database" }
-        } else {
-            CatalogError::Open { path: path.to_owned(), source }
-        }
-    };
-    let mut connection = options.connect().await.map_err(open_error)?;
-    sqlx::raw_sql(FOR_WRITES).execute(&mut connection).await.map_err(open_error)?;
-    let is_current = match content(&mut connection).await.map_err(open_error)? {
-        Content::Nothing => false,
-        Content::Catalog => migrations::version(&mut connection).await? == migrations::KNOWN_VERSION,
-        Content::SomethingElse => {
-            return Err(CatalogError::NotACatalog {
-                path: path.to_owned(),
-                what: "it is another program's database",
-            });
-        }
-    };
-    if !is_current {
-        switch_to_wal(&mut connection).await.map_err(open_error)?;
-        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(open_error)?;
-        migrations::apply(&mut transaction).await?;
-        transaction.commit().await.map_err(open_error)?;
+fn open_error(path: &Path, source: sqlx::Error) -> CatalogError {
+    if is_not_a_database(&source) {
+        CatalogError::NotACatalog { path: path.to_owned(), what: "it is no SQLite database" }
+    } else {
+        CatalogError::Open { path: path.to_owned(), source }
     }
-    Ok(connection)
 }
 
-/// What a `SQLite` file holds.
-enum Content {
-    Nothing,
-    Catalog,
-    SomethingElse,
+/// Whether the file is a catalog already; it must be that or fresh.
+async fn check_content(connection: &mut AnyConnection, path: &Path) -> Result<bool, CatalogError> {
+    match content(connection).await.map_err(|source| open_error(path, source))? {
+        Content::Nothing => Ok(false),
+        Content::Catalog => Ok(true),
+        Content::SomethingElse => {
+            let what = "it is another program's database";
+            Err(CatalogError::NotACatalog { path: path.to_owned(), what })
+        }
+    }
+}
+
+/// Brings the file up to date. Returns the connection that did so.
+async fn prepare(path: &Path, options: &AnyConnectOptions) -> Result<AnyConnection, CatalogError> {
+    let failed = |source| open_error(path, source);
+    let mut connection = options.connect().await.map_err(failed)?;
+    sqlx::raw_sql(FOR_WRITES).execute(&mut connection).await.map_err(failed)?;
+    let is_current = check_content(&mut connection, path).await?
+        && migrations::version(&mut connection).await? == migrations::KNOWN_VERSION;
+    if !is_current {
+        switch_to_wal(&mut connection).await.map_err(failed)?;
+        let mut transaction = connection.begin_with("BEGIN IMMEDIATE").await.map_err(failed)?;
+        migrations::apply(&mut transaction).await?;
+        transaction.commit().await.map_err(failed)?;
+    }
+    Ok(connection)
 }
 
 async fn content(connection: &mut AnyConnection) -> Result<Content, sqlx::Error> {
@@ -187,11 +194,7 @@ async fn content(connection: &mut AnyConnection) -> Result<Content, sqlx::Error>
     )
     .fetch_one(connection)
     .await?;
-    Ok(match (row.try_get::<i64, _>("tables")?, row.try_get::<i64, _>("ours")?) {
-        (0, _) => Content::Nothing,
-        (_, 0) => Content::SomethingElse,
-        (_, _) => Content::Catalog,
-    })
+    Ok(Content::of(row.try_get("tables")?, row.try_get("ours")?))
 }
 
 /// Write-ahead log: readers and a writer do not wait for each other. The file remembers it.

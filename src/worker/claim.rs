@@ -1,0 +1,109 @@
+//! Takes waiting jobs from the catalog, as many as this machine can admit, the most urgent first.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use super::admission::Share;
+use super::lease::STUCK_AFTER;
+use super::{PAUSE_AFTER_ERROR, Worker, job};
+use crate::catalog::{CatalogError, WaitingJob};
+use crate::component::Component;
+use crate::job::{ComponentId, Failure};
+use crate::telemetry::Loop;
+
+/// Waiting jobs looked at in one round.
+const LOOK_AT_MAX: u64 = 64;
+/// A job that waited so long for room is not overtaken by smaller ones any more.
+const OVERTAKEN_MAX: std::time::Duration = std::time::Duration::from_secs(60);
+
+/// Specs loaded in one round.
+type Known = HashMap<ComponentId, Result<Component, Failure>>;
+
+/// Claims jobs until it is told to stop.
+pub(super) async fn claim_jobs(worker: &Arc<Worker>, stop: &CancellationToken) {
+    worker.meters.watch(Loop::Claims, worker.options.poll + STUCK_AFTER);
+    while !stop.is_cancelled() {
+        worker.meters.turn(Loop::Claims);
+        worker.count_places();
+        let pause = match claim_round(worker, stop).await {
+            Ok(()) => worker.options.poll,
+            Err(error) => {
+                tracing::error!(%error, "waiting jobs cannot be read");
+                PAUSE_AFTER_ERROR
+            }
+        };
+        // The end of a job, and a message that came in, ring the bell.
+        stop.run_until_cancelled(timeout(pause, worker.desk.bell.notified())).await;
+    }
+}
+
+impl Worker {
+    /// How much of this machine is taken, for whoever watches.
+    fn count_places(&self) {
+        let (used, memory_bytes) = self.desk.berths.in_use();
+        self.meters.slots(u32::try_from(used).unwrap_or(u32::MAX), self.options.slots);
+        self.meters.admitted(memory_bytes, self.options.memory_bytes);
+    }
+}
+
+async fn claim_round(worker: &Arc<Worker>, stop: &CancellationToken) -> Result<(), CatalogError> {
+    if !worker.desk.berths.has_slot() {
+        return Ok(());
+    }
+    let mut known = Known::new();
+    for waiting in worker.runner.catalog.waiting_jobs(LOOK_AT_MAX).await? {
+        if stop.is_cancelled() || !worker.desk.berths.has_slot() {
+            break;
+        }
+        let component = load(worker, &waiting.request.component, &mut known).await;
+        // A job that cannot be run needs no room to be told so.
+        let share = component.as_ref().map_or(Share::SLOT, |component| Share::of(&component.limits));
+        if !worker.desk.berths.could_ever(share) {
+            tracing::debug!(job.id = %waiting.id, ?share, "this machine is too small for the job");
+            continue;
+        }
+        if !worker.desk.berths.has_room(share) {
+            if waited(&waiting) >= OVERTAKEN_MAX {
+                break;
+            }
+            continue;
+        }
+        claim(worker, waiting, component, share).await?;
+    }
+    Ok(())
+}
+
+async fn claim(
+    worker: &Arc<Worker>,
+    waiting: WaitingJob,
+    component: Result<Component, Failure>,
+    share: Share,
+) -> Result<(), CatalogError> {
+    let Some(attempt) = worker.runner.catalog.claim(waiting.id, worker.id()).await? else {
+        // Another worker was faster.
+        return Ok(());
+    };
+    let berth = worker.desk.berths.take(waiting.id, attempt, share);
+    let work =
+        job::Work { job: waiting.id, request: waiting.request, attempt, component, adoption: None, berth };
+    worker.count_places();
+    worker.desk.tasks.spawn(Box::pin(job::work(Arc::clone(worker), work)));
+    Ok(())
+}
+
+async fn load(worker: &Worker, id: &ComponentId, known: &mut Known) -> Result<Component, Failure> {
+    if let Some(component) = known.get(id) {
+        return component.clone();
+    }
+    let component = worker.specs.component(id).await;
+    known.insert(id.clone(), component.clone());
+    component
+}
+
+fn waited(waiting: &WaitingJob) -> std::time::Duration {
+    Timestamp::now().duration_since(waiting.since).try_into().unwrap_or_default()
+}

@@ -1,0 +1,72 @@
+//! From a job's request document to an order: its component's spec and its configuration, loaded and parsed.
+
+use std::path::PathBuf;
+
+use crate::catalog::{AcceptedRequest, Catalog, CatalogError};
+use crate::component::{self, Component, Presets};
+use crate::configuration;
+use crate::failure;
+use crate::job::{ComponentId, ConfigurationId, Failure, FailureCode, JobId, JobRequest};
+use crate::request::{self, RequestDocument};
+use crate::runner::Order;
+
+/// The folder of specs that this worker knows.
+#[derive(Debug, Clone)]
+pub(crate) struct Specs {
+    pub(crate) folder: PathBuf,
+    pub(crate) presets: Presets,
+}
+
+impl Specs {
+    /// The component of an id, or why there is none.
+    pub(super) async fn component(&self, id: &ComponentId) -> Result<Component, Failure> {
+        let (specs, name) = (self.clone(), id.to_string());
+        let loaded = tokio::task::spawn_blocking(move || {
+            component::load(&name, &specs.folder, &specs.presets).map_err(|error| failure::chain(&error))
+        });
+        let loaded = loaded.await.unwrap_or_else(|panicked| Err(panicked.to_string()));
+        loaded.map_err(|why| invalid(format!("component {id} cannot be run: {why}")))
+    }
+}
+
+fn invalid(message: String) -> Failure {
+    Failure { code: FailureCode::ConfigurationInvalid, detail: message.clone(), message }
+}
+
+/// The order of a job. The outer error is the catalog's, the inner one the job's own.
+pub(super) async fn order(
+    job: JobId,
+    request: &AcceptedRequest,
+    component: Component,
+    catalog: &Catalog,
+) -> Result<Result<Order, Failure>, CatalogError> {
+    let asked = match request::parse(request.document.as_bytes(), "request") {
+        Ok(asked) => asked,
+        Err(complaints) => return Ok(Err(invalid(complaints.to_string()))),
+    };
+    let (text, name) = match (&asked.data, &asked.configuration) {
+        (Some(data), _) => (data.to_string(), "request".to_owned()),
+        (None, Some(id)) => {
+            // The version that was newest when the job was accepted, in every attempt.
+            match catalog.configuration(&asked.component, id, request.configuration_version).await? {
+                Some(stored) => (stored.document, format!("configuration {id}")),
+                None => return Ok(Err(not_stored(&asked.component, id))),
+            }
+        }
+        (None, None) => ("{}".to_owned(), "(no configuration)".to_owned()),
+    };
+    let parsed = configuration::parse(&text, &name);
+    if !parsed.complaints.is_empty() {
+        let lines: Vec<String> = parsed.complaints.iter().map(ToString::to_string).collect();
+        return Ok(Err(invalid(lines.join("\n"))));
+    }
+    let RequestDocument { component: id, configuration, mode, tag, .. } = asked;
+    let asked = JobRequest { component: id, configuration, mode, tag };
+    Ok(Ok(Order { job, request: asked, component, configuration: parsed.configuration }))
+}
+
+fn not_stored(component: &ComponentId, id: &ConfigurationId) -> Failure {
+    invalid(format!(
+        "configuration {id} of {component} is not stored: `longshore config put {component} {id} FILE`, or send it with the job as `data`"
+    ))
+}

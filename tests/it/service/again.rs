@@ -1,0 +1,47 @@
+//! A message that comes more than once is one job.
+
+use serde_json::json;
+
+use super::{HOLDS, Port, append, eventually, is_served};
+
+#[test]
+fn a_message_delivered_before_during_and_after_the_run_is_published_once() {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({}));
+    let same = append("same", HOLDS, 1);
+    port.orchestrator.publish(&[same.clone(), same.clone()]);
+    let _worker = port.worker(&[]);
+    eventually("the job is accepted", || (port.job("same").code == 0).then_some(()));
+    port.hears("same", "begun");
+    port.orchestrator.publish(std::slice::from_ref(&same));
+    port.release();
+    port.comes_to("same", "success");
+    port.orchestrator.publish(&[same]);
+    // It goes the same way behind them: when it has ended, they have all been looked at.
+    port.orchestrator.publish(&[append("last", "true", 2)]);
+    port.comes_to("last", "success");
+
+    assert_eq!(port.house.export("out.c-main.t"), "n\n1\n2\n");
+    assert_eq!(port.jobs().len(), 2);
+}
+
+#[test]
+fn a_message_that_is_no_request_is_kept_with_the_reason() {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({}));
+    let _worker = port.worker(&[]);
+    let wrong = json!({ "message_id": "wrong", "request": { "version": 1, "componnt": "raw-shell" } });
+    let nameless = json!({ "request": { "version": 1, "component": "raw-shell" } });
+    port.orchestrator.publish(&[wrong, nameless, append("right", "true", 1)]);
+    port.comes_to("right", "success");
+    let dead = eventually("both are in the dead-letter queue", || {
+        let listed = port.house.call(&["queue", "dead"]).succeeded().stdout;
+        (listed.contains("componnt") && listed.contains("message_id")).then_some(listed)
+    });
+    assert!(dead.contains("wrong"), "{dead}");
+    assert_eq!(port.jobs().len(), 1);
+}
