@@ -26,6 +26,8 @@ collect_packages() {
     need rabbitmq-server rabbitmq-server
     # A client of another language, to which our documentation of messages speaks.
     /usr/bin/python3 -c 'import pika' 2>/dev/null || packages+=(python3-pika)
+    need docker-registry docker-registry
+    need openssl openssl
     # An engine elsewhere (DOCKER_HOST, a socket that answers) needs no daemon here.
     if ! scripts/engine.sh answers; then
         need docker.io dockerd

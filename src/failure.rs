@@ -227,6 +227,7 @@ fn of_image(error: &ImageError) -> FailureCode {
         ImageError::Catalog(_) => FailureCode::CatalogFailed,
         ImageError::Engine { .. }
         | ImageError::Registry { .. }
+        | ImageError::Unfit { .. }
         | ImageError::Credentials { .. }
         | ImageError::Stale { .. }
         | ImageError::StaleBuild { .. }

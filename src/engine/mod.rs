@@ -25,6 +25,6 @@ pub(crate) use image::ImageFacts;
 pub(crate) use log::{LogFrame, LogFrames, LogStream};
 pub(crate) use log_file::LogFile;
 pub(crate) use profile::{BindMount, ContainerNetwork, NewContainer};
-pub(crate) use pull::{EngineLogin, PullProgress, PullStream};
+pub(crate) use pull::{EngineLogin, PullProgress};
 pub(crate) use stats::StatsSample;
 pub(crate) use wait::ExitWait;

@@ -167,11 +167,8 @@ impl PullStream {
         let (id, status) = (text("id"), text("status"));
         let count = |key: &str| said.pointer(&format!("/progressDetail/{key}")).and_then(Value::as_u64);
         let has_moved = match phase_of(status) {
-            LayerPhase::NoLayer => {
-                id.clone_into(&mut self.progress.layer);
-                true
-            }
-            phase => self.layers.entry(id.to_owned()).or_default().moves(phase, status, count),
+            None => true,
+            Some(phase) => self.layers.entry(id.to_owned()).or_default().moves(phase, status, count),
         };
         if has_moved {
             id.clone_into(&mut self.progress.layer);
@@ -194,8 +191,6 @@ impl PullStream {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum LayerPhase {
-    /// The line is about the image.
-    NoLayer,
     Begun,
     Downloading,
     Downloaded,
@@ -206,17 +201,17 @@ enum LayerPhase {
     Unpacking,
 }
 
-/// The engine's words; none of them is promised, so an unknown one counts as progress of its layer.
-fn phase_of(status: &str) -> LayerPhase {
-    match status {
+/// The engine's words; none of them is promised. `None`: the line is about the image, or new to us.
+fn phase_of(status: &str) -> Option<LayerPhase> {
+    Some(match status {
         "Pulling fs layer" | "Waiting" => LayerPhase::Begun,
         "Downloading" => LayerPhase::Downloading,
         "Download complete" => LayerPhase::Downloaded,
         "Pull complete" | "Already exists" => LayerPhase::Complete,
         _ if status.starts_with("Retrying in") => LayerPhase::Waiting,
         "Verifying Checksum" | "Extracting" => LayerPhase::Unpacking,
-        _ => LayerPhase::NoLayer,
-    }
+        _ => return None,
+    })
 }
 
 impl Layer {
@@ -238,7 +233,7 @@ impl Layer {
                 self.done = self.total;
                 self.is_complete = true;
             }
-            LayerPhase::NoLayer | LayerPhase::Begun | LayerPhase::Waiting | LayerPhase::Unpacking => {}
+            LayerPhase::Begun | LayerPhase::Waiting | LayerPhase::Unpacking => {}
         }
         phase != LayerPhase::Waiting && (is_news || has_grown)
     }
@@ -268,7 +263,9 @@ mod tests {
     fn a_layer_that_says_the_same_again_or_waits_has_not_moved() {
         let mut layer = Layer::default();
         let mut says = |status: &str, current: u64| {
-            layer.moves(phase_of(status), status, |key| Some(if key == "total" { 100 } else { current }))
+            layer.moves(phase_of(status).unwrap(), status, |key| {
+                Some(if key == "total" { 100 } else { current })
+            })
         };
         assert!(says("Pulling fs layer", 0));
         assert!(says("Downloading", 10));

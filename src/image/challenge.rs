@@ -116,7 +116,7 @@ mod tests {
         #[test]
         fn any_header_is_read_to_its_end(line in r#"[a-zA-Z ,="\\:/]{0,80}"#) {
             let found = strongest([line.as_str()].into_iter());
-            prop_assert!(found.is_none() || line.to_lowercase().contains("b"));
+            prop_assert!(found.is_none() || line.to_lowercase().contains('b'));
         }
     }
 }

@@ -92,19 +92,16 @@ fn host_of(key: &str) -> &str {
 
 fn from_entry(entry: &Value) -> Result<Option<Source>, &'static str> {
     let text = |key: &str| entry.get(key).and_then(Value::as_str).filter(|text| !text.is_empty());
-    let (username, password) = match text("auth") {
-        Some(auth) => {
-            let wrong = "`auth` is not the Base64 of user:password";
-            let bytes = STANDARD.decode(auth).map_err(|_may_quote_it| wrong)?;
-            let plain = String::from_utf8(bytes).map_err(|_may_quote_it| wrong)?;
-            let (username, password) = plain.split_once(':').ok_or(wrong)?;
-            // Docker once padded passwords with zeros.
-            (username.to_owned(), password.trim_end_matches('\0').to_owned())
-        }
-        None => {
-            let plain = |key| text(key).unwrap_or_default().to_owned();
-            (plain("username"), plain("password"))
-        }
+    let (username, password) = if let Some(auth) = text("auth") {
+        let wrong = "`auth` is not the Base64 of user:password";
+        let bytes = STANDARD.decode(auth).map_err(|_may_quote_it| wrong)?;
+        let plain = String::from_utf8(bytes).map_err(|_may_quote_it| wrong)?;
+        let (username, password) = plain.split_once(':').ok_or(wrong)?;
+        // Docker once padded passwords with zeros.
+        (username.to_owned(), password.trim_end_matches('\0').to_owned())
+    } else {
+        let plain = |key| text(key).unwrap_or_default().to_owned();
+        (plain("username"), plain("password"))
     };
     if let Some(token) = text("identitytoken") {
         let secret = LoginSecret::IdentityToken(Hidden::new(token));

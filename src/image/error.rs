@@ -26,6 +26,9 @@ pub(crate) enum ImageError {
     Engine { reference: String, source: Arc<EngineError> },
     #[error("the image {reference} cannot be fetched now")]
     Registry { reference: String, source: RegistryError },
+    /// Time does not help: the registry is set up in another way than we are.
+    #[error("the image {reference} cannot be fetched: {source}")]
+    Unfit { reference: String, source: RegistryError },
     #[error(
         "whether the image {reference} has moved cannot be learned now, and its component demands a fresh one \
          (image.stale: forbid)"

@@ -246,11 +246,11 @@ pub(super) fn registry_trouble(
     match error {
         RegistryError::Missing { .. } => ImageError::NotFound { reference, registry },
         RegistryError::Refused { .. } => ImageError::Denied { reference, registry, why: source.words() },
-        RegistryError::Unreachable { .. }
-        | RegistryError::Silent { .. }
-        | RegistryError::Busy { .. }
-        | RegistryError::Untrusted { .. }
-        | RegistryError::Certificates { .. }
-        | RegistryError::Odd { .. } => ImageError::Registry { reference, source: error },
+        RegistryError::Unreachable { .. } | RegistryError::Silent { .. } | RegistryError::Busy { .. } => {
+            ImageError::Registry { reference, source: error }
+        }
+        RegistryError::Untrusted { .. } | RegistryError::Certificates { .. } | RegistryError::Odd { .. } => {
+            ImageError::Unfit { reference, source: error }
+        }
     }
 }

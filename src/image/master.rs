@@ -23,28 +23,27 @@ impl Keeper {
         let tag = reference.tag().unwrap_or_default();
         let has_copy = copy.is_some();
         let (patience, is_worth): (_, fn(&RegistryError) -> bool) = if has_copy {
-            (self.options.patience_with_copy, RegistryError::is_transient)
+            (self.options.patience_with_copy, RegistryError::is_quick)
         } else {
             // The engine may know a way that we do not, and has patience of its own.
             (self.options.patience, RegistryError::is_busy)
         };
         let asked = self.ask(reference, tag, &identity.login, patience, is_worth).await;
-        let (found, done) = match (asked, copy) {
-            (Ok(digest), _) => match self.inspect(reference, &reference.at(&digest)).await? {
-                Some(found) => (found.with_digest(Some(digest)), ImageOrigin::Present),
-                None => {
-                    let pull = self.pull(reference, Some(&digest), &identity, Naming::Take, watch);
-                    (pull.await?, ImageOrigin::Pulled)
-                }
-            },
-            (Err(error), Some(copy)) if error.is_transient() => {
-                return self.stale(wanted, copy, error).await;
-            }
-            (Err(RegistryError::Unreachable { .. } | RegistryError::Silent { .. }), None) => {
-                let pull = self.pull(reference, None, &identity, Naming::Take, watch);
-                (pull.await?, ImageOrigin::Pulled)
-            }
+        let digest = match (asked, copy) {
+            (Ok(digest), _) => Some(digest),
+            (Err(error), Some(copy)) if error.is_transient() => return stale(wanted, copy, error),
+            (Err(RegistryError::Unreachable { .. } | RegistryError::Silent { .. }), None) => None,
             (Err(error), _) => return Err(registry_trouble(reference, &identity.source, error)),
+        };
+        let present = match &digest {
+            Some(digest) => self.inspect(reference, &reference.at(digest)).await?,
+            None => None,
+        };
+        let (found, done) = if let Some(found) = present {
+            (found.with_digest(digest), ImageOrigin::Present)
+        } else {
+            let pull = self.pull(reference, digest.as_deref(), &identity, Naming::Take, watch);
+            (pull.await?, ImageOrigin::Pulled)
         };
         self.remember(wanted, &found, identity.source.identity()).await?;
         Ok(wanted.resolved(found, done))
@@ -64,25 +63,6 @@ impl Keeper {
         }
     }
 
-    async fn stale(
-        &self,
-        wanted: Wanted<'_>,
-        copy: Found,
-        error: RegistryError,
-    ) -> Result<ResolvedImage, ImageError> {
-        let reference = wanted.reference.to_string();
-        match wanted.stale {
-            Stale::Forbid => Err(ImageError::Stale { reference, source: error }),
-            Stale::Allow => {
-                let mut resolved = wanted.resolved(copy, ImageOrigin::Stale);
-                resolved.warnings.push(format!(
-                    "whether the image {reference} has moved could not be learned, and the copy that is here was run: {error}"
-                ));
-                Ok(resolved)
-            }
-        }
-    }
-
     /// Keeps what ran last, for the day when nobody answers and for those who clean up.
     async fn remember(&self, wanted: Wanted<'_>, found: &Found, access: String) -> Result<(), ImageError> {
         let new = wanted.lock(found, Some(access));
@@ -93,6 +73,21 @@ impl Keeper {
                 self.note_use(&lock).await
             }
             Some(_) | None => Ok(self.catalog.move_image_lock(&new).await?),
+        }
+    }
+}
+
+/// Nobody answered, and there is a copy.
+fn stale(wanted: Wanted<'_>, copy: Found, error: RegistryError) -> Result<ResolvedImage, ImageError> {
+    let reference = wanted.reference.to_string();
+    match wanted.stale {
+        Stale::Forbid => Err(ImageError::Stale { reference, source: error }),
+        Stale::Allow => {
+            let warning = format!(
+                "whether the image {reference} has moved could not be learned, and the copy that is here was run: {error}"
+            );
+            let resolved = wanted.resolved(copy, ImageOrigin::Stale);
+            Ok(ResolvedImage { warnings: vec![warning], ..resolved })
         }
     }
 }

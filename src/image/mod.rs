@@ -28,6 +28,5 @@ pub(crate) use build::{BuildOptions, BuildSource, BuildTrouble, GitCredential, G
 pub(crate) use credentials::{RegistryAccess, RegistryOptions};
 pub(crate) use error::ImageError;
 pub(crate) use keeper::{AskedImage, Keeper, KeeperOptions};
-pub(crate) use patience::Patience;
 pub(crate) use reference::{ImageReference, ReferenceError};
-pub(crate) use resolved::{ImageOrigin, ResolvedImage};
+pub(crate) use resolved::ResolvedImage;

@@ -180,9 +180,10 @@ impl Asker<'_> {
     ) -> Result<Response<Body>, RegistryError> {
         let uri: Uri = address.parse().map_err(|_invalid| self.odd("names an address that is none"))?;
         let mut request = http::Request::builder().method(method).uri(uri).header(USER_AGENT, AGENT);
-        request = match *method {
-            Method::POST => request.header(CONTENT_TYPE, "application/x-www-form-urlencoded"),
-            _ => request.header(ACCEPT, MANIFESTS),
+        request = if *method == Method::POST {
+            request.header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+        } else {
+            request.header(ACCEPT, MANIFESTS)
         };
         if let Some(authorization) = authorization {
             let value = HeaderValue::from_str(authorization.reveal());

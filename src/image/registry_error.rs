@@ -49,6 +49,11 @@ impl RegistryError {
         matches!(self, Self::Busy { .. })
     }
 
+    /// Whether another try costs little time while somebody waits who could do without.
+    pub(super) fn is_quick(&self) -> bool {
+        matches!(self, Self::Busy { .. } | Self::Unreachable { .. })
+    }
+
     /// How long the registry wants to be left alone.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {

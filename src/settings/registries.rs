@@ -88,11 +88,9 @@ fn read_password(
     let Some(name) = variable.text() else {
         return Password::Wrong;
     };
-    match environment(name) {
-        Some(password) => Password::Found(Hidden::new(password)),
-        None => {
-            variable.complain(format!("the variable {name} is not set"));
-            Password::Wrong
-        }
-    }
+    let Some(password) = environment(name) else {
+        variable.complain(format!("the variable {name} is not set"));
+        return Password::Wrong;
+    };
+    Password::Found(Hidden::new(password))
 }

@@ -2,6 +2,7 @@
 
 mod commits;
 mod files;
+mod image_locks;
 mod jobs;
 mod model;
 mod opening;

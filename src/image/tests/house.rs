@@ -8,9 +8,10 @@ use tempfile::TempDir;
 use crate::catalog::Catalog;
 use crate::component::{Policy, Stale};
 use crate::engine::{Engine, EngineOptions, PullProgress};
+use crate::image::patience::Patience;
 use crate::image::{
-    AskedImage, BuildOptions, GitOptions, ImageError, Keeper, KeeperOptions, Patience, RegistryAccess,
-    RegistryOptions, ResolvedImage,
+    AskedImage, BuildOptions, GitOptions, ImageError, Keeper, KeeperOptions, RegistryAccess, RegistryOptions,
+    ResolvedImage,
 };
 use crate::job::{Hidden, JobId};
 

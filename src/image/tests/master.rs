@@ -3,7 +3,8 @@
 use super::house::{House, ensured, master};
 use super::registry::{Registry, status};
 use crate::component::Stale;
-use crate::image::{ImageError, ImageOrigin};
+use crate::image::ImageError;
+use crate::image::resolved::ImageOrigin;
 
 #[tokio::test]
 async fn a_tag_that_stays_costs_one_question_and_one_that_moves_a_pull() {

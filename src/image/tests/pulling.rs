@@ -5,7 +5,8 @@ use tokio::net::TcpListener;
 use super::house::{House, docker, ensured, release, watched};
 use super::registry::{Answer, Registry, status};
 use crate::component::Policy;
-use crate::image::{ImageError, ImageOrigin, ResolvedImage};
+use crate::image::resolved::ImageOrigin;
+use crate::image::{ImageError, ResolvedImage};
 
 #[tokio::test]
 async fn a_missing_image_is_pulled_by_digest_with_progress_and_keeps_its_tag() {

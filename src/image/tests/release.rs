@@ -2,7 +2,8 @@
 
 use super::house::{House, docker, ensured, release};
 use super::registry::{Registry, status};
-use crate::image::{ImageError, ImageOrigin};
+use crate::image::ImageError;
+use crate::image::resolved::ImageOrigin;
 
 #[tokio::test]
 async fn a_locked_image_costs_no_request_though_the_tag_moves_there_and_here() {
@@ -72,14 +73,14 @@ async fn an_image_that_never_saw_a_registry_runs_and_is_followed_when_it_is_buil
     let Some(house) = House::open().await else { return };
     let registry = Registry::open().await;
     let reference = format!("{}/{}:dev", registry.address, house.repository);
-    let build = |content: &str| {
+    let make = |content: &str| {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("Dockerfile"), "FROM scratch\nCOPY content /\n").unwrap();
         std::fs::write(folder.path().join("content"), format!("{content} {}", house.repository)).unwrap();
         docker(&["build", "--quiet", "--tag", &reference, folder.path().to_str().unwrap()])
     };
     for content in ["one", "two"] {
-        let built = build(content);
+        let built = make(content);
         let image = ensured(&house.keeper, &release(&reference)).await.unwrap();
         assert_eq!(
             (image.id.as_str(), image.digest, image.done),

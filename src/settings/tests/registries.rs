@@ -57,12 +57,12 @@ fn credentials_that_cannot_be_are_told_and_not_repeated() {
                 \x20 somewhere: {}\n";
     let said = said(text, &[]);
     for what in [
-        "longshore.yaml:2:22: registries.https://a.example: expected a host",
-        "longshore.yaml:3:14: registries.b.example: `password_file`, `password_env` or `password` is missing",
-        "longshore.yaml:4:14: registries.c.example: `username` is missing",
-        "registries.d.example.password_env: the password is written in another way too",
-        "registries.e.example.password_env: the variable NOT_SET is not set",
-        "registries.f.example.usrname: unknown key",
+        "longshore.yaml:2:22: registries[\"https://a.example\"]: expected a host",
+        "longshore.yaml:3:14: registries[\"b.example\"]: `password_file`, `password_env` or `password` is missing",
+        "longshore.yaml:4:14: registries[\"c.example\"]: `username` is missing",
+        "registries[\"d.example\"].password_env: the password is written in another way too",
+        "registries[\"e.example\"].password_env: the variable NOT_SET is not set",
+        "registries[\"f.example\"].usrname: unknown key",
         "registries.somewhere: expected a host",
     ] {
         assert!(said.contains(what), "{what} is not in\n{said}");
