@@ -130,7 +130,6 @@ mod tests {
 
     use super::*;
 
-    #[expect(clippy::wildcard_enum_match_arm, reason = "the others are not for git to say")]
     #[rstest]
     #[case("fatal: could not read Username for 'https://h': terminal prompts disabled", "denied")]
     #[case("remote: HTTP Basic: Access denied\nfatal: Authentication failed for 'https://h/x/'", "denied")]
