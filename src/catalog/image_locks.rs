@@ -61,7 +61,6 @@ impl Catalog {
     }
 
     /// By reference.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the verb that lists images asks for them"))]
     pub(crate) async fn image_locks(&self) -> Result<Vec<ImageLock>, CatalogError> {
         self.insist(|_| async move {
             let mut transaction = self.begin_read().await?;
@@ -122,7 +121,6 @@ impl Catalog {
     }
 
     /// Lets a reference go under both policies, so that the next run resolves it anew. False: it was not locked.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the verb that unlocks images calls it"))]
     pub(crate) async fn unlock_image(&self, reference: &str) -> Result<bool, CatalogError> {
         let action = || doing(format!("unlock the image {reference}"));
         self.insist(|turn| async move {
