@@ -26,6 +26,27 @@ pub(crate) struct ImageLock {
     pub(crate) last_used: Timestamp,
 }
 
+/// Locks by some condition.
+macro_rules! select_locks {
+    ($rest:literal) => {
+        concat!(
+            "SELECT reference, policy, digest, image, access, resolved, last_used FROM image_locks ",
+            $rest
+        )
+    };
+}
+
+/// What both ways to write a lock begin with.
+macro_rules! insert_lock {
+    ($rest:literal) => {
+        concat!(
+            "INSERT INTO image_locks (digest, image, access, resolved, last_used, reference, policy) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7) ",
+            $rest
+        )
+    };
+}
+
 impl Catalog {
     pub(crate) async fn image_lock(
         &self,
@@ -43,16 +64,11 @@ impl Catalog {
     pub(crate) async fn image_locks(&self) -> Result<Vec<ImageLock>, CatalogError> {
         self.insist(|_| async move {
             let mut transaction = self.begin_read().await?;
-            let rows = sqlx::query(
-                "SELECT reference, policy, digest, image, access, resolved, last_used FROM image_locks",
-            )
-            .fetch_all(&mut *transaction)
-            .await
-            .map_err(doing("list the image locks"))?;
-            let mut locks = rows.iter().map(lock).collect::<Result<Vec<_>, _>>()?;
-            // The databases sort text by different rules.
-            locks.sort_by(|a, b| (&a.reference, a.policy.as_str()).cmp(&(&b.reference, b.policy.as_str())));
-            Ok(locks)
+            let rows = sqlx::query(select_locks!("ORDER BY reference, policy"))
+                .fetch_all(&mut *transaction)
+                .await
+                .map_err(doing("list the image locks"))?;
+            rows.iter().map(lock).collect()
         })
         .await
     }
@@ -63,14 +79,8 @@ impl Catalog {
         let action = || doing(format!("lock the image {}", new.reference));
         self.insist(|_| async move {
             let mut transaction = self.begin_write().await?;
-            bound(
-                "INSERT INTO image_locks (digest, image, access, resolved, last_used, reference, policy)
-             VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
-                new,
-            )
-            .execute(&mut *transaction)
-            .await
-            .map_err(action())?;
+            let insert = insert_lock!("ON CONFLICT DO NOTHING");
+            bound(insert, new).execute(&mut *transaction).await.map_err(action())?;
             let stands = read_lock(&mut transaction, &new.reference, new.policy).await?;
             transaction.commit().await.map_err(action())?;
             Ok(stands.unwrap_or_else(|| new.clone()))
@@ -83,16 +93,11 @@ impl Catalog {
         let action = || doing(format!("lock the image {}", new.reference));
         self.insist(|_| async move {
             let mut transaction = self.begin_write().await?;
-            bound(
-                "INSERT INTO image_locks (digest, image, access, resolved, last_used, reference, policy)
-             VALUES ($1, $2, $3, $4, $5, $6, $7)
-             ON CONFLICT (reference, policy) DO UPDATE SET digest = excluded.digest, image = excluded.image,
-                 access = excluded.access, resolved = excluded.resolved, last_used = excluded.last_used",
-                new,
-            )
-            .execute(&mut *transaction)
-            .await
-            .map_err(action())?;
+            let upsert = insert_lock!(
+                "ON CONFLICT (reference, policy) DO UPDATE SET digest = excluded.digest, image = excluded.image,
+                     access = excluded.access, resolved = excluded.resolved, last_used = excluded.last_used"
+            );
+            bound(upsert, new).execute(&mut *transaction).await.map_err(action())?;
             transaction.commit().await.map_err(action())
         })
         .await
@@ -118,7 +123,7 @@ impl Catalog {
     /// Lets a reference go under both policies, so that the next run resolves it anew. False: it was not locked.
     pub(crate) async fn unlock_image(&self, reference: &str) -> Result<bool, CatalogError> {
         let action = || doing(format!("unlock the image {reference}"));
-        self.insist(|_| async move {
+        self.insist(|turn| async move {
             let mut transaction = self.begin_write().await?;
             let gone = sqlx::query("DELETE FROM image_locks WHERE reference = $1")
                 .bind(reference)
@@ -126,7 +131,7 @@ impl Catalog {
                 .await
                 .map_err(action())?;
             transaction.commit().await.map_err(action())?;
-            Ok(gone.rows_affected() > 0)
+            Ok(gone.rows_affected() > 0 || turn.is_again())
         })
         .await
     }
@@ -150,15 +155,12 @@ async fn read_lock(
     reference: &str,
     policy: Policy,
 ) -> Result<Option<ImageLock>, CatalogError> {
-    let row = sqlx::query(
-        "SELECT reference, policy, digest, image, access, resolved, last_used FROM image_locks
-         WHERE reference = $1 AND policy = $2",
-    )
-    .bind(reference)
-    .bind(policy.as_str())
-    .fetch_optional(connection)
-    .await
-    .map_err(doing(format!("read the lock of the image {reference}")))?;
+    let row = sqlx::query(select_locks!("WHERE reference = $1 AND policy = $2"))
+        .bind(reference)
+        .bind(policy.as_str())
+        .fetch_optional(connection)
+        .await
+        .map_err(doing(format!("read the lock of the image {reference}")))?;
     row.as_ref().map(lock).transpose()
 }
 

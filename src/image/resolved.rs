@@ -43,6 +43,11 @@ pub(crate) struct ResolvedImage {
 }
 
 impl ResolvedImage {
+    /// Whether nothing was done for it: kept in the events, of no interest to whoever watches.
+    pub(crate) fn is_unremarkable(&self) -> bool {
+        self.done == ImageOrigin::Present
+    }
+
     /// Which image it is and what was done, in one line for people.
     pub(crate) fn words(&self) -> String {
         let digest = self.digest.as_ref().map(|digest| format!(", digest {digest}")).unwrap_or_default();

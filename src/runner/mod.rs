@@ -250,7 +250,11 @@ impl Job<'_> {
         if record.document.image.as_ref() == Some(&part) {
             return;
         }
-        self.scribe.say(Level::Info, &image.words(), self.news).await;
+        if image.is_unremarkable() {
+            self.scribe.keep(Level::Info, &image.words()).await;
+        } else {
+            self.scribe.say(Level::Info, &image.words(), self.news).await;
+        }
         for warning in &image.warnings {
             self.scribe.say(Level::Warning, warning, self.news).await;
             record.document.notices.push(warning.clone());

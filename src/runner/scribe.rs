@@ -68,15 +68,18 @@ impl Scribe {
     /// Says something of the runner's own, to the catalog and to whoever watches. Losing it loses no data,
     /// so trouble with the catalog is left to the next statement that matters.
     pub(super) async fn say(&self, level: Level, message: &str, news: &News) {
+        for event in self.keep(level, message).await {
+            news.tell(NewsItem::Said(event)).await;
+        }
+    }
+
+    /// As `say`, to the catalog alone; returns the events that were kept.
+    pub(super) async fn keep(&self, level: Level, message: &str) -> Vec<Event> {
         let message = self.redactor.mask(message);
         let said = Said { time: Timestamp::now(), level, source: Source::Runner, message, is_kept: true };
-        match self.write(vec![said]).await {
-            Ok(events) => {
-                for event in events {
-                    news.tell(NewsItem::Said(event)).await;
-                }
-            }
-            Err(error) => tracing::warn!(job.id = %self.job, error = %error, "an event was not kept"),
-        }
+        self.write(vec![said]).await.unwrap_or_else(|error| {
+            tracing::warn!(job.id = %self.job, error = %error, "an event was not kept");
+            Vec::new()
+        })
     }
 }

@@ -1,7 +1,6 @@
 //! What a reference was found to mean.
 
 use jiff::Timestamp;
-
 use rstest::rstest;
 
 use super::{House, On};

@@ -22,8 +22,10 @@ const TAG_DIGITS: usize = 32;
 
 /// To find an image by; the engine searches labels by their whole value.
 const ORIGIN_LABEL: &str = "longshore.build.origin";
-/// All the rest in one, as every label is a step of the build that takes its time.
-const FACTS_LABEL: &str = "longshore.build";
+/// For people who wonder where an image is from.
+const SOURCE_LABEL: &str = "longshore.build.source";
+/// The rest in one, as every label is a step of the build that takes its time.
+const FACTS_LABEL: &str = "longshore.build.facts";
 
 /// An image that was built, now or before.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -50,7 +52,6 @@ pub(super) struct Asked<'a> {
 /// What an image says of itself, in a label.
 #[derive(Debug, Serialize, Deserialize)]
 struct Facts {
-    source: String,
     /// The commit, or the hash of a folder's content.
     version: String,
     bases: Vec<Base>,
@@ -137,16 +138,15 @@ impl Asked<'_> {
         format!("{REPOSITORY}/{}:{digits}", self.source.name())
     }
 
-    /// What is needed to know the image again, and for people who wonder where it is from.
-    fn labels(&self, bases: &[Base]) -> [(String, String); 2] {
-        let facts = Facts {
-            source: self.source.reference(),
-            version: self.version.as_str().to_owned(),
-            bases: bases.to_vec(),
-        };
+    fn labels(&self, bases: &[Base]) -> [(String, String); 3] {
+        let facts = Facts { version: self.version.as_str().to_owned(), bases: bases.to_vec() };
         // Texts and lists of texts: there is nothing in it that JSON could not hold.
         let facts = serde_json::to_string(&facts).unwrap_or_default();
-        [(ORIGIN_LABEL.to_owned(), self.origin.as_str().to_owned()), (FACTS_LABEL.to_owned(), facts)]
+        [
+            (ORIGIN_LABEL.to_owned(), self.origin.as_str().to_owned()),
+            (SOURCE_LABEL.to_owned(), self.source.reference()),
+            (FACTS_LABEL.to_owned(), facts),
+        ]
     }
 }
 

@@ -25,8 +25,8 @@ const PATH_DEFAULT: &str = "/usr/local/bin:/usr/bin:/bin";
 const CREDENTIAL_HELPER: &str = "!f() { test \"$1\" = get && printf 'username=%s\\npassword=%s\\n' \
                                  \"$LONGSHORE_GIT_USERNAME\" \"$LONGSHORE_GIT_TOKEN\"; }; f";
 
-/// Files of git's own stay below a limit that the kernel holds; packs are files.
-const WITH_FILE_LIMIT: &str = "ulimit -f \"$1\" || exit 1; shift; exec git \"$@\"";
+/// Files of git's own stay below a limit that the kernel holds; packs are files. It cannot be raised: a lower one stays.
+const WITH_FILE_LIMIT: &str = "ulimit -f \"$1\" 2>/dev/null; shift; exec git \"$@\"";
 
 /// Git for one repository, in one folder.
 #[derive(Debug)]
