@@ -54,11 +54,13 @@ fn begin(phase: Phase, printer: Printer) -> Option<Progress> {
 }
 
 fn pull_words(step: &PullProgress) -> String {
+    let layers = match step.layers_total {
+        0 => step.status.clone(),
+        total => format!("{} of {total} layers", step.layers_done),
+    };
     match (step.bytes_done, step.bytes_total) {
-        (Some(done), Some(total)) => {
-            format!("{} {} of {}", step.status, bytes_text(done), bytes_text(total))
-        }
-        (_, None) | (None, _) => step.status.clone(),
+        (Some(done), Some(total)) => format!("{layers}, {} of {}", bytes_text(done), bytes_text(total)),
+        (_, None) | (None, _) => layers,
     }
 }
 

@@ -1,6 +1,8 @@
 //! Whose fault it was: the one place where errors of the steps become a code, a message for the person who configured
 //! the job, and a detail for the operator.
 
+mod image;
+
 use std::error::Error;
 
 use serde_json::Value;
@@ -10,7 +12,6 @@ use crate::catalog::CatalogError;
 use crate::component::{Complaint, Logging};
 use crate::engine::EngineError;
 use crate::events::LastWords;
-use crate::image::{BuildTrouble, ImageError, ReferenceError};
 use crate::job::{BadExit, Failure, FailureCode};
 use crate::mapping::{
     ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError,
@@ -225,50 +226,6 @@ impl From<RuntimeError> for Stop {
 impl From<SpoolError> for Stop {
     fn from(error: SpoolError) -> Self {
         Self::storage(error.is_disk_full(), &error)
-    }
-}
-
-impl From<ReferenceError> for Stop {
-    fn from(error: ReferenceError) -> Self {
-        Self::users(FailureCode::ConfigurationInvalid, error.to_string())
-    }
-}
-
-impl From<ImageError> for Stop {
-    fn from(error: ImageError) -> Self {
-        let code = of_image(&error);
-        if code == FailureCode::CatalogFailed {
-            return Self::platform(code, &error);
-        }
-        // The image's name is the user's own, so the message may be shown, and so is what a Dockerfile said.
-        Self::Failed(Failure { code, message: error.to_string(), detail: chain(&error) })
-    }
-}
-
-/// A base image that cannot be had is told as any image that cannot be had.
-fn of_image(error: &ImageError) -> FailureCode {
-    match error {
-        ImageError::NotFound { .. } | ImageError::Denied { .. } => FailureCode::ImageNotFound,
-        ImageError::Engine { source, .. } if source.is_disk_full() => FailureCode::DiskFull,
-        ImageError::Catalog(error) if error.is_disk_full() => FailureCode::DiskFull,
-        ImageError::Catalog(_) => FailureCode::CatalogFailed,
-        ImageError::Engine { .. }
-        | ImageError::Registry { .. }
-        | ImageError::Unfit { .. }
-        | ImageError::Credentials { .. }
-        | ImageError::Stale { .. }
-        | ImageError::StaleBuild { .. }
-        | ImageError::Vanished { .. }
-        | ImageError::BrokenOff { .. }
-        | ImageError::OddId { .. } => FailureCode::ImageUnavailable,
-        ImageError::Build(error) => match error.trouble() {
-            BuildTrouble::Source => FailureCode::ConfigurationInvalid,
-            BuildTrouble::Missing => FailureCode::ImageNotFound,
-            BuildTrouble::Dockerfile => FailureCode::ImageBuildFailed,
-            BuildTrouble::Base(error) => of_image(error),
-            BuildTrouble::DiskFull => FailureCode::DiskFull,
-            BuildTrouble::Platform => FailureCode::ImageUnavailable,
-        },
     }
 }
 
