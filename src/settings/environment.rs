@@ -4,11 +4,12 @@ use crate::component::Preset;
 use crate::component::document::{Entry, Node, Place, Value};
 
 /// Keys that are texts, durations or amounts of bytes.
-const TEXT_KEYS: [&str; 34] = [
+const TEXT_KEYS: [&str; 35] = [
     "state_dir",
     "component_specs_dir",
     "work_dir",
     "engine_host",
+    "engine_patience",
     "column_names",
     "quarantine_retention",
     "stop_grace",
