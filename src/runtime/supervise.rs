@@ -148,13 +148,11 @@ impl<'a> Supervisor<'a> {
                 Wake::Exited(Ok(_code)) => break,
                 Wake::Exited(Err(error)) => {
                     warn!(container.id = self.id, %error, "the wait for the container broke off");
-                    match self.find_again().await? {
-                        Some(again) => exit = again,
-                        None => {
-                            self.ended_unseen = true;
-                            break;
-                        }
-                    }
+                    let Some(again) = self.find_again().await? else {
+                        self.ended_unseen = true;
+                        break;
+                    };
+                    exit = again;
                 }
                 Wake::Cancelled => self.ask_to_end(Stop::Exit(BadExit::Cancelled)).await,
                 Wake::Task(task) => {
