@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # A PostgreSQL server for the tests, on loopback: `start` one when none answers, say its `status`, `stop` one
 # that we started. `answers` is silent and only exits 0 or 1, `url` prints the address. Clones of the project
-# share one server; each test has a database of its own.
+# share one server; each test has a database of its own. LONGSHORE_POSTGRES_PORT names another instance.
 source "$(dirname "$0")/prelude.sh"
 
 services="$cache/services"
-port=15432
+default_port=15432
+port=${LONGSHORE_POSTGRES_PORT:-$default_port}
 url="postgres://longshore:longshore@127.0.0.1:$port/postgres"
 start_limit_seconds=60
 
@@ -25,9 +26,11 @@ getent passwd "$owner" >/dev/null || owner=nobody
 as_owner() { if is_root; then setpriv --reuid "$owner" --regid "$(id -g "$owner")" --clear-groups "$@"; else "$@"; fi; }
 
 mkdir -p "$services"
-data="$services/postgres"
+name=postgres
+[ "$port" = "$default_port" ] || name="postgres-$port"
+data="$services/$name"
 # A clone in a home folder that nobody else may enter is no place for it.
-if is_root && ! as_owner test -x "$services"; then data=/var/tmp/longshore-postgres; fi
+if is_root && ! as_owner test -x "$services"; then data="/var/tmp/longshore-$name"; fi
 
 is_ours_alive() { [ -f "$data/postmaster.pid" ] && kill -0 "$(head -n 1 "$data/postmaster.pid")" 2>/dev/null; }
 
@@ -54,9 +57,9 @@ run() {
     local bin
     bin=$(programs)
     [ -f "$data/PG_VERSION" ] && [ "$(cat "$data/PG_VERSION")" = "$(basename "$(dirname "$bin")")" ] ||
-        make_data "$bin" >"$services/postgres.log" 2>&1 || return
+        make_data "$bin" >"$services/$name.log" 2>&1 || return
     # It outlives this script and the terminal, and holds none of our files open (a lock among them).
-    as_owner setsid "$bin/postgres" -D "$data" >"$services/postgres.log" 2>&1 </dev/null 9>&- &
+    as_owner setsid "$bin/postgres" -D "$data" >"$services/$name.log" 2>&1 </dev/null 9>&- &
     local pid=$! deadline=$((SECONDS + start_limit_seconds))
     until answers; do
         kill -0 "$pid" 2>/dev/null && [ "$SECONDS" -lt "$deadline" ] || return 1
@@ -72,8 +75,8 @@ start() {
     ! answers || return 0
     say "… start PostgreSQL"
     if ! run; then
-        tail -n 5 "$services/postgres.log" >&2 || true
-        fail "PostgreSQL did not start" "its log is in $services/postgres.log"
+        tail -n 5 "$services/$name.log" >&2 || true
+        fail "PostgreSQL did not start" "its log is in $services/$name.log"
     fi
     say "✓ PostgreSQL answers at 127.0.0.1:$port"
 }

@@ -1,7 +1,6 @@
 //! The open project: settings, catalog, blob store, and our own worker folder.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tokio::sync::OnceCell;
@@ -125,10 +124,14 @@ impl Home {
                 runner_user: runner_user(),
                 sanitize_column_names: settings.column_names == ColumnNames::Sanitize,
                 grace: settings.stop_grace,
+                engine_patience: settings.engine_patience,
                 log_bytes_max: settings.log_bytes_max,
                 output_files_max: settings.output_files_max,
                 speech,
-                retry_delay: RetryDelay { first: Duration::from_secs(5), longest: Duration::from_secs(300) },
+                retry_delay: RetryDelay {
+                    first: settings.worker.retry_delay,
+                    longest: settings.worker.retry_delay_max,
+                },
                 hold_at,
             },
         }

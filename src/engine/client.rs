@@ -133,6 +133,11 @@ impl Engine {
         Ok(Self { docker, address, facts: Arc::default() })
     }
 
+    /// Whether it answers, on a connection of its own: an engine that shuts down may go on answering on those it has.
+    pub(crate) async fn ping(&self) -> Result<(), EngineError> {
+        self.speak("answer", "a call".to_owned(), "GET", "/_ping").await.map(drop)
+    }
+
     /// Asks the engine about itself, once: each container needs to know, and none of it changes while the engine
     /// runs.
     pub(crate) async fn facts(&self) -> Result<&EngineFacts, EngineError> {

@@ -49,6 +49,14 @@ pub(crate) struct FoundContainer {
     pub created: Timestamp,
 }
 
+impl FoundContainer {
+    /// One of our own labels, by its name after `longshore.`.
+    pub(crate) fn label(&self, name: &str) -> Option<&str> {
+        let is_meant = |label: &str| label.strip_prefix("longshore.") == Some(name);
+        self.labels.iter().find(|(label, _)| is_meant(label)).map(|(_, value)| value.as_str())
+    }
+}
+
 impl Engine {
     /// Makes a container and does not start it. Gives its id.
     pub(crate) async fn create_container(&self, new: NewContainer<'_>) -> Result<String, EngineError> {

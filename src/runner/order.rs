@@ -53,6 +53,8 @@ pub(crate) struct RunnerOptions {
     pub(crate) sanitize_column_names: bool,
     /// Between asking a container to stop and killing it.
     pub(crate) grace: Duration,
+    /// How long an engine may be away while a container runs.
+    pub(crate) engine_patience: Duration,
     pub(crate) log_bytes_max: u64,
     pub(crate) output_files_max: u64,
     pub(crate) speech: SpeechLimits,

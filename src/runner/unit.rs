@@ -239,6 +239,7 @@ impl UnitRun<'_> {
             tmp_bytes: limits.tmp_bytes,
             timeout: Some(self.unit.timeout.unwrap_or(limits.timeout)),
             grace: options.grace,
+            engine_patience: options.engine_patience,
             network: component.network,
             user: options.container_user(component.user).map(|(uid, gid)| format!("{uid}:{gid}")),
             read_only_root: component.read_only_root,

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 use serde_json::Value;
-use tokio::time::{Instant, sleep};
+use tokio::time::{Instant, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, warn};
 
@@ -23,6 +23,8 @@ use crate::job::{BadExit, Exit};
 const BRIDGE_NAME: &str = "longshore";
 /// How soon an engine that stops its containers is gone itself.
 const ENGINE_LEAVES_LIMIT: Duration = Duration::from_secs(1);
+/// An engine that is still there answers long before, also a busy one.
+const ENGINE_ANSWERS_LIMIT: Duration = Duration::from_secs(10);
 const LATE_OOM_PAUSE: Duration = Duration::from_millis(50);
 
 /// A container that exists on the engine, and has to be removed by [`Container::remove`].
@@ -166,7 +168,7 @@ impl Container {
         let inspected = self.inspect_end(counted_oom, watched.stopped_for.is_some()).await?;
         let is_oom = counted_oom || inspected.state.oom_killed;
         if watched.stopped_for.is_none() && !is_oom && is_signal(inspected.state.exit_code) {
-            self.check_engine_stays(watched.engine_was_away).await?;
+            self.check_engine_stays(watched.ended_unseen).await?;
         }
         let exit = judge::judge(EndFacts {
             stopped_for: watched.stopped_for,
@@ -245,11 +247,21 @@ impl Container {
     }
 
     /// An engine that shuts down stops its containers first: what then looks like a component that died of a signal is
-    /// nobody's fault.
+    /// nobody's fault. Such an engine takes no new connections, while it may go on answering on those it has; so it is
+    /// asked on a new one. Where a service manager holds its socket, the question waits there for the next engine.
     async fn check_engine_stays(&self, was_away: bool) -> Result<(), RuntimeError> {
+        let left = || RuntimeError::EngineLeft { id: self.id.clone() };
+        if was_away {
+            return Err(left());
+        }
         sleep(ENGINE_LEAVES_LIMIT).await;
-        self.inspect().await?;
-        if was_away { Err(RuntimeError::EngineLeft { id: self.id.clone() }) } else { Ok(()) }
+        match timeout(ENGINE_ANSWERS_LIMIT, self.engine.wait_not_running(&self.id)).await {
+            Ok(Ok(_it_has_ended)) => Ok(()),
+            Ok(Err(source)) if source.status().is_some() => {
+                Err(RuntimeError::Watch { id: self.id.clone(), source })
+            }
+            Ok(Err(_)) | Err(_) => Err(left()),
+        }
     }
 
     /// The engine hears of the exit and of the out-of-memory kill separately, and the second may come later.

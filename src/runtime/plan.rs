@@ -33,6 +33,8 @@ pub(crate) struct ContainerPlan {
     pub timeout: Option<Duration>,
     /// Between SIGTERM and SIGKILL.
     pub grace: Duration,
+    /// How long a restarting engine may be away while the container runs.
+    pub engine_patience: Duration,
     /// `Bridge` is a network of our own, without traffic between containers.
     pub network: Network,
     /// `uid:gid`; nothing for the image's own user.

@@ -21,8 +21,6 @@ const LOOK_INTERVAL: Duration = Duration::from_secs(30);
 const NEWS_LIMIT: Duration = Duration::from_secs(5);
 /// The engine itself tries for about 12 seconds to kill.
 const KILL_LIMIT: Duration = Duration::from_secs(60);
-/// How long a restarting engine may be away.
-const ENGINE_AWAY_LIMIT: Duration = Duration::from_secs(60);
 const ENGINE_AWAY_PAUSE: Duration = Duration::from_secs(1);
 
 /// What the watch saw.
@@ -33,7 +31,8 @@ pub(super) struct Watched {
     pub(super) log: LogEnd,
     pub(super) ran: Duration,
     pub(super) drain: Duration,
-    pub(super) engine_was_away: bool,
+    /// The container ended while the engine was away.
+    pub(super) ended_unseen: bool,
 }
 
 /// Why the container must end.
@@ -103,8 +102,8 @@ pub(super) struct Supervisor<'a> {
     /// Tells the tasks that the container has ended; then they end too.
     ended: CancellationToken,
     started: Instant,
-    /// The engine broke the wait off at some time.
-    engine_was_away: bool,
+    /// The container ended while the engine was away.
+    ended_unseen: bool,
 }
 
 impl<'a> Supervisor<'a> {
@@ -132,7 +131,7 @@ impl<'a> Supervisor<'a> {
         let watchdog_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Output(watchdog.watch(watchdog_ended).await) });
         let state = State::Running { time_up: time_left.map(|left| started + left) };
-        Self { engine, id, plan, state, stop: None, log: None, tasks, ended, started, engine_was_away: false }
+        Self { engine, id, plan, state, stop: None, log: None, tasks, ended, started, ended_unseen: false }
     }
 
     /// Watches to the end, whoever brings it about. The container is stopped when it comes back, unless the error is
@@ -149,11 +148,11 @@ impl<'a> Supervisor<'a> {
                 Wake::Exited(Ok(_code)) => break,
                 Wake::Exited(Err(error)) => {
                     warn!(container.id = self.id, %error, "the wait for the container broke off");
-                    self.engine_was_away = true;
-                    match self.find_again().await? {
-                        Some(again) => exit = again,
-                        None => break,
-                    }
+                    let Some(again) = self.find_again().await? else {
+                        self.ended_unseen = true;
+                        break;
+                    };
+                    exit = again;
                 }
                 Wake::Cancelled => self.ask_to_end(Stop::Exit(BadExit::Cancelled)).await,
                 Wake::Task(task) => {
@@ -290,7 +289,7 @@ impl<'a> Supervisor<'a> {
     /// After the wait broke off: a new one where the container still runs, `None` where it has ended. An engine that
     /// restarts is given some time.
     async fn find_again(&self) -> Result<Option<ExitWait>, RuntimeError> {
-        let give_up_at = Instant::now() + ENGINE_AWAY_LIMIT;
+        let give_up_at = Instant::now() + self.plan.engine_patience;
         loop {
             let found = match self.engine.inspect_container(self.id).await {
                 Ok(inspected) if inspected.state.started && !inspected.state.running => return Ok(None),
@@ -323,12 +322,6 @@ impl<'a> Supervisor<'a> {
             None => None,
         };
         let log = self.log.unwrap_or(LogEnd { complete: false, only_line: None, excess: None });
-        Ok(Watched {
-            stopped_for,
-            log,
-            ran,
-            drain: ended_at.elapsed(),
-            engine_was_away: self.engine_was_away,
-        })
+        Ok(Watched { stopped_for, log, ran, drain: ended_at.elapsed(), ended_unseen: self.ended_unseen })
     }
 }

@@ -9,6 +9,7 @@ const TEXT_KEYS: [&str; 35] = [
     "component_specs_dir",
     "work_dir",
     "engine_host",
+    "engine_patience",
     "column_names",
     "quarantine_retention",
     "stop_grace",

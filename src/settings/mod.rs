@@ -57,6 +57,8 @@ pub(crate) struct Settings {
     pub quarantine_retention: Duration,
     /// Between asking a container to stop and killing it.
     pub stop_grace: Duration,
+    /// How long an engine may be away while a container runs.
+    pub engine_patience: Duration,
     pub output_files_max: u64,
     pub log_bytes_max: u64,
     pub presets: Presets,
@@ -172,6 +174,7 @@ fn read_settings(
     };
     let quarantine_retention = duration("quarantine_retention", 7 * 86_400);
     let stop_grace = duration("stop_grace", 10);
+    let engine_patience = duration("engine_patience", 60);
     let mut count = |key, default| fields.get(key).and_then(|item| read_positive(&item)).unwrap_or(default);
     let events_max = count("events_max", 10_000);
     let output_files_max = count("output_files_max", 100_000);
@@ -207,6 +210,7 @@ fn read_settings(
         events_max,
         quarantine_retention,
         stop_grace,
+        engine_patience,
         output_files_max,
         log_bytes_max: fields
             .get("log_bytes_max")

@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use crate::component::Limits;
 use crate::job::{AttemptNumber, JobId};
@@ -54,12 +55,27 @@ impl Share {
         }
     }
 
-    pub(super) fn fits(self, whole: Self) -> bool {
+    fn fits(self, whole: Self) -> bool {
         self.slots <= whole.slots
             && self.memory_bytes <= whole.memory_bytes
             && self.nano_cpus <= whole.nano_cpus
             && self.disk_bytes <= whole.disk_bytes
     }
+}
+
+/// A job that waited so long for room is not overtaken by smaller ones any more.
+const OVERTAKEN_MAX: Duration = Duration::from_secs(60);
+
+/// What becomes of a job that waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Admission {
+    Admitted,
+    /// It would not fit with nothing else on this machine.
+    TooLarge,
+    /// Smaller ones may go first.
+    NoRoom,
+    /// Nothing goes before it any more.
+    RoomKept,
 }
 
 /// The jobs under way.
@@ -111,14 +127,17 @@ impl Berths {
         (used.slots, used.memory_bytes)
     }
 
-    /// Whether it would fit beside what is taken now.
-    pub(super) fn has_room(&self, share: Share) -> bool {
-        self.used().plus(share).fits(self.whole)
-    }
-
-    /// Whether it would fit on this machine with nothing else on it.
-    pub(super) fn could_ever(&self, share: Share) -> bool {
-        share.fits(self.whole)
+    /// Whether a job that waited so long is taken beside those there are.
+    pub(super) fn admission(&self, share: Share, waited: Duration) -> Admission {
+        if !share.fits(self.whole) {
+            Admission::TooLarge
+        } else if self.used().plus(share).fits(self.whole) {
+            Admission::Admitted
+        } else if waited < OVERTAKEN_MAX {
+            Admission::NoRoom
+        } else {
+            Admission::RoomKept
+        }
     }
 
     pub(super) fn take(&self, job: JobId, attempt: AttemptNumber, share: Share) -> Berth {
@@ -163,17 +182,32 @@ mod tests {
         Share { slots: 1, memory_bytes, nano_cpus: 1, disk_bytes: 1 }
     }
 
+    const NOW: Duration = Duration::ZERO;
+
     #[test]
     fn a_job_is_admitted_while_everything_it_may_use_is_free() {
         let berths = berths(3, 100);
         let first = berths.take(JobId::fresh(), AttemptNumber(1), share(60));
-        assert!(berths.has_room(share(40)));
-        assert!(!berths.has_room(share(41)));
-        assert!(!berths.has_room(Share { nano_cpus: 10, ..share(1) }));
-        assert!(!berths.has_room(Share { disk_bytes: 10, ..share(1) }));
-        assert!(berths.could_ever(share(100)) && !berths.could_ever(share(101)));
+        assert_eq!(berths.admission(share(40), NOW), Admission::Admitted);
+        for more in [share(41), Share { nano_cpus: 10, ..share(1) }, Share { disk_bytes: 10, ..share(1) }] {
+            assert_eq!(berths.admission(more, NOW), Admission::NoRoom, "{more:?}");
+        }
+        assert_eq!(berths.admission(share(101), NOW), Admission::TooLarge);
         drop(first);
-        assert!(berths.has_room(share(100)));
+        assert_eq!(berths.admission(share(100), NOW), Admission::Admitted);
+    }
+
+    #[test]
+    fn a_job_that_waited_a_minute_for_room_is_not_overtaken_any_more() {
+        let berths = berths(3, 100);
+        let first = berths.take(JobId::fresh(), AttemptNumber(1), share(60));
+        let just_before = OVERTAKEN_MAX.saturating_sub(Duration::from_millis(1));
+        assert_eq!(berths.admission(share(50), just_before), Admission::NoRoom);
+        assert_eq!(berths.admission(share(50), OVERTAKEN_MAX), Admission::RoomKept);
+        // One that this machine can never run keeps nobody waiting.
+        assert_eq!(berths.admission(share(101), OVERTAKEN_MAX), Admission::TooLarge);
+        drop(first);
+        assert_eq!(berths.admission(share(50), OVERTAKEN_MAX), Admission::Admitted);
     }
 
     #[test]
@@ -182,6 +216,7 @@ mod tests {
         let _first = berths.take(JobId::fresh(), AttemptNumber(1), Share::SLOT);
         assert!(berths.has_slot());
         let _second = berths.take(JobId::fresh(), AttemptNumber(1), Share::SLOT);
-        assert!(!berths.has_slot() && !berths.has_room(Share::SLOT));
+        assert!(!berths.has_slot());
+        assert_eq!(berths.admission(Share::SLOT, NOW), Admission::NoRoom);
     }
 }

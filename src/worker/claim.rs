@@ -1,35 +1,43 @@
 //! Takes waiting jobs from the catalog, as many as this machine can admit, the most urgent first.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::admission::Share;
+use super::admission::{Admission, Share};
+use super::footing::Footing;
 use super::lease::STUCK_AFTER;
 use super::{PAUSE_AFTER_ERROR, Worker, job};
 use crate::catalog::{CatalogError, WaitingJob};
 use crate::component::Component;
-use crate::job::{ComponentId, Failure};
+use crate::job::{ComponentId, Failure, JobId};
 use crate::telemetry::Loop;
 
 /// Waiting jobs looked at in one round.
 const LOOK_AT_MAX: u64 = 64;
-/// A job that waited so long for room is not overtaken by smaller ones any more.
-const OVERTAKEN_MAX: std::time::Duration = std::time::Duration::from_secs(60);
 
 /// Specs loaded in one round.
 type Known = HashMap<ComponentId, Result<Component, Failure>>;
 
+/// What one round leaves to the next.
+#[derive(Debug, Default)]
+struct Rounds {
+    footing: Footing,
+    /// Waiting jobs that are too large for this machine; said once of each.
+    too_large: HashSet<JobId>,
+}
+
 /// Claims jobs until it is told to stop.
 pub(super) async fn claim_jobs(worker: &Arc<Worker>, stop: &CancellationToken) {
     worker.meters.watch(Loop::Claims, worker.options.poll + STUCK_AFTER);
+    let mut rounds = Rounds::default();
     while !stop.is_cancelled() {
         worker.meters.turn(Loop::Claims);
         worker.count_places();
-        let pause = match claim_round(worker, stop).await {
+        let pause = match claim_round(worker, &mut rounds, stop).await {
             Ok(()) => worker.options.poll,
             Err(error) => {
                 tracing::error!(%error, "waiting jobs cannot be read");
@@ -50,29 +58,39 @@ impl Worker {
     }
 }
 
-async fn claim_round(worker: &Arc<Worker>, stop: &CancellationToken) -> Result<(), CatalogError> {
+async fn claim_round(
+    worker: &Arc<Worker>,
+    rounds: &mut Rounds,
+    stop: &CancellationToken,
+) -> Result<(), CatalogError> {
     if !worker.desk.berths.has_slot() {
         return Ok(());
     }
+    // Those that are left to others do not hide the ones behind them.
+    let look_at = LOOK_AT_MAX + rounds.too_large.len() as u64;
+    let waiting = worker.runner.catalog.waiting_jobs(look_at).await?;
+    rounds.too_large.retain(|id| waiting.iter().any(|waiting| waiting.id == *id));
+    if waiting.is_empty() || !rounds.footing.is_firm(worker).await {
+        return Ok(());
+    }
     let mut known = Known::new();
-    for waiting in worker.runner.catalog.waiting_jobs(LOOK_AT_MAX).await? {
+    for waiting in waiting {
         if stop.is_cancelled() || !worker.desk.berths.has_slot() {
             break;
         }
         let component = load(worker, &waiting.request.component, &mut known).await;
         // A job that cannot be run needs no room to be told so.
         let share = component.as_ref().map_or(Share::SLOT, |component| Share::of(&component.limits));
-        if !worker.desk.berths.could_ever(share) {
-            tracing::debug!(job.id = %waiting.id, ?share, "this machine is too small for the job");
-            continue;
-        }
-        if !worker.desk.berths.has_room(share) {
-            if waited(&waiting) >= OVERTAKEN_MAX {
-                break;
+        match worker.desk.berths.admission(share, waited(&waiting)) {
+            Admission::Admitted => claim(worker, waiting, component, share).await?,
+            Admission::TooLarge => {
+                if rounds.too_large.insert(waiting.id) {
+                    tracing::warn!(job.id = %waiting.id, ?share, "the job is too large for this machine and left to others");
+                }
             }
-            continue;
+            Admission::NoRoom => {}
+            Admission::RoomKept => break,
         }
-        claim(worker, waiting, component, share).await?;
     }
     Ok(())
 }

@@ -6,6 +6,7 @@
 mod adopt;
 mod admission;
 mod claim;
+mod footing;
 mod health;
 mod intake;
 mod job;

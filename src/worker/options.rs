@@ -11,7 +11,7 @@ pub(crate) struct WorkerOptions {
     pub(crate) memory_bytes: u64,
     /// The same of processors, in billionths.
     pub(crate) nano_cpus: u64,
-    /// The same of disk limits; what the work folder's file system has free at the start is never exceeded.
+    /// The same of disk limits.
     pub(crate) disk_bytes: u64,
     /// Between two heartbeats.
     pub(crate) beat: Duration,

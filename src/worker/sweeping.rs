@@ -1,5 +1,6 @@
-//! Containers on our engine whose worker nobody knows any more: an engine may make one after its worker died, and a
-//! machine's worker may never come back. Looked for now and then, and removed only when seen twice.
+//! Containers on our engine that nobody stands by any more: an engine may make one after its worker died, a machine's
+//! worker may never come back, and one whose engine was away could not remove its own. Looked for now and then, and
+//! removed only when seen twice.
 
 use std::collections::HashSet;
 
@@ -22,7 +23,8 @@ pub(super) async fn sweep_containers(worker: &Worker, stop: &CancellationToken) 
     }
 }
 
-/// Ids of containers of this project whose worker is neither signed on nor holds a lock here.
+/// Ids of containers of this project whose worker is neither signed on nor holds a lock here, and of our own whose
+/// attempt is not under way.
 async fn forgotten(worker: &Worker) -> Result<HashSet<String>, String> {
     let engine = worker.runner.engine().await.map_err(|error| failure::chain(&error))?;
     let project = Some(worker.project_id.as_str());
@@ -33,14 +35,20 @@ async fn forgotten(worker: &Worker) -> Result<HashSet<String>, String> {
     }
     // Asked after the containers: who signs on in between is seen.
     let beats = worker.runner.catalog.beats().await.map_err(|error| failure::chain(&error))?;
-    let is_known = |id: &WorkerId| {
-        id == worker.id() || beats.iter().any(|beat| beat.worker == *id) || worker.workers.is_known(id)
-    };
+    let is_known = |id: &WorkerId| beats.iter().any(|beat| beat.worker == *id) || worker.workers.is_known(id);
     let mut forgotten = HashSet::new();
+    let under_way = worker.desk.berths.list();
     for container in found {
-        let label = container.labels.iter().find(|(label, _)| label == "longshore.worker");
-        let owner = label.and_then(|(_, value)| value.parse::<WorkerId>().ok());
-        if owner.is_some_and(|owner| !is_known(&owner)) {
+        let owner = container.label("worker").and_then(|value| value.parse::<WorkerId>().ok());
+        let is_left = match owner {
+            Some(owner) if owner == *worker.id() => !under_way.iter().any(|(job, attempt, _)| {
+                container.label("job") == Some(job.to_string().as_str())
+                    && container.label("attempt") == Some(attempt.to_string().as_str())
+            }),
+            Some(owner) => !is_known(&owner),
+            None => false,
+        };
+        if is_left {
             forgotten.insert(container.id);
         }
     }

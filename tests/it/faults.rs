@@ -196,10 +196,10 @@ fn a_container_that_somebody_has_paused_can_still_be_stopped() {
 }
 
 /// A small disk of its own; `None` (and a word about it) where we may not mount.
-struct SmallDisk(PathBuf);
+pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
-    fn at(path: PathBuf, megabytes: u32) -> Option<Self> {
+    pub(crate) fn at(path: PathBuf, megabytes: u32) -> Option<Self> {
         std::fs::create_dir(&path).unwrap();
         let size = format!("size={megabytes}m");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path).status();

@@ -95,6 +95,7 @@ impl House {
             tmp_bytes: 1 << 20,
             timeout: Some(Duration::from_secs(120)),
             grace: Duration::from_secs(1),
+            engine_patience: Duration::from_secs(60),
             network: Network::None,
             user: None,
             read_only_root: false,

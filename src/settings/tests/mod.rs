@@ -45,6 +45,7 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             events_max: 10_000,
             quarantine_retention: Duration::from_secs(604_800),
             stop_grace: Duration::from_secs(10),
+            engine_patience: Duration::from_secs(60),
             output_files_max: 100_000,
             log_bytes_max: 1 << 30,
             presets: Presets::default(),
@@ -115,6 +116,7 @@ fn every_key_can_be_overridden_by_the_environment() {
         ("LONGSHORE_PRESETS_XLARGE_TIMEOUT", "1m"),
         ("LONGSHORE_PRESETS_XLARGE_TMP", "1m"),
         ("DOCKER_HOST", "unix:///other.sock"),
+        ("LONGSHORE_ENGINE_PATIENCE", "3s"),
     ];
     let settings = load("sync: true\nevents_max: 5\n", &environment).unwrap();
     let mut presets = Presets::default();
@@ -139,6 +141,7 @@ fn every_key_can_be_overridden_by_the_environment() {
         events_max: 7,
         quarantine_retention: Duration::from_secs(3600),
         stop_grace: Duration::from_secs(2),
+        engine_patience: Duration::from_secs(3),
         output_files_max: 8,
         log_bytes_max: 1024,
         presets,

@@ -4,14 +4,19 @@
 mod again;
 mod broker;
 mod deaths;
+mod disk;
+mod engine;
+mod faulty_store;
 mod frozen;
 mod leaving;
 mod many;
 mod orchestrator;
 mod outages;
 mod proxy;
+mod room;
 mod server;
 mod steering;
+mod store;
 mod submitting;
 mod worker;
 
@@ -49,9 +54,14 @@ impl Port {
     }
 
     /// At a broker of the test's own.
-    pub(crate) fn at(mut queue: Value, worker: &Value) -> Self {
+    pub(crate) fn at(queue: Value, worker: &Value) -> Self {
+        Self::between(Server::Postgres.settings(), queue, worker)
+    }
+
+    /// At a database and a broker that may be of the test's own.
+    pub(crate) fn between(mut catalog: Value, mut queue: Value, worker: &Value) -> Self {
         let name = format!("t{}", uuid::Uuid::now_v7().simple());
-        let (mut catalog, mut blobs) = (Server::Postgres.settings(), Server::S3.settings());
+        let mut blobs = Server::S3.settings();
         let database = Database::make(catalog["url"].as_str().unwrap(), &name);
         let url = queue["url"].as_str().unwrap().to_owned();
         catalog["url"] = json!(database.url);

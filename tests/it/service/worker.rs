@@ -2,7 +2,7 @@
 
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Instant;
 
 use rustix::process::{Pid, Signal, kill_process};
@@ -50,7 +50,8 @@ impl Worker {
     }
 
     pub(crate) fn said(&self) -> String {
-        self.said.lines.lock().unwrap().join("\n")
+        // A wait that failed had the lines when it panicked, and they are wanted all the more.
+        self.said.lines.lock().unwrap_or_else(PoisonError::into_inner).join("\n")
     }
 
     /// Waits until a line holds these words.
