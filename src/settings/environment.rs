@@ -4,7 +4,7 @@ use crate::component::Preset;
 use crate::component::document::{Entry, Node, Place, Value};
 
 /// Keys that are texts, durations or amounts of bytes.
-const TEXT_KEYS: [&str; 35] = [
+const TEXT_KEYS: [&str; 36] = [
     "state_dir",
     "component_specs_dir",
     "work_dir",
