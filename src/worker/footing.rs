@@ -22,20 +22,16 @@ pub(super) struct Footing {
 impl Footing {
     /// Asks the engine and the store. That they are away is said once, and that they are back.
     pub(super) async fn is_firm(&mut self, worker: &Worker) -> bool {
-        match self.missing(worker).await {
-            Some(why) => {
-                if !self.is_lost {
-                    tracing::warn!(why, "no jobs are taken until it is back");
-                }
-                self.is_lost = true;
-            }
-            None => {
-                if self.is_lost {
-                    tracing::info!("engine and store answer again; jobs are taken");
-                }
-                self.is_lost = false;
-            }
+        let missing = self.missing(worker).await;
+        if let Some(why) = &missing
+            && !self.is_lost
+        {
+            tracing::warn!(why, "no jobs are taken until it is back");
         }
+        if missing.is_none() && self.is_lost {
+            tracing::info!("engine and store answer again; jobs are taken");
+        }
+        self.is_lost = missing.is_some();
         !self.is_lost
     }
 
