@@ -133,7 +133,7 @@ impl Engine {
         Ok(Self { docker, address, facts: Arc::default() })
     }
 
-    /// Whether it answers, on a connection of its own: an engine that shuts down may go on answering on those it has.
+    /// Whether it answers.
     pub(crate) async fn ping(&self) -> Result<(), EngineError> {
         self.speak("answer", "a call".to_owned(), "GET", "/_ping").await.map(drop)
     }

@@ -247,8 +247,8 @@ impl Container {
     }
 
     /// An engine that shuts down stops its containers first: what then looks like a component that died of a signal is
-    /// nobody's fault. Such an engine takes no new connections, while it may go on answering on those it has; so it is
-    /// asked on a new one. Where a service manager holds its socket, the question waits there for the next engine.
+    /// nobody's fault. Such an engine has closed its door by then. Where a service manager holds its socket, the question
+    /// waits there for the next engine, which knows nothing of how the last one ended; so it does not wait long.
     async fn check_engine_stays(&self, was_away: bool) -> Result<(), RuntimeError> {
         let left = || RuntimeError::EngineLeft { id: self.id.clone() };
         if was_away {
