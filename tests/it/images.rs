@@ -293,7 +293,9 @@ fn ten_jobs_at_once_fetch_each_layer_once() {
     // The catalog is made by one; ten on an empty folder are another test's.
     house.call(&["job", "ls"]).succeeded();
     registry.asked();
-    let jobs: Vec<_> = (0..10).map(|_job| Running::start(&mut job(&house, &image, &[]))).collect();
+    // Making a command writes the spec, so all are made before one reads it.
+    let mut commands: Vec<_> = (0..10).map(|_job| job(&house, &image, &[])).collect();
+    let jobs: Vec<_> = commands.iter_mut().map(Running::start).collect();
     for running in jobs {
         running.finish().succeeded();
     }
