@@ -24,7 +24,9 @@ pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use git_address::{GitAddress, GitAddressError, GitScheme};
 pub(crate) use limits::{Limits, Preset, Presets};
 pub(crate) use limits::{read_limits, read_positive, read_timeout};
-pub(crate) use logging::{LogChannel, Logging};
+#[cfg(test)]
+pub(crate) use logging::LogChannel;
+pub(crate) use logging::Logging;
 pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
 pub(crate) use source::{BuildContext, ImageSource, Policy, Stale};

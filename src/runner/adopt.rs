@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::listen::Known;
 use super::record::Record;
 use super::unit::{Beginning, Staged, UnitRun};
 use super::{Halt, News, Order, RunError, Runner, Settled, greeted, leftover, run_attempt};
@@ -131,14 +132,14 @@ impl UnitRun<'_> {
         let Some(image) = self.image else { return Ok(Receipt::default()) };
         let (runner, job) = (self.job.runner, self.job.order.job);
         let staged = resumed.note.staged()?;
-        let events_known = runner.catalog.component_events_since(job, resumed.note.first_event).await?;
+        let known = runner.catalog.events_by_source_since(job, resumed.note.first_event).await?;
         leftover::fetch_log(self.job, self.index).await;
         let line = "the worker of this job died; another one goes on with its container";
         self.job.scribe.say(Level::Notice, line, self.job.news).await;
         let engine = runner.engine().await?;
         let plan = self.container_plan(image, folder);
         let container = runtime::adopt(engine, resumed.adoption.container.clone(), plan).await?;
-        let beginning = Beginning::Resumed { events_known };
+        let beginning = Beginning::Resumed { known: Known::new(known) };
         self.run_container(container, folder, (staged, beginning), record).await
     }
 }

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use super::adopt::Note;
 use super::environment::environment;
-use super::listen::listen;
+use super::listen::{Ear, Known, listen};
 use super::record::Record;
 use super::resolve::{self, Planned};
 use super::so_far::SoFar;
@@ -31,12 +31,12 @@ pub(super) enum Next {
 }
 
 /// Whether the container is still to be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Beginning {
     Fresh,
-    /// Another worker started it. So many of its events are in the catalog already.
+    /// Another worker started it. Some of its events are in the catalog already.
     Resumed {
-        events_known: u64,
+        known: Known,
     },
 }
 
@@ -262,30 +262,31 @@ impl UnitRun<'_> {
         if !record.keep().await? {
             return Err(failure::fence_lost());
         }
-        if beginning == Beginning::Fresh {
+        let (is_fresh, known) = match beginning {
+            Beginning::Fresh => (true, Known::default()),
+            Beginning::Resumed { known } => (false, known),
+        };
+        if is_fresh {
             Note::of(self, staged).write(folder).await;
         }
         record.has_run = true;
         let spool = SpoolWriter::create(&folder.root().join("spool")).await?;
         let reader = spool.reader().await?;
-        let (limits, scribe, news) = (self.job.runner.options.speech, self.job.scribe, self.job.news);
+        let (scribe, news) = (self.job.scribe, self.job.news);
+        let verbosity = self.job.order.component.logging.verbosity.clone();
+        let ear = Ear { limits: self.job.runner.options.speech, verbosity, known };
         let log_path = leftover::log_path(self.job);
         let stop = self.job.halt.token().child_token();
-        let events_known = match beginning {
-            Beginning::Fresh => 0,
-            Beginning::Resumed { events_known } => events_known,
-        };
         let listening = async {
-            let heard = listen(reader, (limits, events_known), &log_path, scribe, news).await;
+            let heard = listen(reader, ear, &log_path, scribe, news).await;
             // What cannot be kept need not be said: the job has failed, and nobody waits for the component's own end.
             heard.inspect_err(|_error| stop.cancel())
         };
         let running = async {
-            match beginning {
-                Beginning::Fresh => container.run(spool, &stop).await,
-                Beginning::Resumed { .. } => {
-                    container.resume(spool, (staged.bytes, staged.files), &stop).await
-                }
+            if is_fresh {
+                container.run(spool, &stop).await
+            } else {
+                container.resume(spool, (staged.bytes, staged.files), &stop).await
             }
         };
         let (ended, words) = tokio::join!(running, listening);

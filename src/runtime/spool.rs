@@ -154,6 +154,7 @@ fn encode(buffer: &mut Vec<u8>, record: &SpoolRecord) {
     let stream = match record.stream {
         Stream::Stdout => 1,
         Stream::Stderr => 2,
+        Stream::Gelf => 3,
     };
     // Times beyond the year 2262 do not fit; the log of such a job may show the last one that does.
     let time = i64::try_from(record.time.as_nanosecond()).unwrap_or(i64::MAX);
@@ -177,6 +178,7 @@ fn decode(header: [u8; HEADER_BYTES]) -> Option<(Stream, Timestamp, usize)> {
     let stream = match stream {
         1 => Stream::Stdout,
         2 => Stream::Stderr,
+        3 => Stream::Gelf,
         _ => return None,
     };
     let time = Timestamp::from_nanosecond(i64::from_le_bytes(time.try_into().ok()?).into()).ok()?;

@@ -86,10 +86,18 @@ async fn print_events(job: JobId, home: &Home, printer: Printer) -> Result<(), T
 pub(in crate::cli) fn print_event(event: &Event, printer: Printer) -> Result<(), Trouble> {
     let (time, level) = (event.time.to_string(), event.level.as_str());
     let line = match printer.format {
-        Format::Text => format!("{time} {level:7} {}\n", printable(&event.message)),
+        Format::Text => {
+            // What follows a first line stands indented, so that nobody's words pass for an event of their own.
+            let lines: Vec<String> = event.message.lines().map(printable).collect();
+            format!("{time} {level:7} {}\n", lines.join("\n    "))
+        }
         Format::Json => {
             let source = event.source.as_str();
-            let line = json!({ "sequence": event.sequence, "time": time, "level": level, "source": source, "message": event.message });
+            let mut line = json!({ "sequence": event.sequence, "time": time, "level": level, "source": source, "message": event.message });
+            if let Some(fields) = &event.fields {
+                // What does not read is shown as it lies there.
+                line["fields"] = serde_json::from_str(fields).unwrap_or_else(|_damaged| json!(fields));
+            }
             format!("{line}\n")
         }
     };
