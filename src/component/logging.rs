@@ -19,6 +19,7 @@ pub(crate) enum LogChannel {
     Gelf(GelfTransport),
 }
 
+/// What the component speaks to the listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GelfTransport {
     Tcp,

@@ -24,9 +24,7 @@ pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use git_address::{GitAddress, GitAddressError, GitScheme};
 pub(crate) use limits::{Limits, Preset, Presets};
 pub(crate) use limits::{read_limits, read_positive, read_timeout};
-#[cfg(test)]
-pub(crate) use logging::LogChannel;
-pub(crate) use logging::Logging;
+pub(crate) use logging::{GelfTransport, LogChannel, Logging};
 pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
 pub(crate) use source::{BuildContext, ImageSource, Policy, Stale};

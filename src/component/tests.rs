@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use super::logging::{GelfTransport, LogChannel};
 use super::*;
 use crate::events::{Level, Verbosity};
 

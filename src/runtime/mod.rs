@@ -6,6 +6,7 @@ mod cgroup;
 mod container;
 mod error;
 mod follow;
+mod gelf;
 mod judge;
 mod measure;
 mod plan;
@@ -20,6 +21,7 @@ mod watchdog;
 
 pub(crate) use container::{Container, Ended, adopt, create};
 pub(crate) use error::RuntimeError;
+pub(crate) use gelf::{Callers, GelfDoor, GelfEnd, GelfError};
 pub(crate) use plan::ContainerPlan;
 pub(crate) use spool::{SpoolError, SpoolReader, SpoolRecord, SpoolWriter};
 pub(crate) use stream::Stream;
