@@ -4,6 +4,7 @@
 mod adopt;
 mod build_log;
 mod debug;
+mod enclosed;
 mod environment;
 mod halt;
 mod leftover;
