@@ -4,10 +4,12 @@
 mod adopt;
 mod build_log;
 mod debug;
+mod enclosed;
 mod environment;
 mod halt;
 mod leftover;
 mod listen;
+mod logger;
 mod news;
 mod order;
 mod publish;

@@ -3,21 +3,23 @@
 use std::time::{Duration, Instant};
 
 use super::adopt::Note;
+use super::enclosed::{self, Enclosed};
 use super::environment::environment;
 use super::listen::{Ear, Known, listen};
 use super::record::Record;
 use super::resolve::{self, Planned};
 use super::so_far::SoFar;
-use super::{Job, debug, leftover};
+use super::{Job, debug, leftover, logger};
 use crate::blob::Delivery;
 use crate::configuration::Unit;
+use crate::engine::ContainerNetwork;
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
 use crate::job::{BadExit, Exit, FileId, Phase, Receipt, Usage};
 use crate::mapping::{self, DataFolder, InputsSeen, Owner, StagedFile, StagedTable};
 use crate::result::{FilePart, InputTablePart};
-use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
+use crate::runtime::{ContainerPlan, Ended, GelfDoor, SpoolWriter};
 
 /// A disk with no more room than this is full: a component could write no file of any use.
 const ROOM_NONE: u64 = 256 << 10;
@@ -115,32 +117,32 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Stage).await?;
         let (staged, created) = tokio::join!(self.stage(folder, planned, record), self.create(folder));
-        let (container, create_took) = created?;
+        let (enclosed, create_took) = created?;
         let staged = match staged {
             Ok(staged) => staged,
             Err(stop) => {
-                leftover::remove_container(self.job, container).await;
+                enclosed::remove(self.job, enclosed).await;
                 return Err(stop);
             }
         };
         record.note(Phase::Create, create_took, 0);
-        let Some(container) = container else {
+        let Some(enclosed) = enclosed else {
             return Ok(Receipt::default());
         };
-        self.run_container(container, folder, (staged, Beginning::Fresh), record).await
+        self.run_container(enclosed, folder, (staged, Beginning::Fresh), record).await
     }
 
     pub(super) async fn run_container(
         &self,
-        mut container: Container,
+        mut enclosed: Enclosed,
         folder: &DataFolder,
         (staged, beginning): (Staged, Beginning),
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
-        let ran = self.watch(&mut container, folder, (&staged, beginning), record).await;
+        let ran = self.watch(&mut enclosed, folder, (&staged, beginning), record).await;
         let removal = async {
             let since = Instant::now();
-            leftover::remove_container(self.job, Some(container)).await;
+            enclosed::remove(self.job, Some(enclosed)).await;
             since.elapsed()
         };
         let publishing = async {
@@ -205,14 +207,13 @@ impl UnitRun<'_> {
         Ok(staged)
     }
 
-    async fn create(&self, folder: &DataFolder) -> Result<(Option<Container>, Duration), Stop> {
+    async fn create(&self, folder: &DataFolder) -> Result<(Option<Enclosed>, Duration), Stop> {
         let since = Instant::now();
         let Some(image) = self.image else {
             return Ok((None, since.elapsed()));
         };
-        let engine = self.job.runner.engine().await?;
-        let container = runtime::create(engine, self.container_plan(image, folder)).await?;
-        Ok((Some(container), since.elapsed()))
+        let enclosed = self.enclose(image, folder).await?;
+        Ok((Some(enclosed), since.elapsed()))
     }
 
     pub(super) fn container_plan(&self, image: &ResolvedImage, folder: &DataFolder) -> ContainerPlan {
@@ -240,7 +241,8 @@ impl UnitRun<'_> {
             timeout: Some(self.unit.timeout.unwrap_or(limits.timeout)),
             grace: options.grace,
             engine_patience: options.engine_patience,
-            network: component.network,
+            // Until its network is there.
+            network: ContainerNetwork::Disabled,
             user: options.container_user(component.user).map(|(uid, gid)| format!("{uid}:{gid}")),
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),
@@ -253,12 +255,14 @@ impl UnitRun<'_> {
     /// Runs the container and listens to it until both streams have ended.
     async fn watch(
         &self,
-        container: &mut Container,
+        enclosed: &mut Enclosed,
         folder: &DataFolder,
         (staged, beginning): (&Staged, Beginning),
         record: &mut Record<'_>,
     ) -> Result<(Ended, LastWords), Stop> {
         self.job.enter(record, Phase::Run).await?;
+        let Enclosed { container, enclosure, door } = enclosed;
+        enclosed::tell_notice(self.job, enclosure).await;
         if !record.keep().await? {
             return Err(failure::fence_lost());
         }
@@ -267,10 +271,14 @@ impl UnitRun<'_> {
             Beginning::Resumed { known } => (false, known),
         };
         if is_fresh {
-            Note::of(self, staged).write(folder).await;
+            let logger = door.as_ref().map(GelfDoor::address);
+            Note::of(self, staged, logger).write(folder).await;
         }
         record.has_run = true;
-        let spool = SpoolWriter::create(&folder.root().join("spool")).await?;
+        let spool = folder.root().join("spool");
+        let spool =
+            if is_fresh { SpoolWriter::create(&spool).await? } else { SpoolWriter::resume(&spool).await? };
+        container.listen_at(door.take());
         let reader = spool.reader().await?;
         let (scribe, news) = (self.job.scribe, self.job.news);
         let verbosity = self.job.order.component.logging.verbosity.clone();
@@ -297,6 +305,7 @@ impl UnitRun<'_> {
         if !ended.log_complete {
             scribe.say(Level::Warning, "the engine lost the end of what the component said", news).await;
         }
+        logger::tell_losses(ended.gelf, scribe, news).await;
         if words.left_out > 0 {
             let line = format!("{} further messages are only in the complete log", words.left_out);
             scribe.say(Level::Warning, &line, news).await;
