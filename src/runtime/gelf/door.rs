@@ -6,7 +6,7 @@ use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use socket2::SockRef;
-use tokio::net::{TcpListener, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
 use super::sink::Sink;
@@ -18,6 +18,9 @@ use crate::runtime::{SpoolError, SpoolWriter};
 const PORTS: RangeInclusive<u16> = 12_202..=13_202;
 /// Datagrams wait there while the disk is busy; the kernel gives less where it must.
 const RECEIVE_BUFFER_BYTES: usize = 8 << 20;
+
+/// The kernel may hold fewer (`net.core.somaxconn`).
+const CALLERS_WAITING_MAX: u32 = 4_096;
 
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum GelfError {
@@ -68,8 +71,8 @@ impl GelfDoor {
     ) -> Result<Self, GelfError> {
         let failed = |source| GelfError::Bind { address, source };
         let socket = match transport {
-            GelfTransport::Tcp => Socket::Tcp(TcpListener::bind(address).await.map_err(failed)?),
-            GelfTransport::Http => Socket::Http(TcpListener::bind(address).await.map_err(failed)?),
+            GelfTransport::Tcp => Socket::Tcp(listen(address).map_err(failed)?),
+            GelfTransport::Http => Socket::Http(listen(address).map_err(failed)?),
             GelfTransport::Udp => {
                 let socket = UdpSocket::bind(address).await.map_err(failed)?;
                 SockRef::from(&socket).set_recv_buffer_size(RECEIVE_BUFFER_BYTES).map_err(failed)?;
@@ -111,4 +114,12 @@ impl GelfDoor {
         }
         Ok(sink.end(incomplete))
     }
+}
+
+/// Many may call at once: whom the kernel's queue has no place for believes to be heard and is not.
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(CALLERS_WAITING_MAX)
 }

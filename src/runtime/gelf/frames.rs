@@ -56,12 +56,15 @@ impl Frames {
         if self.is_skipping || bytes.is_empty() {
             return;
         }
-        if self.pending.len() + bytes.len() > MESSAGE_BYTES_MAX || !self.budget.take(bytes.len()) {
+        let fitting = bytes.len().min(MESSAGE_BYTES_MAX - self.pending.len());
+        let has_room = self.budget.take(fitting);
+        if has_room {
+            self.pending.extend_from_slice(&bytes[..fitting]);
+        }
+        if !has_room || fitting < bytes.len() {
             self.end(each);
             self.is_skipping = true;
-            return;
         }
-        self.pending.extend_from_slice(bytes);
     }
 
     fn end(&mut self, each: &mut impl FnMut(Vec<u8>)) {

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use http::{Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt, Empty, Limited};
-use hyper::body::{Bytes, Incoming};
+use hyper::body::{Body as _, Bytes, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -64,6 +64,9 @@ async fn answer(request: Request<Incoming>, sink: &Sink, budget: &Budget) -> Res
     }
     if request.method() != Method::POST {
         return Ok(StatusCode::METHOD_NOT_ALLOWED);
+    }
+    if request.body().size_hint().lower() > MESSAGE_BYTES_MAX as u64 {
+        return Ok(StatusCode::PAYLOAD_TOO_LARGE);
     }
     // Reserved in whole, because a body says late how long it is.
     if !budget.take(MESSAGE_BYTES_MAX) {

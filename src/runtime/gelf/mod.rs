@@ -13,6 +13,8 @@ mod http;
 mod inflate;
 mod sink;
 mod tcp;
+#[cfg(test)]
+mod tests;
 mod udp;
 
 /// Of one message, decompressed: as much as GELF's own chunks can carry (128 of 8 KiB).

@@ -1,13 +1,15 @@
 //! Connections, whatever is spoken on them: taken in turn, each heard to its end.
 
 use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use socket2::SockRef;
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
@@ -18,8 +20,8 @@ use super::sink::Sink;
 use crate::runtime::SpoolError;
 
 /// Connections that are heard at once; further ones wait in the kernel until one of these is over.
-const CONNECTIONS_MAX: usize = 128;
-const READ_BYTES: usize = 16 << 10;
+const CONNECTIONS_MAX: usize = 1024;
+const READ_BYTES: usize = 8 << 10;
 /// A container that has ended has closed its connections; one that says nothing for so long after it was cut off.
 const SILENCE: Duration = Duration::from_secs(1);
 /// After an error of the listener: it is out of file handles, which passes.
@@ -44,23 +46,26 @@ where
             () = sink.full.cancelled() => break,
             () = ended.cancelled() => break,
             Some(over) = connections.join_next(), if !connections.is_empty() => settle(over)?,
-            accepted = accept(listener, &room) => {
-                let (stream, permit) = accepted;
-                if let Some(stream) = admitted(stream, sink) {
+            (stream, caller, permit) = accept(listener, &room) => {
+                if sink.admits(caller.ip()) {
                     let hearing = hear(stream);
                     connections.spawn(async move { let heard = hearing.await; drop(permit); heard });
                 }
             }
         }
     }
-    while let Ok((socket, _caller)) = SockRef::from(listener).accept() {
-        let stream: std::net::TcpStream = socket.into();
-        // Whoever cannot be set up is one whom nobody can hear.
-        if stream.set_nonblocking(true).is_ok()
-            && let Ok(stream) = TcpStream::from_std(stream)
-            && let Some(stream) = admitted(stream, sink)
-        {
-            connections.spawn(hear(stream));
+    loop {
+        match waiting(listener) {
+            Ok((stream, caller)) if sink.admits(caller.ip()) => {
+                connections.spawn(hear(stream));
+            }
+            Ok(_stranger) => {}
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+            // Out of file handles: those who are heard now give theirs back.
+            Err(_passing) => match connections.join_next().await {
+                Some(over) => settle(over)?,
+                None => break,
+            },
         }
     }
     while let Some(over) = connections.join_next().await {
@@ -69,23 +74,26 @@ where
     Ok(())
 }
 
+/// A connection that waits in the kernel; never waits for one.
+fn waiting(listener: &TcpListener) -> io::Result<(TcpStream, SocketAddr)> {
+    let (socket, caller) = SockRef::from(listener).accept()?;
+    socket.set_nonblocking(true)?;
+    let caller = caller.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
+    Ok((TcpStream::from_std(socket.into())?, caller))
+}
+
 async fn accept(
     listener: &TcpListener,
     room: &Arc<Semaphore>,
-) -> (TcpStream, Option<tokio::sync::OwnedSemaphorePermit>) {
+) -> (TcpStream, SocketAddr, Option<OwnedSemaphorePermit>) {
     // Nobody closes this semaphore.
     let permit = Arc::clone(room).acquire_owned().await.ok();
     loop {
         match listener.accept().await {
-            Ok((stream, _caller)) => return (stream, permit),
+            Ok((stream, caller)) => return (stream, caller, permit),
             Err(_passing) => sleep(PAUSE).await,
         }
     }
-}
-
-fn admitted(stream: TcpStream, sink: &Sink) -> Option<TcpStream> {
-    let caller = stream.peer_addr().ok()?;
-    sink.admits(caller.ip()).then_some(stream)
 }
 
 /// A connection's task that broke down took only its own messages along.
