@@ -12,6 +12,7 @@ mod components;
 mod crash;
 mod ends;
 mod faults;
+mod gelf;
 mod hostile;
 mod house;
 mod images;
