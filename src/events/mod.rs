@@ -15,7 +15,7 @@ mod verbosity;
 mod voice;
 
 pub(crate) use event::{Event, Level, Source};
-pub(crate) use log::LogReader;
+pub(crate) use log::{LogEntry, LogReader};
 pub(crate) use redact::Redactor;
 pub(crate) use speech::{LastWords, Said, Speech, SpeechLimits};
 pub(crate) use verbosity::{Verbosity, VerbosityMap};

@@ -97,22 +97,29 @@ fn a_public_client_is_understood(
     let script = TOUR.replace("HANDLER", &format!("pygelf.{handler}")).replace("OPTIONS", options);
     let ran = run(&house, transport, network, &script).succeeded();
     let records = records(&house, &ran);
-    let told: Vec<_> = records
+    let mut told: Vec<_> = records
         .iter()
         .map(|record| (record["level"].as_str().unwrap(), record["message"].as_str().unwrap().to_owned()))
         .collect();
     let neutral = "Application error: the component reported a problem of its own; its developer finds it in the complete log";
-    let expected = [
+    let mut expected = [
         ("info", "info [hidden]".to_owned()),
         ("warning", "warning".to_owned()),
         ("error", "x".repeat(30_000)),
         ("critical", neutral.to_owned()),
         ("error", "failed".to_owned()),
     ];
+    if transport == "http" {
+        // This client opens a connection for each record and waits for none, so they may overtake each other.
+        told.sort();
+        expected.sort();
+    }
     assert_eq!(told, expected);
-    let fields = &records[1]["fields"];
-    assert_eq!((&fields["_rows"], &fields["_token"]), (&json!(3), &json!("[hidden]")), "{fields}");
-    assert!(records[4]["fields"]["full_message"].as_str().unwrap().contains("ZeroDivisionError"));
+    let fields =
+        |message: &str| &records.iter().find(|record| record["message"] == message).unwrap()["fields"];
+    let warning = fields("warning");
+    assert_eq!((&warning["_rows"], &warning["_token"]), (&json!(3), &json!("[hidden]")), "{warning}");
+    assert!(fields("failed")["full_message"].as_str().unwrap().contains("ZeroDivisionError"));
 
     let log = house.call(&["job", "log", &ran.job()]).succeeded().stdout;
     for said in ["hidden\"", "camouflaged", "by stdout\n"] {

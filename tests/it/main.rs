@@ -28,3 +28,4 @@ mod service;
 mod tables;
 mod together;
 mod transformations;
+mod words;

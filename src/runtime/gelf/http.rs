@@ -46,6 +46,8 @@ pub(super) async fn hear(
         Ok::<_, Infallible>(respond(status))
     });
     let mut builder = http1::Builder::new();
+    // Clients that do not wait for the answer close after the request, which counts all the same.
+    builder.half_close(true);
     builder.timer(TokioTimer::new()).header_read_timeout(HEAD_LIMIT).max_buf_size(HEAD_BYTES_MAX);
     let connection = builder.serve_connection(TokioIo::new(stream), service);
     tokio::select! {
