@@ -143,6 +143,6 @@ impl UnitRun<'_> {
         let container = resumed.adoption.container.clone();
         let enclosed = self.take_over(container, resumed.note.logger, image, folder).await?;
         let beginning = Beginning::Resumed { known: Known::new(known) };
-        self.run_container(enclosed, folder, (staged, beginning), record).await
+        Box::pin(self.run_container(enclosed, folder, (staged, beginning), record)).await
     }
 }

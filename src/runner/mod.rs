@@ -199,7 +199,7 @@ impl Job<'_> {
         record.leave(0);
         for notice in units.iter().flat_map(|unit| &unit.notices) {
             self.scribe.say(Level::Notice, notice, self.news).await;
-            record.document.notices.push(notice.clone());
+            record.document.notices.push(self.scribe.mask(notice));
         }
         Ok(units)
     }
@@ -259,7 +259,7 @@ impl Job<'_> {
         }
         for warning in &image.warnings {
             self.scribe.say(Level::Warning, warning, self.news).await;
-            record.document.notices.push(warning.clone());
+            record.document.notices.push(self.scribe.mask(warning));
         }
         record.document.image = Some(part);
     }

@@ -129,7 +129,7 @@ impl UnitRun<'_> {
         let Some(enclosed) = enclosed else {
             return Ok(Receipt::default());
         };
-        self.run_container(enclosed, folder, (staged, Beginning::Fresh), record).await
+        Box::pin(self.run_container(enclosed, folder, (staged, Beginning::Fresh), record)).await
     }
 
     pub(super) async fn run_container(

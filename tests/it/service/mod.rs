@@ -15,6 +15,7 @@ mod outages;
 mod proxy;
 mod room;
 mod server;
+mod speaking;
 mod steering;
 mod store;
 mod submitting;
