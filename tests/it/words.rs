@@ -177,9 +177,13 @@ printf '%s' "$s" | od -An -tx1 | tr -d '\n'; echo
 echo "x$s" | base64
 echo "$s" | tr a-z A-Z
 exit 1"#;
-    let parameters = json!({ "script": script, "#password": "Sword-fish-9000" });
-    house.write("task.json", json!({ "parameters": parameters }).to_string());
+    let configuration = json!({
+        "parameters": { "script": script },
+        "authorization": { "oauth_api": { "credentials": { "#data": "Sword-fish-9000" } } },
+    });
+    house.write("task.json", configuration.to_string());
     let ran = house.call(&["run", "raw-shell", "--config", "task.json", "--format", "json"]).failed(1);
+    assert!(ran.message().contains("[hidden]"), "{}", ran.message());
     let said = ran.stdout.clone() + &ran.stderr + &house.call(&["job", "log", &ran.job(), "--events"]).stdout;
     for leak in ["ish-9000", "ISH-9000", "6973682d", "69 73 68 2d", "d29yZC1maXNo", "dvcmQtZmlza"] {
         assert!(!said.contains(leak), "{leak}: {said}");

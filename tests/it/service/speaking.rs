@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Port, eventually, is_served};
+use super::{Port, is_served};
 
 /// On each stream.
 const NUMBERS: u64 = 1_000_000;
@@ -28,11 +28,8 @@ fn two_million_lines_are_kept_once_and_in_order_though_the_worker_is_killed_in_t
     doomed.kill();
     port.release();
     let _heir = port.worker(&[]);
-    port.comes_to("speaking", "success");
-    eventually("the log is stored", || {
-        let log = port.house.call(&["job", "log", "speaking", "--raw", "--stream", "out"]);
-        log.stdout.lines().next().is_some_and(|line| line == "1").then_some(())
-    });
+    // Two million lines take their time on a busy machine.
+    port.house.call(&["job", "wait", "speaking", "--timeout", "5m"]).succeeded();
     for stream in ["out", "err"] {
         let said =
             port.house.call(&["job", "log", "speaking", "--raw", "--stream", stream]).succeeded().stdout;
