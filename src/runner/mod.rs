@@ -6,6 +6,7 @@ mod build_log;
 mod debug;
 mod environment;
 mod halt;
+mod identity;
 mod leftover;
 mod listen;
 mod news;
