@@ -93,6 +93,8 @@ pub(crate) struct EngineFacts {
     pub ids: IdMapping,
     /// Reached over a local socket.
     pub local: bool,
+    /// Limits that it takes and does not enforce, in words: as a rootless engine does on cgroup v1.
+    pub unenforced: Vec<&'static str>,
 }
 
 /// How user and group ids inside containers relate to those of the host.
@@ -170,6 +172,12 @@ impl Engine {
                 IdMapping::Same
             },
             local: self.address.is_local(),
+            unenforced: unenforced(&[
+                ("memory", info.memory_limit),
+                ("swap", info.swap_limit),
+                ("processors", info.cpu_cfs_quota),
+                ("processes", info.pids_limit),
+            ]),
         })
     }
 
@@ -220,6 +228,11 @@ fn connect_unix(path: &Path) -> Result<Docker, ClientError> {
     Docker::connect_with_unix(&path.to_string_lossy(), CLIENT_LIMIT_SECONDS, API_DEFAULT_VERSION)
 }
 
+/// What an engine denies. One that says nothing about a limit is believed to have it.
+fn unenforced(answers: &[(&'static str, Option<bool>)]) -> Vec<&'static str> {
+    answers.iter().filter(|(_limit, answer)| *answer == Some(false)).map(|(limit, _answer)| *limit).collect()
+}
+
 /// The engine tells its mapping only by where it keeps its files: in a folder `<uid>.<gid>` of its data root
 /// (<https://docs.docker.com/engine/security/userns-remap/>).
 fn shifted(data_root: &str) -> IdMapping {
@@ -262,6 +275,14 @@ mod tests {
             let error = Address::parse(Some(host)).unwrap_err();
             assert!(matches!(error, EngineError::BadAddress { .. }), "{host}: {error}");
         }
+    }
+
+    #[test]
+    fn only_what_an_engine_denies_is_not_enforced() {
+        assert_eq!(
+            unenforced(&[("memory", Some(true)), ("swap", Some(false)), ("processes", None)]),
+            ["swap"]
+        );
     }
 
     #[test]
