@@ -22,7 +22,7 @@ impl UnitRun<'_> {
     pub(super) async fn enclose(&self, image: &ResolvedImage, folder: &DataFolder) -> Result<Enclosed, Stop> {
         let runner = self.job.runner;
         let engine = runner.engine().await?;
-        let plan = self.container_plan(image, folder);
+        let plan = self.container_plan(image, folder).await?;
         let wanted = self.wanted(&plan.name, &plan.labels);
         let enclosure = egress::prepare(engine, &runner.options.egress, wanted).await?;
         let plan = runtime::ContainerPlan { network: enclosure.attachment(), ..plan };
@@ -44,7 +44,7 @@ impl UnitRun<'_> {
     ) -> Result<Enclosed, Stop> {
         let runner = self.job.runner;
         let engine = runner.engine().await?;
-        let plan = self.container_plan(image, folder);
+        let plan = self.container_plan(image, folder).await?;
         let wanted = self.wanted(&plan.name, &plan.labels);
         let enclosure = egress::resume(engine, &runner.options.egress, wanted).await;
         let container = runtime::adopt(engine, id, plan).await?;

@@ -12,7 +12,7 @@ use super::error::NoGuard;
 use super::options::{EgressOptions, GuardWish};
 use super::resolvers::resolvers;
 use crate::component::Range;
-use crate::engine::EngineFacts;
+use crate::engine::{EngineFacts, IdMapping};
 
 /// The device of the bridge that plain `network: bridge` containers share.
 pub(super) const SHARED_INTERFACE: &str = "longshore0";
@@ -67,7 +67,7 @@ impl Guard {
         if !facts.local {
             return Err(NoGuard::Remote);
         }
-        if facts.rootless {
+        if facts.ids == IdMapping::Rootless {
             return Err(NoGuard::Rootless);
         }
         nft::load(&rules::shared(&resolvers(options).await)).await?;
