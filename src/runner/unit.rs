@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::adopt::Note;
 use super::enclosed::{self, Enclosed};
 use super::environment::environment;
@@ -264,7 +266,7 @@ impl UnitRun<'_> {
     ) -> Result<(Ended, LastWords), Stop> {
         self.job.enter(record, Phase::Run).await?;
         let Enclosed { container, enclosure } = enclosed;
-        enclosed::tell_notice(self.job, enclosure).await;
+        enclosed::describe(self, enclosure, record).await?;
         if !record.keep().await? {
             return Err(failure::fence_lost());
         }
@@ -286,7 +288,9 @@ impl UnitRun<'_> {
             // What cannot be kept need not be said: the job has failed, and nobody waits for the component's own end.
             heard.inspect_err(|_error| stop.cancel())
         };
+        let has_ended = CancellationToken::new();
         let running = async {
+            let _told = has_ended.clone().drop_guard();
             match beginning {
                 Beginning::Fresh => container.run(spool, &stop).await,
                 Beginning::Resumed { .. } => {
@@ -294,7 +298,9 @@ impl UnitRun<'_> {
                 }
             }
         };
-        let (ended, words) = tokio::join!(running, listening);
+        let telling = enclosed::tell_refusals(self.job, enclosure, &has_ended);
+        let (ended, words, ()) = tokio::join!(running, listening, telling);
+        enclosed::note_contacts(self.job, enclosure, record);
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);
