@@ -6,7 +6,7 @@ use sha2::{Digest, Sha256};
 
 use super::contacts::{Contacts, Refusal};
 use super::error::{EgressError, Need, NoGuard};
-use super::guard::{self, Fence, Guard, HostPort, Policy, SHARED_INTERFACE};
+use super::guard::{self, Fence, Guard, HostPort, OWN_INTERFACE, Policy, SHARED_INTERFACE};
 use super::options::{EgressOptions, GuardWish};
 use super::relay::Relay;
 use super::subnet;
@@ -320,5 +320,5 @@ impl Enclosure {
 /// The name of a network's device: fifteen characters are all that the kernel takes.
 fn interface(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
-    digest.iter().take(6).fold("ls".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+    digest.iter().take(5).fold(OWN_INTERFACE.to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }

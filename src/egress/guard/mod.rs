@@ -17,6 +17,9 @@ use crate::engine::{EngineFacts, IdMapping};
 /// The device of the bridge that plain `network: bridge` containers share.
 pub(super) const SHARED_INTERFACE: &str = "longshore0";
 
+/// How the devices of networks of single jobs begin.
+pub(super) const OWN_INTERFACE: &str = "lsjob";
+
 /// Whether the kernel shows us what passes from port to port of one bridge.
 const BRIDGE_FILTER: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
 use std::sync::{Mutex, PoisonError};
 
+use super::super::subnet;
 use crate::component::{Destination, Host, Range};
 
 const LINK_LOCAL: Range = Range::around(Ipv4Addr::new(169, 254, 0, 0), 16);
@@ -85,12 +86,13 @@ impl Judge {
         allowed
     }
 
-    /// What no list opens: the host's loopback, its side of the container's own network, and what is no host.
+    /// What no list opens: the host's loopback, its side of the container's own network, other jobs, and what is no host.
     fn is_never(&self, address: Ipv4Addr) -> bool {
         address.is_loopback()
             || THIS_NETWORK.contains(address)
             || NOT_ONE_HOST.contains(address)
             || address == self.gateway
+            || subnet::is_ours(address)
     }
 }
 
