@@ -119,7 +119,7 @@ fn check_shared(
     raised: Result<Guard, NoGuard>,
     options: &EgressOptions,
 ) -> Result<Result<Guard, NoGuard>, EgressError> {
-    let checked = raised.and_then(|guard| guard.check_bridge(SHARED_INTERFACE).map(|()| guard));
+    let checked = raised.and_then(|guard| Guard::check_bridge(SHARED_INTERFACE).map(|()| guard));
     match checked {
         Err(why) if options.guard == GuardWish::Required => {
             Err(EgressError::Unguarded { need: Need::Settings, why })
@@ -190,7 +190,7 @@ async fn make_own(
                     labels,
                 });
             }
-            Err(EngineError::Refused { message, .. }) if message.contains("overlaps") => {}
+            Err(EngineError::Refused { message, .. }) if message.contains("overlap") => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -217,10 +217,10 @@ async fn enclose(
             Err(source) => return Err((id, EgressError::Listen { gateway, source })),
         },
     };
-    if let Some(Relay { relay_port, dns_port, .. }) = relay {
-        fence.policy = Policy::Relayed { relay: relay_port, dns: dns_port };
+    if let Some(relay) = &relay {
+        fence.policy = Policy::Relayed { relay: relay.port, dns: relay.dns_port };
     }
-    let raised = raised.and_then(|guard| guard.check_bridge(&fence.interface).map(|()| guard));
+    let raised = raised.and_then(|guard| Guard::check_bridge(&fence.interface).map(|()| guard));
     let raised = match (raised, needs_guard(wanted.network, options)) {
         (Ok(guard), _) => match guard.enclose(&fence).await {
             Ok(()) => Ok(guard),

@@ -300,7 +300,7 @@ impl UnitRun<'_> {
         };
         let telling = enclosed::tell_refusals(self.job, enclosure, &has_ended);
         let (ended, words, ()) = tokio::join!(running, listening, telling);
-        enclosed::note_contacts(self.job, enclosure, record);
+        enclosed::note_contacts(self.job, enclosure, record).await?;
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);

@@ -78,7 +78,7 @@ impl Guard {
     }
 
     /// Whether a bridge is one whose traffic we see.
-    pub(super) fn check_bridge(self, interface: &str) -> Result<(), NoGuard> {
+    pub(super) fn check_bridge(interface: &str) -> Result<(), NoGuard> {
         if !has_device(interface) {
             return Err(NoGuard::Elsewhere { interface: interface.to_owned() });
         }

