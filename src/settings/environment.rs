@@ -4,7 +4,7 @@ use crate::component::Preset;
 use crate::component::document::{Entry, Node, Place, Value};
 
 /// Keys that are texts, durations or amounts of bytes.
-const TEXT_KEYS: [&str; 36] = [
+const TEXT_KEYS: [&str; 41] = [
     "state_dir",
     "component_specs_dir",
     "work_dir",
@@ -41,6 +41,11 @@ const TEXT_KEYS: [&str; 36] = [
     "log.format",
     "otlp.endpoint",
     "git.size_max",
+    "secrets.identity",
+    "secrets.identity_file",
+    "secrets.recipients",
+    "secrets.plain",
+    "secrets.in_outputs",
 ];
 
 /// Keys that are numbers or flags.

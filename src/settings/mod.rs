@@ -8,6 +8,7 @@ mod notices;
 mod outlook;
 mod registries;
 mod secret;
+mod secrets;
 mod shared;
 mod worker;
 
@@ -22,6 +23,7 @@ use crate::component::{
 };
 
 pub(crate) use environment::process_environment;
+pub(crate) use secrets::SecretOptions;
 
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;
@@ -31,6 +33,7 @@ use crate::queue::QueueOptions;
 use crate::telemetry::{LogFormat, OtlpOptions};
 use crate::worker::WorkerOptions;
 use machine::Machine;
+use secrets::Surroundings;
 
 const FILE_NAME: &str = "longshore.yaml";
 
@@ -77,6 +80,7 @@ pub(crate) struct Settings {
     pub git: GitOptions,
     /// Who we are at the registries of images.
     pub registries: RegistryAccess,
+    pub secrets: SecretOptions,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -181,11 +185,15 @@ fn read_settings(
     let presets = fields.get("presets").map(|item| read_presets(&item)).unwrap_or_default();
     let small = presets.of(Preset::DEFAULT);
     let folder = &project_dir;
+    let catalog = fields.get("catalog");
+    let queue = fields.get("queue");
+    let surroundings = Surroundings { has_catalog: catalog.is_some(), has_queue: queue.is_some() };
     let settings = Settings {
         file: None,
-        catalog: fields.get("catalog").and_then(|item| shared::read_catalog(&item, folder)),
+        secrets: secrets::read_secrets(fields.get("secrets"), folder, surroundings),
+        catalog: catalog.and_then(|item| shared::read_catalog(&item, folder)),
         blobs: fields.get("blobs").and_then(|item| shared::read_blobs(&item, folder)),
-        queue: fields.get("queue").and_then(|item| shared::read_queue(&item, folder)),
+        queue: queue.and_then(|item| shared::read_queue(&item, folder)),
         worker: worker::read_worker(fields.get("worker"), &machine(&work_dir), &small),
         http: outlook::read_http(fields.get("http")),
         log_format: fields

@@ -59,6 +59,7 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             otlp: None,
             git: GitOptions::default(),
             registries: RegistryAccess::default(),
+            secrets: SecretOptions::default(),
         }
     );
     assert!(settings.worker.slots > 0 && settings.worker.memory_bytes > 0 && settings.worker.disk_bytes > 0);
