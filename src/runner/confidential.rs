@@ -158,8 +158,8 @@ impl UnitRun<'_> {
 impl UnitRun<'_> {
     /// Whether what a unit left may be kept for somebody to look at: where outputs with secrets are blocked, none of
     /// them is kept either.
-    pub(super) async fn may_be_kept<T>(&self, folder: &DataFolder, ended: &Result<T, Stop>) -> bool {
-        if self.job.runner.secrets.in_outputs != LeakPolicy::Block || ended.is_ok() {
+    pub(super) async fn may_be_kept(&self, folder: &DataFolder) -> bool {
+        if self.job.runner.secrets.in_outputs != LeakPolicy::Block {
             return true;
         }
         let found = mapping::find_leaks(folder, &Value::Null, &self.seeker()).await;

@@ -33,7 +33,6 @@ use crate::queue::QueueOptions;
 use crate::telemetry::{LogFormat, OtlpOptions};
 use crate::worker::WorkerOptions;
 use machine::Machine;
-use secrets::Surroundings;
 
 const FILE_NAME: &str = "longshore.yaml";
 
@@ -186,14 +185,12 @@ fn read_settings(
     let small = presets.of(Preset::DEFAULT);
     let folder = &project_dir;
     let catalog = fields.get("catalog");
-    let queue = fields.get("queue");
-    let surroundings = Surroundings { has_catalog: catalog.is_some(), has_queue: queue.is_some() };
     let settings = Settings {
         file: None,
-        secrets: secrets::read_secrets(fields.get("secrets"), folder, surroundings),
+        secrets: secrets::read_secrets(fields.get("secrets"), folder, catalog.is_some()),
         catalog: catalog.and_then(|item| shared::read_catalog(&item, folder)),
         blobs: fields.get("blobs").and_then(|item| shared::read_blobs(&item, folder)),
-        queue: queue.and_then(|item| shared::read_queue(&item, folder)),
+        queue: fields.get("queue").and_then(|item| shared::read_queue(&item, folder)),
         worker: worker::read_worker(fields.get("worker"), &machine(&work_dir), &small),
         http: outlook::read_http(fields.get("http")),
         log_format: fields

@@ -15,26 +15,14 @@ pub(crate) struct SecretOptions {
     identity: Option<Hidden>,
     identity_file: Option<PathBuf>,
     recipients: Vec<String>,
-    plain: PlainPolicy,
+    /// `None`: as the place asks for it.
+    plain: Option<PlainPolicy>,
     in_outputs: LeakPolicy,
 }
 
-/// What the rest of the settings say about the place: who else has this catalog, and whether jobs come from elsewhere.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Surroundings {
-    pub(super) has_catalog: bool,
-    pub(super) has_queue: bool,
-}
-
-pub(super) fn read_secrets(
-    item: Option<Item<'_>>,
-    folder: &Path,
-    surroundings: Surroundings,
-) -> SecretOptions {
-    let is_service = surroundings.has_catalog || surroundings.has_queue;
-    let default = if is_service { PlainPolicy::Refuse } else { PlainPolicy::Accept };
-    let unset = || SecretOptions { plain: default, ..SecretOptions::default() };
-    let Some(mut fields) = item.and_then(|item| item.fields()) else { return unset() };
+/// `has_catalog`: other machines share what is stored.
+pub(super) fn read_secrets(item: Option<Item<'_>>, folder: &Path, has_catalog: bool) -> SecretOptions {
+    let Some(mut fields) = item.and_then(|item| item.fields()) else { return SecretOptions::default() };
     let identity = fields.filled("identity");
     let identity_file = fields.filled("identity_file");
     if let (Some(_), Some(file)) = (&identity, &identity_file) {
@@ -42,10 +30,10 @@ pub(super) fn read_secrets(
     }
     let plain_item = fields.get("plain");
     let words = [("accept", PlainPolicy::Accept), ("refuse", PlainPolicy::Refuse)];
-    let plain = plain_item.as_ref().and_then(|item| item.one_of(&words)).unwrap_or(default);
+    let plain = plain_item.as_ref().and_then(|item| item.one_of(&words));
     let has_identity = identity.is_some() || identity_file.is_some();
-    if let Some(item) = plain_item.filter(|_item| plain == PlainPolicy::Accept)
-        && surroundings.has_catalog
+    if let Some(item) = plain_item.filter(|_item| plain == Some(PlainPolicy::Accept))
+        && has_catalog
         && !has_identity
     {
         item.complain_with(
@@ -85,6 +73,8 @@ impl Settings {
         let options = &self.secrets;
         // Where other machines share the catalog, a key of this one alone would lock them out.
         let is_local = self.catalog.is_none();
+        let is_service = self.catalog.is_some() || self.queue.is_some();
+        let plain = if is_service { PlainPolicy::Refuse } else { PlainPolicy::Accept };
         SecretRules {
             keyring: Keyring {
                 identity: options.identity.clone(),
@@ -92,7 +82,7 @@ impl Settings {
                 recipients: options.recipients.clone(),
                 project_file: is_local.then(|| self.state_dir.join(PROJECT_KEY)),
             },
-            plain: options.plain,
+            plain: options.plain.unwrap_or(plain),
             in_outputs: options.in_outputs,
         }
     }

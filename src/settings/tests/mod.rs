@@ -5,6 +5,7 @@ use super::*;
 mod examples;
 mod git;
 mod registries;
+mod secrets;
 mod service;
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
