@@ -1,6 +1,7 @@
 //! Values under `#` keys: which are plain where none may be, which cannot be opened, and the opening itself.
 
 use serde_json::Value;
+use zeroize::Zeroize;
 
 use super::secrets::collect_secrets;
 use super::{Configuration, Unit};
@@ -168,5 +169,13 @@ impl Unit {
     /// Adds what is to be masked beside the configuration's own secrets.
     pub(crate) fn add_secrets(&mut self, document: &Value) {
         self.secrets.extend(collect_secrets(document));
+    }
+}
+
+/// What was opened is overwritten when the unit has ended. Copies that a mask or a file is made of are not ours to count.
+impl Drop for Unit {
+    fn drop(&mut self) {
+        self.secrets.iter_mut().for_each(Zeroize::zeroize);
+        secret::wipe_values(&mut self.config_document);
     }
 }

@@ -1,6 +1,9 @@
 //! Values under `#` keys of a JSON document: finding, sealing and opening them where they stand.
 
+use std::convert::Infallible;
+
 use serde_json::Value;
+use zeroize::Zeroize;
 
 use super::{Binding, Keys, OpenError, SealError, envelope, is_sealed};
 
@@ -84,10 +87,24 @@ pub(crate) fn open_values(
                 Err(error) => refused.push((path.to_owned(), error)),
             }
         }
-        Ok::<(), std::convert::Infallible>(())
+        Ok::<(), Infallible>(())
     });
     match visited {
         Ok(()) => refused,
+        Err(never) => match never {},
+    }
+}
+
+/// Overwrites every text under a `#` key in memory.
+pub(crate) fn wipe_values(document: &mut Value) {
+    let visited = replace_values(document, &mut |_path, value| {
+        if let Value::String(text) = value {
+            text.zeroize();
+        }
+        Ok::<(), Infallible>(())
+    });
+    match visited {
+        Ok(()) => {}
         Err(never) => match never {},
     }
 }

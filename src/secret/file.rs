@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::Path;
 
 use zeroize::Zeroizing;
@@ -12,15 +12,20 @@ use crate::job::Hidden;
 
 /// No key file is longer, whatever was left in it over the years.
 const BYTES_MAX: u64 = 1 << 20;
-/// What group and others may.
-const OTHERS: u32 = 0o077;
+/// What others, and writers of the group, may not do to any key file.
+const FORBIDDEN: u32 = 0o027;
+/// What else is forbidden of our own. Of somebody else's the group is how it was given to us: `root:longshore 0640`, or
+/// systemd's credentials, whose access list shows as rights of the group.
+const FORBIDDEN_OF_OURS: u32 = 0o077;
 
 /// The text of a key file. One that others may read is refused: what it protects would be protected no more.
 pub(crate) fn read_identities(path: &Path) -> Result<Hidden, KeyError> {
     let failed = |source| KeyError::Io { action: "read", path: path.to_owned(), source };
     let file = File::open(path).map_err(failed)?;
-    let mode = file.metadata().map_err(failed)?.permissions().mode() & 0o777;
-    if mode & OTHERS != 0 {
+    let metadata = file.metadata().map_err(failed)?;
+    let mode = metadata.permissions().mode() & 0o777;
+    let is_ours = metadata.uid() == rustix::process::geteuid().as_raw();
+    if mode & (if is_ours { FORBIDDEN_OF_OURS } else { FORBIDDEN }) != 0 {
         return Err(KeyError::ReadableByOthers { path: path.to_owned(), mode });
     }
     let mut text = Zeroizing::new(String::new());

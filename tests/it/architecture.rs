@@ -94,7 +94,8 @@ fn each_foreign_client_stays_in_its_room() {
 fn names(code: &str, client: &str) -> bool {
     let is_word = |c: char| c.is_ascii_alphanumeric() || c == '_';
     code.match_indices(client).any(|(at, _)| {
-        let (before, after) = (&code[..at], &code[at + client.len()..]);
+        let (before, rest) = code.split_at(at);
+        let (_, after) = rest.split_at(client.len());
         let is_path = after.starts_with("::") && !before.ends_with(is_word) && !before.ends_with("::");
         is_path || (before.trim() == "use" && !after.starts_with(is_word))
     })

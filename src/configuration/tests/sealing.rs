@@ -19,7 +19,7 @@ fn shop() -> ComponentId {
 fn marked(text: &str) -> String {
     let mut marked = text.to_owned();
     while let Some(at) = marked.find("longshore:v1:") {
-        let end = marked[at..].find(['"', '\n']).map_or(marked.len(), |length| at + length);
+        let end = marked.split_at(at).1.find(['"', '\n']).map_or(marked.len(), |length| at + length);
         marked.replace_range(at..end, "SEALED");
     }
     marked

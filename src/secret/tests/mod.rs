@@ -69,7 +69,7 @@ fn a_missing_key_is_named_by_its_beginning() {
     let (made_for, here, shop) = (keys(), keys(), component("acme.shop"));
     let binding = Binding { component: &shop, configuration: None };
     let sealed = seal(&json!("swordfish"), binding, &made_for).unwrap();
-    let hint = |keys: &Keys| keys.public().unwrap()[4..12].to_owned();
+    let hint = |keys: &Keys| keys.public().unwrap().get(4..12).unwrap().to_owned();
     let missing = OpenError::NoKey { made_for: vec![hint(&made_for)], have: vec![hint(&here)] };
     assert_eq!(open(&sealed, binding, &here), Err(missing.clone()));
     assert!(missing.to_string().contains(&format!("age1{}…", hint(&made_for))), "{missing}");
@@ -164,4 +164,19 @@ fn a_project_makes_one_key_however_many_ask_at_once() {
         made.into_iter().map(|thread| thread.join().unwrap()).collect()
     });
     assert!(publics.iter().all(|public| *public == publics[0]), "{publics:?}");
+}
+
+#[test]
+fn this_process_leaves_no_core_dump() {
+    keep_out_of_core_dumps().unwrap();
+    let dumpable = rustix::process::dumpable_behavior().unwrap();
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Core);
+    assert_eq!((dumpable, limit.maximum), (rustix::process::DumpableBehavior::NotDumpable, Some(0)));
+}
+
+#[test]
+fn wiping_leaves_the_public_part() {
+    let mut document = json!({ "url": "u", "#a": { "b": ["secret", 1] } });
+    wipe_values(&mut document);
+    assert_eq!(document, json!({ "url": "u", "#a": { "b": ["", 1] } }));
 }
