@@ -54,7 +54,7 @@ fn a_sealed_secret_reaches_the_component_and_no_row_of_the_database() {
     let port = Port::open(&json!({}));
     let key = put_key(&port);
     let token = sealed(&port.house, &key);
-    let script = "grep -c swordfish-served config.json; sed -n 's/.*\"#token\"/x/p' config.json; echo '{\"#t\": \"state-secret-77\"}' >out/state.json";
+    let script = "grep -c swordfish-served config.json; sed -n 's/.*\"#token\"/x/p' config.json; half=state-secret; echo '{\"#t\": \"'$half'-77\"}' >out/state.json";
     let mut request = message("sealed", &token, script);
     request["request"]["configuration"] = json!("nightly");
     port.orchestrator.publish(&[request]);
