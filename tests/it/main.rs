@@ -11,6 +11,7 @@ mod cli;
 mod components;
 mod crash;
 mod ends;
+mod engines;
 mod faults;
 mod hostile;
 mod house;
