@@ -5,6 +5,7 @@ mod event;
 mod lines;
 mod log;
 mod redact;
+mod search;
 mod speech;
 
 pub(crate) use event::{Event, Level, Source};

@@ -3,6 +3,7 @@
 
 mod adopt;
 mod build_log;
+mod confidential;
 mod debug;
 mod enclosed;
 mod environment;
@@ -98,7 +99,7 @@ async fn run_attempt(
     news: &News,
     halt: &Halt,
 ) -> Result<Settled, RunError> {
-    let asked = resolve::ask(runner, order);
+    let asked = Box::pin(resolve::ask(runner, order)).await?;
     let redactor = Redactor::new(asked.secrets());
     let scribe = Scribe::begin(runner.catalog.clone(), order.job, redactor).await?;
     let mut record = match &resumed {
@@ -141,7 +142,7 @@ impl Job<'_> {
         let units = match &resumed {
             None => self.resolve(asked, record).await?,
             // What its inputs were when it began is what counts.
-            Some(_) => asked.into_units(),
+            Some(_) => asked.into_units()?,
         };
         let images = self.images(&units, record).await?;
         let ended = self.ended_before(record).await?;
@@ -176,7 +177,7 @@ impl Job<'_> {
                 Err(stop) => return Err(stop),
             }
         }
-        Ok(so_far.into_outcome(record.published.clone()))
+        Ok(so_far.into_outcome(record.published.clone(), &record.leaks))
     }
 
     /// The units that an earlier attempt has brought to their end: they are not run again, and what they published

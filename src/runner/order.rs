@@ -16,6 +16,7 @@ use crate::events::SpeechLimits;
 use crate::failure::Stop;
 use crate::image::{AskedImage, BuildSource, ImageReference, Keeper, KeeperOptions};
 use crate::job::{JobId, JobRequest, Phase, WorkerId};
+use crate::secret::SecretRules;
 
 /// One accepted job with everything it names, loaded and parsed.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(crate) struct Runner {
     /// Of that engine; all jobs of a process share it, and so their pulls.
     pub(crate) keeper: OnceCell<Keeper>,
     pub(crate) options: RunnerOptions,
+    pub(crate) secrets: SecretRules,
 }
 
 #[derive(Debug, Clone)]

@@ -96,7 +96,8 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         self.job.hold(Phase::Cleanup).await;
         let since = Instant::now();
-        let kept = leftover::keep(self, folder, ended.is_ok()).await;
+        let is_settled = ended.is_ok() || !self.may_be_kept(folder).await;
+        let kept = leftover::keep(self, folder, is_settled).await;
         let removed = folder.remove().await;
         record.note(Phase::Cleanup, since.elapsed(), 0);
         if let Some(line) = kept {

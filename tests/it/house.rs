@@ -10,6 +10,9 @@ use tempfile::TempDir;
 /// What [`House::versions`] says of a table that does not exist.
 pub(crate) const NO_VERSIONS: [u64; 0] = [];
 
+/// What a file compressed by zstd begins with (RFC 8878).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
 /// A project in a folder of its own.
 pub(crate) struct House {
     folder: TempDir,
@@ -158,7 +161,7 @@ impl House {
         names.lines().filter(|name| ids.iter().any(|id| name.contains(id))).map(str::to_owned).collect()
     }
 
-    /// All bytes below the project's own data, blobs decompressed where they are logs: to search for what must not be there.
+    /// All bytes below the project's own data, logs and archives decompressed: to search for what must not be there.
     pub(crate) fn all_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut folders = vec![self.path().join(".longshore")];
@@ -170,10 +173,14 @@ impl House {
                 }
                 if path.is_dir() {
                     folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "zst") {
-                    bytes.extend(zstd::decode_all(fs::File::open(path).unwrap()).unwrap());
                 } else {
-                    bytes.extend(fs::read(path).unwrap());
+                    let read = fs::read(path).unwrap();
+                    let is_compressed = read.starts_with(&ZSTD_MAGIC);
+                    bytes.extend(if is_compressed {
+                        zstd::decode_all(read.as_slice()).unwrap()
+                    } else {
+                        read
+                    });
                 }
             }
         }

@@ -24,6 +24,7 @@ mod registry;
 mod repository;
 mod running;
 mod s3;
+mod sealed;
 mod secrets;
 mod service;
 mod tables;
