@@ -10,6 +10,7 @@
 //! a job walks through them; a room uses only rooms above it in this list, which a test holds true:
 //!
 //! - [`job`] the dictionary: ids, requests, mapping, states, outcomes
+//! - [`secret`] keys, and values sealed to them
 //! - [`events`] what was said: events, redaction, lines, the complete log
 //! - [`component`] the spec of a component; presets of resources
 //! - [`configuration`] what this run really does: rows, secrets, mapping, defaults
@@ -34,6 +35,7 @@
 //! - [`cli`] one verb, one file
 
 mod job;
+mod secret;
 mod events;
 mod component;
 mod configuration;

@@ -135,6 +135,7 @@ impl Home {
                 },
                 hold_at,
             },
+            secrets: settings.secret_rules(),
         }
     }
 
@@ -219,7 +220,7 @@ fn runner_user() -> (u32, u32) {
 }
 
 /// The folder with a `.gitignore` in it, so that nobody commits tables by accident.
-fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
+pub(super) fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
     std::fs::create_dir_all(state_dir)?;
     let ignore = state_dir.join(".gitignore");
     if !ignore.exists() {

@@ -4,9 +4,11 @@ use std::net::Ipv4Addr;
 
 use sha2::{Digest, Sha256};
 
+use super::contacts::{Contacts, Refusal};
 use super::error::{EgressError, Need, NoGuard};
-use super::guard::{self, Fence, Guard, HostPort, Policy, SHARED_INTERFACE};
+use super::guard::{self, Fence, Guard, HostPort, OWN_INTERFACE, Policy, SHARED_INTERFACE};
 use super::options::{EgressOptions, GuardWish};
+use super::relay::Relay;
 use super::subnet;
 use crate::component::Network;
 use crate::engine::{ContainerNetwork, Engine, EngineError, FoundNetwork, NewNetwork};
@@ -33,6 +35,7 @@ pub(crate) struct Enclosure {
     own: Option<Own>,
     guard: Option<Guard>,
     notice: Option<String>,
+    relay: Option<Relay>,
 }
 
 /// A network that no other container is on.
@@ -116,7 +119,7 @@ fn check_shared(
     raised: Result<Guard, NoGuard>,
     options: &EgressOptions,
 ) -> Result<Result<Guard, NoGuard>, EgressError> {
-    let checked = raised.and_then(|guard| guard.check_bridge(SHARED_INTERFACE).map(|()| guard));
+    let checked = raised.and_then(|guard| Guard::check_bridge(SHARED_INTERFACE).map(|()| guard));
     match checked {
         Err(why) if options.guard == GuardWish::Required => {
             Err(EgressError::Unguarded { need: Need::Settings, why })
@@ -187,7 +190,7 @@ async fn make_own(
                     labels,
                 });
             }
-            Err(EngineError::Refused { message, .. }) if message.contains("overlaps") => {}
+            Err(EngineError::Refused { message, .. }) if message.contains("overlap") => {}
             Err(error) => return Err(error.into()),
         }
     }
@@ -206,8 +209,18 @@ async fn enclose(
     let Some(gateway) = gateway else {
         return Err((id, EgressError::NoGateway { name }));
     };
-    let fence = Fence { interface: interface(&name), gateway, policy, ports: Vec::new() };
-    let raised = raised.and_then(|guard| guard.check_bridge(&fence.interface).map(|()| guard));
+    let mut fence = Fence { interface: interface(&name), gateway, policy, ports: Vec::new() };
+    let relay = match wanted.network {
+        Network::None | Network::Bridge { .. } => None,
+        Network::Listed(list) => match Relay::begin(gateway, list.clone(), options.hosts.clone()).await {
+            Ok(relay) => Some(relay),
+            Err(source) => return Err((id, EgressError::Listen { gateway, source })),
+        },
+    };
+    if let Some(relay) = &relay {
+        fence.policy = Policy::Relayed { relay: relay.port, dns: relay.dns_port };
+    }
+    let raised = raised.and_then(|guard| Guard::check_bridge(&fence.interface).map(|()| guard));
     let raised = match (raised, needs_guard(wanted.network, options)) {
         (Ok(guard), _) => match guard.enclose(&fence).await {
             Ok(()) => Ok(guard),
@@ -220,12 +233,13 @@ async fn enclose(
         Network::Listed(_) => ContainerNetwork::Resolving { id: id.clone(), resolver: gateway },
         Network::None | Network::Bridge { .. } => ContainerNetwork::Id(id.clone()),
     };
-    Ok(Enclosure::of(attachment, Some(Own { id, fence }), raised, wanted))
+    let enclosure = Enclosure::of(attachment, Some(Own { id, fence }), raised, wanted);
+    Ok(Enclosure { relay, ..enclosure })
 }
 
 impl Enclosure {
     fn disabled() -> Self {
-        Self { attachment: ContainerNetwork::Disabled, own: None, guard: None, notice: None }
+        Self { attachment: ContainerNetwork::Disabled, own: None, guard: None, notice: None, relay: None }
     }
 
     fn of(
@@ -240,7 +254,7 @@ impl Enclosure {
                 format!("private ranges and the host itself are not blocked for the component: {why}")
             }
         });
-        Self { attachment, own, guard: raised.ok(), notice }
+        Self { attachment, own, guard: raised.ok(), notice, relay: None }
     }
 
     /// What the container is to be made on.
@@ -272,8 +286,26 @@ impl Enclosure {
         guard.enclose(&own.fence).await.map_err(EgressError::Guard)
     }
 
+    /// The next destination that was refused for the first time; waits for ever where nobody refuses any more.
+    pub(crate) async fn next_refusal(&mut self) -> Refusal {
+        if let Some(relay) = &mut self.relay
+            && let Some(refusal) = relay.next_refusal().await
+        {
+            return refusal;
+        }
+        std::future::pending().await
+    }
+
+    /// What was reached and refused so far; `None` where nobody looks.
+    pub(crate) fn contacts(&self) -> Option<Contacts> {
+        self.relay.as_ref().map(Relay::contacts)
+    }
+
     /// Removes the network, after its container.
     pub(crate) async fn remove(self, engine: &Engine) -> Result<(), EgressError> {
+        if let Some(relay) = self.relay {
+            relay.end().await;
+        }
         let Some(own) = self.own else {
             return Ok(());
         };
@@ -288,5 +320,5 @@ impl Enclosure {
 /// The name of a network's device: fifteen characters are all that the kernel takes.
 fn interface(name: &str) -> String {
     let digest = Sha256::digest(name.as_bytes());
-    digest.iter().take(6).fold("ls".to_owned(), |text, byte| text + &format!("{byte:02x}"))
+    digest.iter().take(5).fold(OWN_INTERFACE.to_owned(), |text, byte| text + &format!("{byte:02x}"))
 }

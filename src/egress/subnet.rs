@@ -2,7 +2,10 @@
 
 use std::net::Ipv4Addr;
 
+use super::guard::{OWN_INTERFACE, SHARED_INTERFACE};
 use crate::component::Range;
+
+const ROUTES: &str = "/proc/net/route";
 
 /// Eight addresses: the network's own, the gateway, the container, and room for an engine that wants more.
 pub(crate) const PREFIX: u8 = 29;
@@ -31,19 +34,27 @@ pub(super) fn gateway(subnet: Range) -> Ipv4Addr {
 
 /// Where the host sends packets otherwise than by default.
 pub(super) async fn routes() -> Vec<Range> {
-    parse(&tokio::fs::read_to_string("/proc/net/route").await.unwrap_or_default())
+    let table = tokio::fs::read_to_string(ROUTES).await.unwrap_or_default();
+    parse(&table).into_iter().map(|(_device, range)| range).collect()
+}
+
+/// Whether an address lies behind a bridge of ours, where other jobs are. Reads what the kernel has in memory.
+pub(super) fn is_ours(address: Ipv4Addr) -> bool {
+    let table = std::fs::read_to_string(ROUTES).unwrap_or_default();
+    let is_ours = |device: &str| device == SHARED_INTERFACE || device.starts_with(OWN_INTERFACE);
+    parse(&table).iter().any(|(device, range)| is_ours(device) && range.contains(address))
 }
 
 /// Columns of `/proc/net/route`: device, destination, gateway, flags, …, mask (eighth), numbers in hexadecimal with the
 /// last byte first.
-fn parse(table: &str) -> Vec<Range> {
-    let route = |line: &str| {
+fn parse(table: &str) -> Vec<(&str, Range)> {
+    fn route(line: &str) -> Option<(&str, Range)> {
         let columns: Vec<&str> = line.split_whitespace().collect();
         let number = |index: usize| u32::from_str_radix(columns.get(index)?, 16).ok().map(u32::swap_bytes);
         let (first, mask) = (number(1)?, number(7)?);
         let prefix = u8::try_from(mask.leading_ones()).ok()?;
-        (prefix > 0).then(|| Range::around(Ipv4Addr::from_bits(first), prefix))
-    };
+        (prefix > 0).then(|| (columns[0], Range::around(Ipv4Addr::from_bits(first), prefix)))
+    }
     table.lines().filter_map(route).collect()
 }
 
@@ -56,7 +67,7 @@ mod tests {
         let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n\
                      eth0\t00000000\t010200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n\
                      br0\t000012AC\t00000000\t0001\t0\t0\t0\t0000FFFF\t0\t0\t0\n";
-        assert_eq!(parse(table), ["172.18.0.0/16".parse().unwrap()]);
+        assert_eq!(parse(table), [("br0", "172.18.0.0/16".parse().unwrap())]);
     }
 
     #[test]

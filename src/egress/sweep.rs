@@ -13,11 +13,9 @@ pub(crate) async fn find_networks(
     engine.find_networks(label, value).await
 }
 
-/// Removes a network whose container is gone, and then its rules.
+/// Removes a network whose container is gone. Its rules stay until [`forget_rules`].
 pub(crate) async fn remove_network(engine: &Engine, network: &FoundNetwork) -> Result<(), EngineError> {
-    engine.remove_network(&network.id).await?;
-    forget_rules().await;
-    Ok(())
+    engine.remove_network(&network.id).await
 }
 
 /// Takes away rules for bridges that are gone. Such rules harm nobody, so trouble with them is nobody's failure.

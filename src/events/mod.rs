@@ -7,6 +7,7 @@ mod lines;
 mod log;
 mod record;
 mod redact;
+mod search;
 mod severity;
 mod speech;
 mod trace_shape;

@@ -85,6 +85,11 @@ impl Redactor {
         }
     }
 
+    /// What finds a secret in any of its forms, and how long the longest form is; `None` when there is nothing to hide.
+    pub(super) fn patterns(&self) -> Option<(&AhoCorasick, usize)> {
+        self.patterns.as_ref().map(|patterns| (&patterns.automaton, patterns.length_max))
+    }
+
     /// Begins to mask a stream that arrives in pieces.
     pub(super) fn stream(&self) -> StreamRedactor {
         StreamRedactor { patterns: self.patterns.clone(), pending: Vec::new() }

@@ -61,6 +61,7 @@ impl Stop {
             | FailureCode::SizeLimit
             | FailureCode::OutputInvalid
             | FailureCode::OutputUnsafe
+            | FailureCode::SecretInOutput
             | FailureCode::ImageBuildFailed => "the job failed",
         };
         Self::Failed(Failure { code, message: message.to_owned(), detail: chain(error) })

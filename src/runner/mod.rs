@@ -3,10 +3,12 @@
 
 mod adopt;
 mod build_log;
+mod confidential;
 mod debug;
 mod enclosed;
 mod environment;
 mod halt;
+mod identity;
 mod leftover;
 mod listen;
 mod logger;
@@ -98,7 +100,7 @@ async fn run_attempt(
     news: &News,
     halt: &Halt,
 ) -> Result<Settled, RunError> {
-    let asked = resolve::ask(runner, order);
+    let asked = Box::pin(resolve::ask(runner, order)).await?;
     let redactor = Redactor::new(asked.secrets());
     let scribe = Scribe::begin(runner.catalog.clone(), order.job, redactor).await?;
     let mut record = match &resumed {
@@ -141,7 +143,7 @@ impl Job<'_> {
         let units = match &resumed {
             None => self.resolve(asked, record).await?,
             // What its inputs were when it began is what counts.
-            Some(_) => asked.into_units(),
+            Some(_) => asked.into_units()?,
         };
         let images = self.images(&units, record).await?;
         let ended = self.ended_before(record).await?;
@@ -176,7 +178,7 @@ impl Job<'_> {
                 Err(stop) => return Err(stop),
             }
         }
-        Ok(so_far.into_outcome(record.published.clone()))
+        Ok(so_far.into_outcome(record.published.clone(), &record.leaks))
     }
 
     /// The units that an earlier attempt has brought to their end: they are not run again, and what they published
@@ -215,6 +217,7 @@ impl Job<'_> {
         }
         self.enter(record, Phase::Image).await?;
         let keeper = self.runner.keeper().await?;
+        self.tell_engine(record).await?;
         let mut images = Vec::with_capacity(units.len());
         for unit in units {
             let asked = self.order.image_source(unit)?;
@@ -226,6 +229,20 @@ impl Job<'_> {
         }
         record.leave(0);
         Ok(images)
+    }
+
+    /// Limits that are only asked for are no limits: whoever runs code of others must know.
+    async fn tell_engine(&self, record: &mut Record<'_>) -> Result<(), Stop> {
+        let unenforced = &self.runner.engine().await?.facts().await?.unenforced;
+        if !unenforced.is_empty() {
+            let line = format!(
+                "this engine does not limit {}: a component can take the whole machine (a rootless engine needs cgroup v2)",
+                unenforced.join(", ")
+            );
+            self.scribe.say(Level::Warning, &line, self.news).await;
+            record.document.notices.push(line);
+        }
+        Ok(())
     }
 
     async fn ensure(&self, keeper: &Keeper, asked: &AskedImage) -> Result<ResolvedImage, ImageError> {

@@ -8,7 +8,7 @@ use tokio::sync::OnceCell;
 use super::retry::RetryDelay;
 use crate::blob::BlobStore;
 use crate::catalog::Catalog;
-use crate::component::{Component, ImageSource, User};
+use crate::component::{Component, ImageSource};
 use crate::configuration::{Configuration, Unit};
 use crate::egress::EgressOptions;
 use crate::engine::{Engine, EngineError, EngineOptions};
@@ -16,6 +16,7 @@ use crate::events::SpeechLimits;
 use crate::failure::Stop;
 use crate::image::{AskedImage, BuildSource, ImageReference, Keeper, KeeperOptions};
 use crate::job::{JobId, JobRequest, Phase, WorkerId};
+use crate::secret::SecretRules;
 
 /// One accepted job with everything it names, loaded and parsed.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(crate) struct Runner {
     /// Of that engine; all jobs of a process share it, and so their pulls.
     pub(crate) keeper: OnceCell<Keeper>,
     pub(crate) options: RunnerOptions,
+    pub(crate) secrets: SecretRules,
 }
 
 #[derive(Debug, Clone)]
@@ -127,17 +129,6 @@ impl Order {
                 };
                 Ok(AskedImage::Build { source, policy: *policy })
             }
-        }
-    }
-}
-
-impl RunnerOptions {
-    /// Whom a container runs as, as `uid` and `gid`; `None`: whom the image says.
-    pub(super) fn container_user(&self, user: User) -> Option<(u32, u32)> {
-        match user {
-            User::Runner => Some(self.runner_user),
-            User::Image => None,
-            User::Id { uid, gid } => Some((uid, gid.unwrap_or(uid))),
         }
     }
 }

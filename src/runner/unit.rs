@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::adopt::Note;
 use super::enclosed::{self, Enclosed};
 use super::environment::environment;
@@ -12,12 +14,12 @@ use super::so_far::SoFar;
 use super::{Job, debug, leftover, logger};
 use crate::blob::Delivery;
 use crate::configuration::Unit;
-use crate::engine::ContainerNetwork;
+use crate::engine::{ContainerNetwork, EngineError};
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
 use crate::job::{BadExit, Exit, FileId, Phase, Receipt, Usage};
-use crate::mapping::{self, DataFolder, InputsSeen, Owner, StagedFile, StagedTable};
+use crate::mapping::{self, DataFolder, InputsSeen, StagedFile, StagedTable};
 use crate::result::{FilePart, InputTablePart};
 use crate::runtime::{ContainerPlan, Ended, GelfDoor, SpoolWriter};
 
@@ -94,7 +96,8 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         self.job.hold(Phase::Cleanup).await;
         let since = Instant::now();
-        let kept = leftover::keep(self, folder, ended.is_ok()).await;
+        let is_settled = ended.is_ok() || !self.may_be_kept(folder).await;
+        let kept = leftover::keep(self, folder, is_settled).await;
         let removed = folder.remove().await;
         record.note(Phase::Cleanup, since.elapsed(), 0);
         if let Some(line) = kept {
@@ -177,10 +180,7 @@ impl UnitRun<'_> {
 
     async fn make_folder(&self) -> Result<DataFolder, Stop> {
         let (order, options) = (self.job.order, &self.job.runner.options);
-        let owner = match options.container_user(order.component.user) {
-            Some((uid, gid)) => Owner::Of { uid, gid },
-            None => Owner::Image,
-        };
+        let owner = self.job.runner.identity(order.component.user, self.image.is_some()).await?.owner;
         let format = order.component.configuration_format;
         Ok(DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?)
     }
@@ -216,12 +216,17 @@ impl UnitRun<'_> {
         Ok((Some(enclosed), since.elapsed()))
     }
 
-    pub(super) fn container_plan(&self, image: &ResolvedImage, folder: &DataFolder) -> ContainerPlan {
+    pub(super) async fn container_plan(
+        &self,
+        image: &ResolvedImage,
+        folder: &DataFolder,
+    ) -> Result<ContainerPlan, EngineError> {
+        let identity = self.job.runner.identity(self.job.order.component.user, true).await?;
         let (order, options) = (self.job.order, &self.job.runner.options);
         let (component, limits) = (&order.component, &order.component.limits);
         let label = |name: &str, value: String| (format!("longshore.{name}"), value);
         let attempt = self.job.attempt;
-        ContainerPlan {
+        Ok(ContainerPlan {
             name: format!("longshore-{}-{attempt}-{}", order.job, self.unit.row_index),
             image: image.id.clone(),
             entrypoint: image.entrypoint.clone(),
@@ -243,13 +248,13 @@ impl UnitRun<'_> {
             engine_patience: options.engine_patience,
             // Until its network is there.
             network: ContainerNetwork::Disabled,
-            user: options.container_user(component.user).map(|(uid, gid)| format!("{uid}:{gid}")),
+            user: identity.told(),
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),
             output_bytes_max: limits.disk_bytes,
             output_files_max: options.output_files_max,
             log_bytes_max: options.log_bytes_max,
-        }
+        })
     }
 
     /// Runs the container and listens to it until both streams have ended.
@@ -262,7 +267,7 @@ impl UnitRun<'_> {
     ) -> Result<(Ended, LastWords), Stop> {
         self.job.enter(record, Phase::Run).await?;
         let Enclosed { container, enclosure, door } = enclosed;
-        enclosed::tell_notice(self.job, enclosure).await;
+        enclosed::describe(self, enclosure, record).await?;
         if !record.keep().await? {
             return Err(failure::fence_lost());
         }
@@ -290,14 +295,18 @@ impl UnitRun<'_> {
             // What cannot be kept need not be said: the job has failed, and nobody waits for the component's own end.
             heard.inspect_err(|_error| stop.cancel())
         };
+        let has_ended = CancellationToken::new();
         let running = async {
+            let _told = has_ended.clone().drop_guard();
             if is_fresh {
                 container.run(spool, &stop).await
             } else {
                 container.resume(spool, (staged.bytes, staged.files), &stop).await
             }
         };
-        let (ended, words) = tokio::join!(running, listening);
+        let telling = enclosed::tell_refusals(self.job, enclosure, &has_ended);
+        let (ended, words, ()) = tokio::join!(running, listening, telling);
+        enclosed::note_contacts(self.job, enclosure, record).await?;
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);

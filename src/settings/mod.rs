@@ -9,6 +9,7 @@ mod notices;
 mod outlook;
 mod registries;
 mod secret;
+mod secrets;
 mod shared;
 mod worker;
 
@@ -23,6 +24,7 @@ use crate::component::{
 };
 
 pub(crate) use environment::process_environment;
+pub(crate) use secrets::SecretOptions;
 
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;
@@ -81,6 +83,7 @@ pub(crate) struct Settings {
     pub network: EgressOptions,
     /// Who we are at the registries of images.
     pub registries: RegistryAccess,
+    pub secrets: SecretOptions,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -185,9 +188,11 @@ fn read_settings(
     let presets = fields.get("presets").map(|item| read_presets(&item)).unwrap_or_default();
     let small = presets.of(Preset::DEFAULT);
     let folder = &project_dir;
+    let catalog = fields.get("catalog");
     let settings = Settings {
         file: None,
-        catalog: fields.get("catalog").and_then(|item| shared::read_catalog(&item, folder)),
+        secrets: secrets::read_secrets(fields.get("secrets"), folder, catalog.is_some()),
+        catalog: catalog.and_then(|item| shared::read_catalog(&item, folder)),
         blobs: fields.get("blobs").and_then(|item| shared::read_blobs(&item, folder)),
         queue: fields.get("queue").and_then(|item| shared::read_queue(&item, folder)),
         worker: worker::read_worker(fields.get("worker"), &machine(&work_dir), &small),

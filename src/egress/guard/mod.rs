@@ -12,10 +12,13 @@ use super::error::NoGuard;
 use super::options::{EgressOptions, GuardWish};
 use super::resolvers::resolvers;
 use crate::component::Range;
-use crate::engine::EngineFacts;
+use crate::engine::{EngineFacts, IdMapping};
 
 /// The device of the bridge that plain `network: bridge` containers share.
 pub(super) const SHARED_INTERFACE: &str = "longshore0";
+
+/// How the devices of networks of single jobs begin.
+pub(super) const OWN_INTERFACE: &str = "lsjob";
 
 /// Whether the kernel shows us what passes from port to port of one bridge.
 const BRIDGE_FILTER: &str = "/proc/sys/net/bridge/bridge-nf-call-iptables";
@@ -67,7 +70,7 @@ impl Guard {
         if !facts.local {
             return Err(NoGuard::Remote);
         }
-        if facts.rootless {
+        if facts.ids == IdMapping::Rootless {
             return Err(NoGuard::Rootless);
         }
         nft::load(&rules::shared(&resolvers(options).await)).await?;
@@ -75,7 +78,7 @@ impl Guard {
     }
 
     /// Whether a bridge is one whose traffic we see.
-    pub(super) fn check_bridge(self, interface: &str) -> Result<(), NoGuard> {
+    pub(super) fn check_bridge(interface: &str) -> Result<(), NoGuard> {
         if !has_device(interface) {
             return Err(NoGuard::Elsewhere { interface: interface.to_owned() });
         }

@@ -6,7 +6,7 @@
 
 use std::net::Ipv4Addr;
 
-use super::{Fence, HostPort, Policy, SHARED_INTERFACE, Transport};
+use super::{Fence, HostPort, OWN_INTERFACE, Policy, SHARED_INTERFACE, Transport};
 
 pub(super) const TABLE: &str = "longshore";
 pub(super) const FORWARD_MAP: &str = "forward_of";
@@ -74,7 +74,8 @@ pub(super) fn shared(resolvers: &[Ipv4Addr]) -> String {
     let mut forward = vec![asks.clone()];
     // Our networks have no IPv6, so what comes by it is a link-local address that nobody gave out.
     forward.push("meta nfproto ipv6 reject with icmpx type admin-prohibited".to_owned());
-    // What the engine has translated to a container of a neighbour has that one's address by now.
+    forward.extend(neighbours());
+    // What the engine has translated to a port that somebody published has that one's address by now.
     forward.extend(REJECT.map(|reject| format!("ip daddr {{ {BLOCKED} }} {reject}")));
     script.chain("open_forward", "", &forward);
     script.chain("open_input", "", &std::iter::once(asks).chain(rejects()).collect::<Vec<_>>());
@@ -108,7 +109,8 @@ pub(super) fn fence(fence: &Fence) -> String {
         Policy::Open { private } => {
             input.push("goto open_input".to_owned());
             let admitted = private.iter().map(|range| format!("ip daddr {range} accept"));
-            admitted.chain(["goto open_forward".to_owned()]).collect()
+            // Whatever a range includes, other jobs are not meant.
+            neighbours().chain(admitted).chain(["goto open_forward".to_owned()]).collect()
         }
         Policy::Relayed { relay, dns } => {
             // By then a connection that was redirected has the relay's address; one to the relay itself was, too.
@@ -143,6 +145,12 @@ pub(super) fn release(interface: &str) -> String {
         script.line(&format!("delete chain inet {TABLE} {chain}"));
     }
     script.0
+}
+
+/// Containers on our bridges, also on the same one.
+fn neighbours() -> impl Iterator<Item = String> {
+    let devices = [SHARED_INTERFACE.to_owned(), format!("{OWN_INTERFACE}*")];
+    devices.into_iter().flat_map(|device| REJECT.map(|reject| format!("oifname \"{device}\" {reject}")))
 }
 
 fn rejects() -> impl Iterator<Item = String> {
