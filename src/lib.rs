@@ -20,6 +20,7 @@
 //! - [`catalog`] what exists, and the one commit that publishes
 //! - [`engine`] the door to the container engine
 //! - [`image`] references and policies: which image a job runs
+//! - [`egress`] what a container may reach
 //! - [`runtime`] one container, once: limits, logs, usage, removal
 //! - [`mapping`] the data folder, staging in, collecting and publishing out
 //! - [`failure`] whose fault it was
@@ -44,6 +45,7 @@ mod blob;
 mod catalog;
 mod engine;
 mod image;
+mod egress;
 mod runtime;
 mod mapping;
 mod failure;

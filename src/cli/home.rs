@@ -128,6 +128,7 @@ impl Home {
                 log_bytes_max: settings.log_bytes_max,
                 output_files_max: settings.output_files_max,
                 speech,
+                egress: settings.network.clone(),
                 retry_delay: RetryDelay {
                     first: settings.worker.retry_delay,
                     longest: settings.worker.retry_delay_max,

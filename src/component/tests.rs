@@ -84,7 +84,10 @@ fn a_spec_becomes_a_component() {
 #[test]
 fn a_spec_needs_an_id_and_an_image_and_nothing_else() {
     let component = parse("id: acme.top-customers\nimage: {uri: acme/top}\n").unwrap();
-    assert_eq!((component.name.as_str(), component.network), ("acme.top-customers", Network::Bridge));
+    assert_eq!(
+        (component.name.as_str(), component.network.clone()),
+        ("acme.top-customers", Network::Bridge { private: Vec::new() })
+    );
     assert_eq!(component.limits, Presets::default().of(Preset::DEFAULT));
     assert_eq!(
         said("{}"),

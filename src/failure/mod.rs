@@ -1,6 +1,7 @@
 //! Whose fault it was: the one place where errors of the steps become a code, a message for the person who configured
 //! the job, and a detail for the operator.
 
+mod egress;
 mod image;
 
 use std::error::Error;

@@ -14,7 +14,6 @@ use crate::failure::Stop;
 use crate::job::{AttemptNumber, FileId, Receipt};
 use crate::mapping::{DataFolder, Owner, State};
 use crate::result::ResultDocument;
-use crate::runtime;
 
 const NOTE: &str = "attempt.json";
 
@@ -135,10 +134,8 @@ impl UnitRun<'_> {
         leftover::fetch_log(self.job, self.index).await;
         let line = "the worker of this job died; another one goes on with its container";
         self.job.scribe.say(Level::Notice, line, self.job.news).await;
-        let engine = runner.engine().await?;
-        let plan = self.container_plan(image, folder).await?;
-        let container = runtime::adopt(engine, resumed.adoption.container.clone(), plan).await?;
+        let enclosed = self.take_over(resumed.adoption.container.clone(), image, folder).await?;
         let beginning = Beginning::Resumed { events_known };
-        self.run_container(container, folder, (staged, beginning), record).await
+        self.run_container(enclosed, folder, (staged, beginning), record).await
     }
 }

@@ -5,6 +5,7 @@ mod adopt;
 mod build_log;
 mod confidential;
 mod debug;
+mod enclosed;
 mod environment;
 mod halt;
 mod identity;

@@ -10,6 +10,7 @@ use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::component::{Component, ImageSource};
 use crate::configuration::{Configuration, Unit};
+use crate::egress::EgressOptions;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::failure::Stop;
@@ -60,6 +61,7 @@ pub(crate) struct RunnerOptions {
     pub(crate) log_bytes_max: u64,
     pub(crate) output_files_max: u64,
     pub(crate) speech: SpeechLimits,
+    pub(crate) egress: EgressOptions,
     pub(crate) retry_delay: RetryDelay,
     /// Waits at the beginning of this phase until cancelled: for looking into a running job, and for tests.
     pub(crate) hold_at: Option<Phase>,

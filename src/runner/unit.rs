@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::adopt::Note;
+use super::enclosed::{self, Enclosed};
 use super::environment::environment;
 use super::listen::listen;
 use super::record::Record;
@@ -11,14 +14,14 @@ use super::so_far::SoFar;
 use super::{Job, debug, leftover};
 use crate::blob::Delivery;
 use crate::configuration::Unit;
-use crate::engine::EngineError;
+use crate::engine::{ContainerNetwork, EngineError};
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
 use crate::job::{BadExit, Exit, FileId, Phase, Receipt, Usage};
 use crate::mapping::{self, DataFolder, InputsSeen, StagedFile, StagedTable};
 use crate::result::{FilePart, InputTablePart};
-use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
+use crate::runtime::{ContainerPlan, Ended, SpoolWriter};
 
 /// A disk with no more room than this is full: a component could write no file of any use.
 const ROOM_NONE: u64 = 256 << 10;
@@ -117,32 +120,32 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Stage).await?;
         let (staged, created) = tokio::join!(self.stage(folder, planned, record), self.create(folder));
-        let (container, create_took) = created?;
+        let (enclosed, create_took) = created?;
         let staged = match staged {
             Ok(staged) => staged,
             Err(stop) => {
-                leftover::remove_container(self.job, container).await;
+                enclosed::remove(self.job, enclosed).await;
                 return Err(stop);
             }
         };
         record.note(Phase::Create, create_took, 0);
-        let Some(container) = container else {
+        let Some(enclosed) = enclosed else {
             return Ok(Receipt::default());
         };
-        self.run_container(container, folder, (staged, Beginning::Fresh), record).await
+        self.run_container(enclosed, folder, (staged, Beginning::Fresh), record).await
     }
 
     pub(super) async fn run_container(
         &self,
-        mut container: Container,
+        mut enclosed: Enclosed,
         folder: &DataFolder,
         (staged, beginning): (Staged, Beginning),
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
-        let ran = self.watch(&mut container, folder, (&staged, beginning), record).await;
+        let ran = self.watch(&mut enclosed, folder, (&staged, beginning), record).await;
         let removal = async {
             let since = Instant::now();
-            leftover::remove_container(self.job, Some(container)).await;
+            enclosed::remove(self.job, Some(enclosed)).await;
             since.elapsed()
         };
         let publishing = async {
@@ -204,15 +207,13 @@ impl UnitRun<'_> {
         Ok(staged)
     }
 
-    async fn create(&self, folder: &DataFolder) -> Result<(Option<Container>, Duration), Stop> {
+    async fn create(&self, folder: &DataFolder) -> Result<(Option<Enclosed>, Duration), Stop> {
         let since = Instant::now();
         let Some(image) = self.image else {
             return Ok((None, since.elapsed()));
         };
-        let engine = self.job.runner.engine().await?;
-        let plan = self.container_plan(image, folder).await?;
-        let container = runtime::create(engine, plan).await?;
-        Ok((Some(container), since.elapsed()))
+        let enclosed = self.enclose(image, folder).await?;
+        Ok((Some(enclosed), since.elapsed()))
     }
 
     pub(super) async fn container_plan(
@@ -245,7 +246,8 @@ impl UnitRun<'_> {
             timeout: Some(self.unit.timeout.unwrap_or(limits.timeout)),
             grace: options.grace,
             engine_patience: options.engine_patience,
-            network: component.network,
+            // Until its network is there.
+            network: ContainerNetwork::Disabled,
             user: identity.told(),
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),
@@ -258,12 +260,14 @@ impl UnitRun<'_> {
     /// Runs the container and listens to it until both streams have ended.
     async fn watch(
         &self,
-        container: &mut Container,
+        enclosed: &mut Enclosed,
         folder: &DataFolder,
         (staged, beginning): (&Staged, Beginning),
         record: &mut Record<'_>,
     ) -> Result<(Ended, LastWords), Stop> {
         self.job.enter(record, Phase::Run).await?;
+        let Enclosed { container, enclosure } = enclosed;
+        enclosed::describe(self, enclosure, record).await?;
         if !record.keep().await? {
             return Err(failure::fence_lost());
         }
@@ -285,7 +289,9 @@ impl UnitRun<'_> {
             // What cannot be kept need not be said: the job has failed, and nobody waits for the component's own end.
             heard.inspect_err(|_error| stop.cancel())
         };
+        let has_ended = CancellationToken::new();
         let running = async {
+            let _told = has_ended.clone().drop_guard();
             match beginning {
                 Beginning::Fresh => container.run(spool, &stop).await,
                 Beginning::Resumed { .. } => {
@@ -293,7 +299,9 @@ impl UnitRun<'_> {
                 }
             }
         };
-        let (ended, words) = tokio::join!(running, listening);
+        let telling = enclosed::tell_refusals(self.job, enclosure, &has_ended);
+        let (ended, words, ()) = tokio::join!(running, listening, telling);
+        enclosed::note_contacts(self.job, enclosure, record).await?;
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);

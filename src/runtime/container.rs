@@ -15,12 +15,9 @@ use super::measure::Weight;
 use super::supervise::Supervisor;
 use super::usage::UsageWatch;
 use super::{ContainerPlan, RuntimeError, SpoolWriter};
-use crate::component::Network;
-use crate::engine::{ContainerNetwork, Engine, EngineError, ExitWait, InspectedContainer};
+use crate::engine::{Engine, EngineError, ExitWait, InspectedContainer};
 use crate::job::{BadExit, Exit};
 
-/// The bridge network that our containers share without seeing each other.
-const BRIDGE_NAME: &str = "longshore";
 /// How soon an engine that stops its containers is gone itself.
 const ENGINE_LEAVES_LIMIT: Duration = Duration::from_secs(1);
 /// An engine that is still there answers long before, also a busy one.
@@ -60,13 +57,7 @@ pub(crate) async fn create(engine: &Engine, plan: ContainerPlan) -> Result<Conta
     let failed = |source| RuntimeError::Create { name: plan.name.clone(), source };
     let facts = engine.facts().await.map_err(failed)?;
     let parent = CgroupParent::choose(facts, &plan.name);
-    let network = match plan.network {
-        Network::None => ContainerNetwork::Disabled,
-        Network::Bridge => {
-            ContainerNetwork::Id(engine.ensure_isolated_network(BRIDGE_NAME).await.map_err(failed)?)
-        }
-    };
-    let new = plan.new_container(network, parent.as_ref().map(CgroupParent::path));
+    let new = plan.new_container(parent.as_ref().map(CgroupParent::path));
     match engine.create_container(new).await {
         Ok(id) => Ok(Container { engine: engine.clone(), id, plan, parent, removed: false }),
         Err(source) => {

@@ -4,7 +4,7 @@ use crate::component::Preset;
 use crate::component::document::{Entry, Node, Place, Value};
 
 /// Keys that are texts, durations or amounts of bytes.
-const TEXT_KEYS: [&str; 41] = [
+const TEXT_KEYS: [&str; 43] = [
     "state_dir",
     "component_specs_dir",
     "work_dir",
@@ -46,6 +46,8 @@ const TEXT_KEYS: [&str; 41] = [
     "secrets.recipients",
     "secrets.plain",
     "secrets.in_outputs",
+    "network.guard",
+    "network.subnets",
 ];
 
 /// Keys that are numbers or flags.

@@ -4,6 +4,7 @@
 mod environment;
 mod git;
 mod machine;
+mod network;
 mod notices;
 mod outlook;
 mod registries;
@@ -27,6 +28,7 @@ pub(crate) use secrets::SecretOptions;
 
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;
+use crate::egress::EgressOptions;
 use crate::image::GitOptions;
 use crate::image::RegistryAccess;
 use crate::queue::QueueOptions;
@@ -77,6 +79,8 @@ pub(crate) struct Settings {
     pub otlp: Option<OtlpOptions>,
     /// Where images may be built from.
     pub git: GitOptions,
+    /// How components are kept from what they may not reach.
+    pub network: EgressOptions,
     /// Who we are at the registries of images.
     pub registries: RegistryAccess,
     pub secrets: SecretOptions,
@@ -202,6 +206,7 @@ fn read_settings(
             .map(|item| registries::read_registries(&item, folder, environment))
             .unwrap_or_default(),
         otlp: fields.get("otlp").and_then(|item| outlook::read_otlp(&item)),
+        network: network::read_network(fields.get("network")),
         git: git::read_git(fields.get("git"), folder, environment),
         state_dir,
         component_specs_dir,

@@ -138,16 +138,27 @@ impl House {
         assert!(left.is_empty(), "folders were left behind: {left:?}");
         let containers = self.containers();
         assert!(containers.is_empty(), "containers were left behind: {containers:?}");
+        let networks = docker(&["network", "ls", "--filter", "label=longshore.job", "--format", "{{.Name}}"]);
+        let networks = self.of_our_jobs(&networks);
+        assert!(networks.is_empty(), "networks were left behind: {networks:?}");
     }
 
     /// Names of the containers that belong to jobs of this project.
     pub(crate) fn containers(&self) -> Vec<String> {
+        let format = "{{.Names}}";
+        let listed = docker(&["ps", "--all", "--filter", "label=longshore.job", "--format", format]);
+        self.of_our_jobs(&listed)
+    }
+
+    /// Of the engine's names, those that hold the id of a job of this project.
+    fn of_our_jobs(&self, names: &str) -> Vec<String> {
+        if names.is_empty() {
+            return Vec::new();
+        }
         let jobs: Value =
             serde_json::from_str(&self.call(&["job", "ls", "--format", "json"]).succeeded().stdout).unwrap();
         let ids: Vec<&str> = jobs.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
-        let format = "{{.Names}}";
-        let listed = docker(&["ps", "--all", "--filter", "label=longshore.job", "--format", format]);
-        listed.lines().filter(|name| ids.iter().any(|id| name.contains(id))).map(str::to_owned).collect()
+        names.lines().filter(|name| ids.iter().any(|id| name.contains(id))).map(str::to_owned).collect()
     }
 
     /// All bytes below the project's own data, logs and archives decompressed: to search for what must not be there.

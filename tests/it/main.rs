@@ -10,6 +10,7 @@ mod builds;
 mod cli;
 mod components;
 mod crash;
+mod egress;
 mod ends;
 mod engines;
 mod faults;

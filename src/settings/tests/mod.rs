@@ -4,6 +4,7 @@ use super::*;
 
 mod examples;
 mod git;
+mod network;
 mod registries;
 mod secrets;
 mod service;
@@ -59,6 +60,7 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             log_format: LogFormat::Text,
             otlp: None,
             git: GitOptions::default(),
+            network: crate::egress::EgressOptions::default(),
             registries: RegistryAccess::default(),
             secrets: SecretOptions::default(),
         }
