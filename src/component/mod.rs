@@ -25,7 +25,7 @@ pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use git_address::{GitAddress, GitAddressError, GitScheme};
 pub(crate) use limits::{Limits, Preset, Presets};
 pub(crate) use limits::{read_limits, read_positive, read_timeout};
-pub(crate) use logging::{LogChannel, Logging};
+pub(crate) use logging::{GelfTransport, LogChannel, Logging};
 pub(crate) use network::{Destination, Host, NamePattern, Network, Range};
 pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::logging::{GelfTransport, LogChannel, Verbosity};
 use super::*;
+use crate::events::{Level, Verbosity};
 
 const WHOLE: &str = r##"id: acme.top-customers
 name: Top customers
@@ -76,8 +76,8 @@ fn a_spec_becomes_a_component() {
             spec_path: "specs/acme.top-customers.yaml".into(),
         }
     );
-    assert_eq!(component.logging.verbosity.of(100), Verbosity::Normal);
-    assert_eq!(component.logging.verbosity.of(500), Verbosity::Camouflage);
+    assert_eq!(component.logging.verbosity.of(Level::Debug), Verbosity::Normal);
+    assert_eq!(component.logging.verbosity.of(Level::Critical), Verbosity::Camouflage);
     assert_eq!(component.spec_hash.as_str().len(), 64);
 }
 

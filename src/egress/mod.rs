@@ -19,4 +19,5 @@ pub(crate) use enclosure::{Enclosure, Wanted, prepare, resume};
 pub(crate) use error::EgressError;
 pub(crate) use guard::{HostPort, Transport};
 pub(crate) use options::{EgressOptions, GuardWish};
+pub(crate) use subnet::PREFIX as SUBNET_PREFIX;
 pub(crate) use sweep::{FoundNetwork, find_networks, forget_rules, remove_network};

@@ -8,7 +8,7 @@ use crate::component::Range;
 const ROUTES: &str = "/proc/net/route";
 
 /// Eight addresses: the network's own, the gateway, the container, and room for an engine that wants more.
-pub(super) const PREFIX: u8 = 29;
+pub(crate) const PREFIX: u8 = 29;
 /// The host may have routes to a part of the range, and other jobs have theirs.
 pub(super) const TRIES_MAX: usize = 64;
 

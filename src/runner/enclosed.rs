@@ -1,10 +1,12 @@
 //! A unit's container together with the network that was made for it.
 
+use std::net::SocketAddr;
+
 use tokio_util::sync::CancellationToken;
 
 use super::record::Record;
 use super::unit::UnitRun;
-use super::{Job, leftover};
+use super::{Job, leftover, logger};
 use crate::catalog::CatalogError;
 use crate::component::{Component, LogChannel, Network, User};
 use crate::egress::{self, Enclosure, Wanted};
@@ -14,13 +16,15 @@ use crate::failure::{Stop, chain};
 use crate::image::ResolvedImage;
 use crate::mapping::DataFolder;
 use crate::result::{IsolationPart, NetworkPart};
-use crate::runtime::{self, Container};
+use crate::runtime::{self, Container, GelfDoor};
 
 /// A container on its network; [`remove`] ends both.
 #[derive(Debug)]
 pub(super) struct Enclosed {
     pub(super) container: Container,
     pub(super) enclosure: Enclosure,
+    /// Where the container sends its log messages, where it does.
+    pub(super) door: Option<GelfDoor>,
 }
 
 impl UnitRun<'_> {
@@ -30,21 +34,28 @@ impl UnitRun<'_> {
         let engine = runner.engine().await?;
         let plan = self.container_plan(image, folder).await?;
         let wanted = self.wanted(&plan.name, &plan.labels);
-        let enclosure = egress::prepare(engine, &runner.options.egress, wanted).await?;
-        let plan = runtime::ContainerPlan { network: enclosure.attachment(), ..plan };
-        match runtime::create(engine, plan).await {
-            Ok(container) => Ok(Enclosed { container, enclosure }),
-            Err(error) => {
+        let mut enclosure = egress::prepare(engine, &runner.options.egress, wanted).await?;
+        let made = async {
+            let channel = self.job.order.component.logging.channel;
+            let door = logger::open(channel, &mut enclosure, None).await?;
+            let mut plan = runtime::ContainerPlan { network: enclosure.attachment(), ..plan };
+            plan.environment.extend(door.iter().flat_map(logger::environment));
+            Ok::<_, Stop>((runtime::create(engine, plan).await?, door))
+        };
+        match made.await {
+            Ok((container, door)) => Ok(Enclosed { container, enclosure, door }),
+            Err(stop) => {
                 remove_network(self.job, enclosure).await;
-                Err(error.into())
+                Err(stop)
             }
         }
     }
 
-    /// Takes over a container that another worker started, with its network.
+    /// Takes over a container that another worker started, with its network and the address it sends its log messages to.
     pub(super) async fn take_over(
         &self,
         id: String,
+        logger: Option<SocketAddr>,
         image: &ResolvedImage,
         folder: &DataFolder,
     ) -> Result<Enclosed, Stop> {
@@ -54,11 +65,17 @@ impl UnitRun<'_> {
         let wanted = self.wanted(&plan.name, &plan.labels);
         let enclosure = egress::resume(engine, &runner.options.egress, wanted).await;
         let container = runtime::adopt(engine, id, plan).await?;
-        match enclosure {
-            Ok(enclosure) => Ok(Enclosed { container, enclosure }),
-            Err(error) => {
+        let taken = async {
+            let mut enclosure = enclosure?;
+            let channel = self.job.order.component.logging.channel;
+            let door = logger::open(channel, &mut enclosure, logger).await?;
+            Ok::<_, Stop>((enclosure, door))
+        };
+        match taken.await {
+            Ok((enclosure, door)) => Ok(Enclosed { container, enclosure, door }),
+            Err(stop) => {
                 leftover::remove_container(self.job, Some(container)).await;
-                Err(error.into())
+                Err(stop)
             }
         }
     }
@@ -164,7 +181,7 @@ pub(super) async fn note_contacts(
 
 /// Removes both, the container first: the engine keeps a network that somebody is on.
 pub(super) async fn remove(job: &Job<'_>, enclosed: Option<Enclosed>) {
-    let Some(Enclosed { container, enclosure }) = enclosed else { return };
+    let Some(Enclosed { container, enclosure, door: _closed }) = enclosed else { return };
     leftover::remove_container(job, Some(container)).await;
     remove_network(job, enclosure).await;
 }

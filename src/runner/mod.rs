@@ -11,6 +11,7 @@ mod halt;
 mod identity;
 mod leftover;
 mod listen;
+mod logger;
 mod news;
 mod order;
 mod publish;

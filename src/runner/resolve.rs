@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::{Order, Runner, confidential};
 use crate::catalog::{Catalog, CatalogError, StateKey, TableVersion};
-use crate::component::{Complaint, Component, LogChannel};
+use crate::component::{Complaint, Component};
 use crate::configuration::{Configuration, Unit};
 use crate::failure::Stop;
 use crate::job::{ConfigurationId, TableId};
@@ -55,21 +55,8 @@ pub(super) async fn ask(runner: &Runner, order: &Order) -> Result<Asked, Catalog
     for unit in &mut units {
         unit.output.sanitize_column_names |= runner.options.sanitize_column_names;
     }
-    if let Some(unit) = units.first_mut() {
-        unit.notices.extend(not_offered(&order.component).map(str::to_owned));
-    }
     let about_secrets = confidential::open(runner, order, &mut units).await?;
     Ok(Asked { units, complaints, about_secrets })
-}
-
-/// What a component asks for that is not offered yet, where a run makes sense without it.
-fn not_offered(component: &Component) -> Option<&'static str> {
-    match component.logging.channel {
-        LogChannel::Gelf(_) => Some(
-            "the component asks for GELF logging, which is not offered yet: what it says on stdout and stderr is kept",
-        ),
-        LogChannel::Standard => None,
-    }
 }
 
 /// The units of an order, when nothing speaks against running them.

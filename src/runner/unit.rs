@@ -7,11 +7,11 @@ use tokio_util::sync::CancellationToken;
 use super::adopt::Note;
 use super::enclosed::{self, Enclosed};
 use super::environment::environment;
-use super::listen::listen;
+use super::listen::{Ear, Known, listen};
 use super::record::Record;
 use super::resolve::{self, Planned};
 use super::so_far::SoFar;
-use super::{Job, debug, leftover};
+use super::{Job, debug, leftover, logger};
 use crate::blob::Delivery;
 use crate::configuration::Unit;
 use crate::engine::{ContainerNetwork, EngineError};
@@ -21,7 +21,7 @@ use crate::image::ResolvedImage;
 use crate::job::{BadExit, Exit, FileId, Phase, Receipt, Usage};
 use crate::mapping::{self, DataFolder, InputsSeen, StagedFile, StagedTable};
 use crate::result::{FilePart, InputTablePart};
-use crate::runtime::{ContainerPlan, Ended, SpoolWriter};
+use crate::runtime::{ContainerPlan, Ended, GelfDoor, SpoolWriter};
 
 /// A disk with no more room than this is full: a component could write no file of any use.
 const ROOM_NONE: u64 = 256 << 10;
@@ -35,12 +35,12 @@ pub(super) enum Next {
 }
 
 /// Whether the container is still to be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Beginning {
     Fresh,
-    /// Another worker started it. So many of its events are in the catalog already.
+    /// Another worker started it. Some of its events are in the catalog already.
     Resumed {
-        events_known: u64,
+        known: Known,
     },
 }
 
@@ -266,37 +266,42 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<(Ended, LastWords), Stop> {
         self.job.enter(record, Phase::Run).await?;
-        let Enclosed { container, enclosure } = enclosed;
+        let Enclosed { container, enclosure, door } = enclosed;
         enclosed::describe(self, enclosure, record).await?;
         if !record.keep().await? {
             return Err(failure::fence_lost());
         }
-        if beginning == Beginning::Fresh {
-            Note::of(self, staged).write(folder).await;
+        let (is_fresh, known) = match beginning {
+            Beginning::Fresh => (true, Known::default()),
+            Beginning::Resumed { known } => (false, known),
+        };
+        if is_fresh {
+            let logger = door.as_ref().map(GelfDoor::address);
+            Note::of(self, staged, logger).write(folder).await;
         }
         record.has_run = true;
-        let spool = SpoolWriter::create(&folder.root().join("spool")).await?;
+        let spool = folder.root().join("spool");
+        let spool =
+            if is_fresh { SpoolWriter::create(&spool).await? } else { SpoolWriter::resume(&spool).await? };
+        container.listen_at(door.take());
         let reader = spool.reader().await?;
-        let (limits, scribe, news) = (self.job.runner.options.speech, self.job.scribe, self.job.news);
+        let (scribe, news) = (self.job.scribe, self.job.news);
+        let verbosity = self.job.order.component.logging.verbosity.clone();
+        let ear = Ear { limits: self.job.runner.options.speech, verbosity, known };
         let log_path = leftover::log_path(self.job);
         let stop = self.job.halt.token().child_token();
-        let events_known = match beginning {
-            Beginning::Fresh => 0,
-            Beginning::Resumed { events_known } => events_known,
-        };
         let listening = async {
-            let heard = listen(reader, (limits, events_known), &log_path, scribe, news).await;
+            let heard = listen(reader, ear, &log_path, scribe, news).await;
             // What cannot be kept need not be said: the job has failed, and nobody waits for the component's own end.
             heard.inspect_err(|_error| stop.cancel())
         };
         let has_ended = CancellationToken::new();
         let running = async {
             let _told = has_ended.clone().drop_guard();
-            match beginning {
-                Beginning::Fresh => container.run(spool, &stop).await,
-                Beginning::Resumed { .. } => {
-                    container.resume(spool, (staged.bytes, staged.files), &stop).await
-                }
+            if is_fresh {
+                container.run(spool, &stop).await
+            } else {
+                container.resume(spool, (staged.bytes, staged.files), &stop).await
             }
         };
         let telling = enclosed::tell_refusals(self.job, enclosure, &has_ended);
@@ -309,6 +314,7 @@ impl UnitRun<'_> {
         if !ended.log_complete {
             scribe.say(Level::Warning, "the engine lost the end of what the component said", news).await;
         }
+        logger::tell_losses(ended.gelf, scribe, news).await;
         if words.left_out > 0 {
             let line = format!("{} further messages are only in the complete log", words.left_out);
             scribe.say(Level::Warning, &line, news).await;

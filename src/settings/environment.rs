@@ -41,13 +41,13 @@ const TEXT_KEYS: [&str; 43] = [
     "log.format",
     "otlp.endpoint",
     "git.size_max",
+    "network.guard",
+    "network.subnets",
     "secrets.identity",
     "secrets.identity_file",
     "secrets.recipients",
     "secrets.plain",
     "secrets.in_outputs",
-    "network.guard",
-    "network.subnets",
 ];
 
 /// Keys that are numbers or flags.
