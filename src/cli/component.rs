@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::exit::{ExitStatus, Trouble, chain};
 use super::print::{Format, Printer, bytes_text, grid};
 use super::view::{CheckView, ComplaintView};
-use crate::component::{self, Complaint, Component, LoadError};
+use crate::component::{self, AskedResources, Complaint, Component, LoadError};
 use crate::configuration::{self, Parsed};
 use crate::job::ConfigurationId;
 use crate::settings::Settings;
@@ -100,6 +100,11 @@ fn check(
             None
         }
     };
+    if let (Some(component), None) = (&component, config) {
+        let resources = &component.resources;
+        let allotment = resources.allot(AskedResources::default());
+        complaints.extend(resources.over_ceilings(&allotment, spec, ""));
+    }
     if let Some(path) = config {
         let file = path.display().to_string();
         match component::read_text(path) {

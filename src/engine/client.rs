@@ -10,7 +10,7 @@ use bollard::models::{SystemInfoCgroupDriverEnum, SystemInfoCgroupVersionEnum};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::sync::OnceCell;
 
-use super::EngineError;
+use super::{EngineError, storage};
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
@@ -95,6 +95,8 @@ pub(crate) struct EngineFacts {
     pub user_namespaces: bool,
     /// Reached over a local socket.
     pub local: bool,
+    /// What a container writes over its image's files can be given a size.
+    pub root_quota: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -146,6 +148,7 @@ impl Engine {
 
     async fn ask_facts(&self) -> Result<EngineFacts, EngineError> {
         let info = self.ask("tell", "its configuration", self.docker.info()).await?;
+        let root_quota = self.address.is_local() && storage::has_root_quota(&info);
         let security = info.security_options.unwrap_or_default();
         let has = |name: &str| security.iter().any(|option| option.split(',').any(|part| part == name));
         Ok(EngineFacts {
@@ -156,6 +159,7 @@ impl Engine {
             rootless: has("name=rootless"),
             user_namespaces: has("name=userns"),
             local: self.address.is_local(),
+            root_quota,
         })
     }
 

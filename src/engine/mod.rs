@@ -16,6 +16,7 @@ mod profile;
 mod pull;
 mod shelf;
 mod stats;
+mod storage;
 mod wait;
 
 pub(crate) use build::{LabelledImage, NewBuild};

@@ -2,6 +2,7 @@
 //! the job, and a detail for the operator.
 
 mod image;
+mod limit;
 
 use std::error::Error;
 
@@ -9,7 +10,7 @@ use serde_json::Value;
 
 use crate::blob::{BlobError, is_disk_full};
 use crate::catalog::CatalogError;
-use crate::component::{Complaint, Logging};
+use crate::component::{Allotment, Complaint, Logging};
 use crate::engine::EngineError;
 use crate::events::LastWords;
 use crate::job::{BadExit, Failure, FailureCode};
@@ -136,7 +137,13 @@ pub(crate) fn disk_full(stop: Stop) -> Stop {
 ///
 /// `state` is the engine's own account of the end, for the operator. A component may ask that its own failures are told
 /// as its users' (Keboola's `no_application_errors`).
-pub(crate) fn of_exit(exit: &BadExit, words: &LastWords, logging: &Logging, state: &Value) -> Stop {
+pub(crate) fn of_exit(
+    exit: &BadExit,
+    words: &LastWords,
+    allotment: &Allotment,
+    logging: &Logging,
+    state: &Value,
+) -> Stop {
     let said = if words.stderr.is_empty() { &words.stdout } else { &words.stderr };
     let (code, message) = match exit {
         BadExit::Cancelled => return Stop::Cancelled,
@@ -149,17 +156,14 @@ pub(crate) fn of_exit(exit: &BadExit, words: &LastWords, logging: &Logging, stat
             (FailureCode::ComponentFailed, format!("the component ended with {}: {last}", code_words(*code)))
         }
         BadExit::OutOfMemory { limit_bytes, peak_bytes } => {
-            let peak =
-                peak_bytes.map(|peak| format!(", its peak was {}", mebibytes(peak))).unwrap_or_default();
-            let limit = mebibytes(*limit_bytes);
-            (FailureCode::OutOfMemory, format!("out of memory: the component may use {limit}{peak}"))
+            (FailureCode::OutOfMemory, limit::out_of_memory(*limit_bytes, *peak_bytes, allotment))
         }
-        BadExit::TimeLimit { limit } => (
-            FailureCode::TimeLimit,
-            format!("the component ran longer than its limit of {} s", limit.as_secs_f64()),
-        ),
+        BadExit::TimeLimit { limit } => (FailureCode::TimeLimit, limit::too_long(*limit, allotment)),
         BadExit::SizeLimit { what, limit, found } => {
-            (FailureCode::SizeLimit, format!("the {what} grew over its limit of {limit} (found {found})"))
+            (FailureCode::SizeLimit, limit::too_large(*what, *limit, *found, allotment))
+        }
+        BadExit::DiskReserve { what, written, free, reserve } => {
+            (FailureCode::DiskFull, limit::disk_low(*what, *written, *free, *reserve))
         }
         BadExit::CouldNotStart(failure) => {
             let entrypoint = &failure.entrypoint;
@@ -185,10 +189,6 @@ fn code_words(code: i64) -> String {
         _ => return format!("exit code {code}"),
     };
     format!("exit code {code} ({signal})")
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{} MiB", bytes / (1 << 20))
 }
 
 impl From<CatalogError> for Stop {
@@ -353,10 +353,14 @@ fn of_unsafe(error: &UnsafeError) -> Stop {
         | UnsafeError::CaseCollision { .. }
         | UnsafeError::TooMany { .. }
         | UnsafeError::TooLarge { .. }
+        | UnsafeError::TableTooLarge { .. }
         | UnsafeError::Unreadable { .. } => Stop::users(FailureCode::OutputUnsafe, error.to_string()),
         UnsafeError::Io { source, .. } => Stop::storage(is_disk_full(source), error),
     }
 }
+
+/// A component can leave any number of wrong outputs; nobody reads about more than these.
+const TOLD_MAX: usize = 50;
 
 /// Several failures as one: a fault of the platform hides the rest, which may come from it; else all are told under
 /// the code of the first.
@@ -371,7 +375,15 @@ fn all(stops: impl Iterator<Item = Stop>) -> Stop {
             Stop::Failed(failure) => failures.push(failure),
         }
     }
-    let join = |text: fn(&Failure) -> &str| failures.iter().map(text).collect::<Vec<_>>().join("\n");
+    let more = failures.len().saturating_sub(TOLD_MAX);
+    let join = |text: fn(&Failure) -> &str| {
+        let mut lines: Vec<String> =
+            failures.iter().take(TOLD_MAX).map(|failure| text(failure).to_owned()).collect();
+        if more > 0 {
+            lines.push(format!("and {more} more of the kind"));
+        }
+        lines.join("\n")
+    };
     let code = failures.first().map_or(FailureCode::OutputInvalid, |failure| failure.code);
     Stop::Failed(Failure {
         code,

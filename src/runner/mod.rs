@@ -7,6 +7,7 @@ mod debug;
 mod environment;
 mod halt;
 mod leftover;
+mod limits_told;
 mod listen;
 mod news;
 mod order;
@@ -141,6 +142,7 @@ impl Job<'_> {
             // What its inputs were when it began is what counts.
             Some(_) => asked.into_units(),
         };
+        record.document.limits = limits_told::parts(&units);
         let images = self.images(&units, record).await?;
         let ended = self.ended_before(record).await?;
         let mut so_far = SoFar::default();

@@ -23,6 +23,15 @@ pub(super) struct Planned {
     pub(super) state: State,
 }
 
+impl Planned {
+    /// How large one staged file may become at most.
+    pub(super) fn largest_input_bytes(&self) -> u64 {
+        let tables = self.fetches.iter().map(|fetch| fetch.version.bytes);
+        let files = self.files.iter().flat_map(|found| found.files.iter().map(|file| file.bytes));
+        tables.chain(files).max().unwrap_or(0)
+    }
+}
+
 /// What an order's own text asks for, before the catalog was looked at.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -47,6 +56,7 @@ pub(super) fn ask(runner: &Runner, order: &Order) -> Asked {
     let (mut units, complaints) = order.configuration.units(&order.component, id, Timestamp::now());
     for unit in &mut units {
         unit.output.sanitize_column_names |= runner.options.sanitize_column_names;
+        unit.output.limits = runner.options.outputs;
     }
     if let Some(unit) = units.first_mut() {
         unit.notices.extend(not_offered(&order.component).map(str::to_owned));

@@ -4,8 +4,10 @@
 
 mod cgroup;
 mod container;
+mod disk_guard;
 mod error;
 mod follow;
+mod image_files;
 mod judge;
 mod measure;
 mod plan;
@@ -19,6 +21,7 @@ mod watchdog;
 
 pub(crate) use crate::engine::LogStream as Stream;
 pub(crate) use container::{Container, Ended, adopt, create};
+pub(crate) use disk_guard::DiskGuard;
 pub(crate) use error::RuntimeError;
 pub(crate) use plan::ContainerPlan;
 pub(crate) use spool::{SpoolError, SpoolReader, SpoolRecord, SpoolWriter};

@@ -77,6 +77,11 @@ impl SpoolWriter {
         })
     }
 
+    /// Follows how many bytes are written.
+    pub(super) fn size(&self) -> watch::Receiver<u64> {
+        self.written.subscribe()
+    }
+
     /// Writes records and tells the readers. After an error nothing of this batch counts.
     pub(crate) async fn append(&mut self, records: &[SpoolRecord]) -> Result<(), SpoolError> {
         self.buffer.clear();

@@ -9,11 +9,11 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::follow::{Follower, LogEnd};
-use super::measure::{OutputLimits, Weight};
+use super::measure::{Weight, WriteLimits};
 use super::watchdog::Watchdog;
 use super::{ContainerPlan, RuntimeError, SpoolError};
 use crate::engine::{Engine, EngineError, ExitWait, SignalOutcome};
-use crate::job::BadExit;
+use crate::job::{BadExit, SizeKind};
 
 /// An engine may lose the news of an exit; now and then we look for ourselves.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
@@ -47,7 +47,7 @@ impl Stop {
     /// Whether it still holds when the container had ended before our signal came.
     fn outlives_the_end(&self) -> bool {
         match self {
-            Self::Trouble(_) | Self::Exit(BadExit::SizeLimit { .. }) => true,
+            Self::Trouble(_) | Self::Exit(BadExit::SizeLimit { .. } | BadExit::DiskReserve { .. }) => true,
             Self::Exit(
                 BadExit::Code(_)
                 | BadExit::OutOfMemory { .. }
@@ -118,6 +118,7 @@ impl<'a> Supervisor<'a> {
         let started = Instant::now();
         let ended = CancellationToken::new();
         let mut tasks = JoinSet::new();
+        let spooled = follower.spooled();
         let follower_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Log(follower.run(follower_ended).await) });
         let watchdog = Watchdog {
@@ -125,8 +126,15 @@ impl<'a> Supervisor<'a> {
             id: id.to_owned(),
             data_folder: plan.data_folder.clone(),
             before,
-            limits: OutputLimits { bytes_max: plan.output_bytes_max, files_max: plan.output_files_max },
+            limits: WriteLimits {
+                bytes_max: plan.output_bytes_max,
+                files_max: plan.output_files_max,
+                file_bytes_max: plan.file_bytes_max,
+                depth_max: plan.folder_depth_max,
+            },
             is_root_writable: !plan.read_only_root,
+            guard: plan.disk_guard.clone(),
+            spooled,
         };
         let watchdog_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Output(watchdog.watch(watchdog_ended).await) });
@@ -255,7 +263,7 @@ impl<'a> Supervisor<'a> {
         match task {
             Ok(TaskEnd::Log(Ok(log))) => {
                 let limit = self.plan.log_bytes_max;
-                let excess = log.excess.map(|found| BadExit::SizeLimit { what: "log", limit, found });
+                let excess = log.excess.map(|found| BadExit::SizeLimit { what: SizeKind::Log, limit, found });
                 self.log = Some(log);
                 excess.map(Stop::Exit)
             }

@@ -12,7 +12,9 @@ use tokio_util::sync::CancellationToken;
 use crate::component::Network;
 use crate::engine::{Engine, EngineOptions};
 use crate::job::{Exit, ImageId, JobId};
-use crate::runtime::{ContainerPlan, Ended, SpoolReader, SpoolRecord, SpoolWriter, Stream, create};
+use crate::runtime::{
+    ContainerPlan, DiskGuard, Ended, SpoolReader, SpoolRecord, SpoolWriter, Stream, create,
+};
 
 pub(super) const LABEL: &str = "longshore.test";
 
@@ -102,6 +104,9 @@ impl House {
             capabilities: Vec::new(),
             output_bytes_max: 16 << 20,
             output_files_max: 1000,
+            file_bytes_max: 1 << 40,
+            folder_depth_max: 64,
+            disk_guard: DiskGuard::default(),
             log_bytes_max: 64 << 20,
         }
     }
