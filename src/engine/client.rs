@@ -95,8 +95,14 @@ pub(crate) struct EngineFacts {
     pub user_namespaces: bool,
     /// Reached over a local socket.
     pub local: bool,
-    /// What a container writes over its image's files can be given a size.
-    pub root_quota: bool,
+    pub root_quota: RootQuota,
+}
+
+/// Whether the engine can hold a size of what a container writes over its image's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RootQuota {
+    Held,
+    None,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -148,7 +154,7 @@ impl Engine {
 
     async fn ask_facts(&self) -> Result<EngineFacts, EngineError> {
         let info = self.ask("tell", "its configuration", self.docker.info()).await?;
-        let root_quota = self.address.is_local() && storage::has_root_quota(&info);
+        let is_held = self.address.is_local() && storage::has_root_quota(&info);
         let security = info.security_options.unwrap_or_default();
         let has = |name: &str| security.iter().any(|option| option.split(',').any(|part| part == name));
         Ok(EngineFacts {
@@ -159,7 +165,7 @@ impl Engine {
             rootless: has("name=rootless"),
             user_namespaces: has("name=userns"),
             local: self.address.is_local(),
-            root_quota,
+            root_quota: if is_held { RootQuota::Held } else { RootQuota::None },
         })
     }
 

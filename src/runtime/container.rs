@@ -163,7 +163,9 @@ impl Container {
     ) -> Result<Ended, RuntimeError> {
         let Since { start, before, time_left } = since;
         let follower = Follower::new(self.engine.clone(), self.id.clone(), spool, self.plan.log_bytes_max);
-        let supervisor = Supervisor::begin(&self.engine, &self.id, &self.plan, (before, time_left), follower);
+        let parent = self.parent.clone();
+        let supervisor =
+            Supervisor::begin(&self.engine, &self.id, &self.plan, (before, time_left), parent, follower);
         let usage_watch = UsageWatch::begin(&self.engine, &self.id, self.parent.clone()).await;
         let watched = supervisor.watch(exit, cancel).await?;
 

@@ -5,6 +5,7 @@ use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use crate::job::{BadExit, Scarce};
 
@@ -19,12 +20,24 @@ const INODE_SHARE: u64 = 20;
 /// Files that a container must have added of late to be blamed for the lack of inodes.
 const BLAME_FILES_MIN: u64 = 100;
 
+/// One that was stopped is given so long to end and to leave its room, before another one is stopped for the same.
+const ROOM_COMES_AFTER: Duration = Duration::from_secs(15);
+/// Of the reserve: with less than this left nobody waits.
+const URGENT_SHARE: u64 = 4;
+
 /// Shared by all containers that one process watches.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct DiskGuard {
     reserve_bytes: Option<u64>,
+    writers: Arc<Mutex<Writers>>,
+}
+
+#[derive(Debug, Default)]
+struct Writers {
     /// What each container has added of late, by its id.
-    growing: Arc<Mutex<HashMap<String, Growth>>>,
+    growing: HashMap<String, Growth>,
+    /// When one of them was blamed last.
+    blamed: Option<Instant>,
 }
 
 /// What a container has added within a short time, everywhere.
@@ -67,11 +80,11 @@ pub(super) struct Writer {
 impl DiskGuard {
     /// Keeps so many bytes free; `None` for what suits the disk.
     pub(crate) fn new(reserve_bytes: Option<u64>) -> Self {
-        Self { reserve_bytes, growing: Arc::default() }
+        Self { reserve_bytes, writers: Arc::default() }
     }
 
     pub(super) fn enter(&self, id: &str) -> Writer {
-        self.growing().insert(id.to_owned(), Growth::default());
+        self.writers().growing.insert(id.to_owned(), Growth::default());
         Writer { id: id.to_owned(), guard: self.clone() }
     }
 
@@ -95,15 +108,15 @@ impl DiskGuard {
         }
     }
 
-    fn growing(&self) -> MutexGuard<'_, HashMap<String, Growth>> {
-        // A map is whole whoever panicked while holding it: its changes are single calls.
-        self.growing.lock().unwrap_or_else(PoisonError::into_inner)
+    fn writers(&self) -> MutexGuard<'_, Writers> {
+        // They are whole whoever panicked while holding them: each change is a single call.
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Writer {
     pub(super) fn note(&self, growth: Growth) {
-        self.guard.growing().insert(self.id.clone(), growth);
+        self.guard.writers().growing.insert(self.id.clone(), growth);
     }
 
     /// The end of this container, where a disk is low and this is the one that fills it: it has added much of late, and
@@ -121,16 +134,22 @@ impl Writer {
                 (|growth| growth.files, BLAME_FILES_MIN, room.free_inodes, reserve)
             }
         };
-        let growing = self.guard.growing();
-        let own = growing.get(&self.id).map_or(0, measure);
-        let is_to_blame = own >= least && growing.values().all(|other| measure(other) <= own);
-        is_to_blame.then(|| BadExit::DiskReserve { what, written: measure(&added), free, reserve })
+        let mut writers = self.guard.writers();
+        let is_urgent = free < reserve / URGENT_SHARE;
+        let is_room_coming = writers.blamed.is_some_and(|blamed| blamed.elapsed() < ROOM_COMES_AFTER);
+        let own = writers.growing.get(&self.id).map_or(0, measure);
+        let is_most = own >= least && writers.growing.values().all(|other| measure(other) <= own);
+        if !is_most || (is_room_coming && !is_urgent) {
+            return None;
+        }
+        writers.blamed = Some(Instant::now());
+        Some(BadExit::DiskReserve { what, written: measure(&added), free, reserve })
     }
 }
 
 impl Drop for Writer {
     fn drop(&mut self) {
-        self.guard.growing().remove(&self.id);
+        self.guard.writers().growing.remove(&self.id);
     }
 }
 
@@ -176,7 +195,8 @@ mod tests {
         assert_eq!((greedy.blame(low, added), modest.blame(low, added)), (Some(expected), None));
         assert_eq!(greedy.blame(room(2 * GIBIBYTE, 1000), added), None, "there is room");
         drop(greedy);
-        assert!(modest.blame(low, added).is_some());
+        assert_eq!(modest.blame(low, added), None, "the room of the one before is on its way");
+        assert!(modest.blame(room(GIBIBYTE / 5, 1000), added).is_some(), "nobody waits for the last of it");
         let without_inodes = room(2 * GIBIBYTE, 10);
         assert_eq!(modest.blame(without_inodes, added), None);
         modest.note(growth(0, 500));

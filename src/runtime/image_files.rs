@@ -1,9 +1,8 @@
 //! What a component changed in its image's own files. Where the engine keeps them in a folder that we may read, that is
 //! measured like the data folder; elsewhere the engine is asked, which walks through them itself.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use super::disk_guard::Room;
 use super::measure::{self, Added, Place, Weight, WriteLimits};
 use crate::engine::Engine;
 use crate::job::{BadExit, SizeKind};
@@ -14,8 +13,6 @@ const ASK_EVERY: u32 = 5;
 #[derive(Debug)]
 pub(super) struct ImageFiles {
     access: Access,
-    /// Of the disk where they lie, as it was at the last look.
-    pub(super) room: Option<Room>,
 }
 
 #[derive(Debug)]
@@ -33,7 +30,15 @@ enum Access {
 impl ImageFiles {
     pub(super) fn new(is_root_writable: bool) -> Self {
         let access = if is_root_writable { Access::Unknown } else { Access::ReadOnly };
-        Self { access, room: None }
+        Self { access }
+    }
+
+    /// Where they lie, once that is known and ours to see.
+    pub(super) fn folder(&self) -> Option<&Path> {
+        match &self.access {
+            Access::Folder(folder) => Some(folder),
+            Access::ReadOnly | Access::Unknown | Access::Asked { .. } => None,
+        }
     }
 
     /// What was added, and the limit that it exceeds. What cannot be learned now is asked again.
@@ -52,12 +57,10 @@ impl ImageFiles {
             Access::Folder(folder) => {
                 let folder = folder.clone();
                 let looked = tokio::task::spawn_blocking(move || {
-                    let room = Room::of(&folder);
-                    (room, measure::measure(&folder, Place::ImageFiles, Weight::default(), limits))
+                    measure::measure(&folder, Place::ImageFiles, Weight::default(), limits)
                 });
-                let Ok((room, measured)) = looked.await else { return (Added::default(), None) };
-                self.room = room.ok();
-                measured.unwrap_or_default()
+                // The engine may take the folder away under us.
+                looked.await.ok().and_then(Result::ok).unwrap_or_default()
             }
             Access::Asked { round } => {
                 *round = round.wrapping_add(1);

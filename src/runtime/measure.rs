@@ -21,7 +21,7 @@ pub(super) struct WriteLimits {
     /// The kernel stops a file here, so one that is as large has been stopped.
     pub(super) file_bytes_max: u64,
     /// Levels of folders; also bounds the open handles of a walk.
-    pub(super) depth_max: usize,
+    pub(super) levels: usize,
 }
 
 /// Which folder is measured, for the names of what is found.
@@ -57,11 +57,11 @@ pub(super) fn measure(
     limits: WriteLimits,
 ) -> io::Result<(Added, Option<BadExit>)> {
     let mut weight = Weight::default();
-    let excess = walk(folder, limits.depth_max, |entry, depth| {
+    let excess = walk(folder, limits.levels, |entry, depth| {
         weight.add(entry);
-        let too_deep = (depth > limits.depth_max).then_some(BadExit::SizeLimit {
+        let too_deep = (depth > limits.levels).then_some(BadExit::SizeLimit {
             what: SizeKind::FolderDepth,
-            limit: limits.depth_max as u64,
+            limit: limits.levels as u64,
             found: depth as u64,
         });
         // An image's own folders are as deep as they are.
@@ -163,7 +163,7 @@ mod tests {
 
     const OUT: &str = "out";
     const LIMITS: WriteLimits =
-        WriteLimits { bytes_max: 1 << 20, files_max: 10, file_bytes_max: 1 << 40, depth_max: 64 };
+        WriteLimits { bytes_max: 1 << 20, files_max: 10, file_bytes_max: 1 << 40, levels: 64 };
 
     fn exceeded(folder: &Path, before: Weight, limits: WriteLimits) -> io::Result<Option<BadExit>> {
         measure(folder, Place::DataFolder, before, limits).map(|(_added, excess)| excess)

@@ -16,6 +16,7 @@ mod supervise;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod unlinked;
 mod usage;
 mod watchdog;
 

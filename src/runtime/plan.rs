@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::disk_guard::DiskGuard;
 use crate::component::Network;
-use crate::engine::{BindMount, ContainerNetwork, NewContainer};
+use crate::engine::{BindMount, ContainerNetwork, NewContainer, RootQuota};
 use crate::job::ImageId;
 
 /// Where the data folder lies inside.
@@ -80,7 +80,7 @@ impl ContainerPlan {
         &'a self,
         network: ContainerNetwork,
         cgroup_parent: Option<&'a str>,
-        has_root_quota: bool,
+        root_quota: RootQuota,
     ) -> NewContainer<'a> {
         NewContainer {
             name: &self.name,
@@ -94,7 +94,8 @@ impl ContainerPlan {
             tmp_bytes: self.tmp_bytes,
             tmp_files: self.output_files_max,
             file_bytes: self.file_bytes_max,
-            root_bytes: (has_root_quota && !self.read_only_root).then_some(self.output_bytes_max),
+            root_bytes: (root_quota == RootQuota::Held && !self.read_only_root)
+                .then_some(self.output_bytes_max),
             network,
             user: self.user.as_deref(),
             read_only_root: self.read_only_root,

@@ -8,6 +8,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::cgroup::CgroupParent;
 use super::follow::{Follower, LogEnd};
 use super::measure::{Weight, WriteLimits};
 use super::watchdog::Watchdog;
@@ -113,6 +114,7 @@ impl<'a> Supervisor<'a> {
         id: &'a str,
         plan: &'a ContainerPlan,
         (before, time_left): (Weight, Option<Duration>),
+        parent: Option<CgroupParent>,
         follower: Follower,
     ) -> Self {
         let started = Instant::now();
@@ -130,10 +132,11 @@ impl<'a> Supervisor<'a> {
                 bytes_max: plan.output_bytes_max,
                 files_max: plan.output_files_max,
                 file_bytes_max: plan.file_bytes_max,
-                depth_max: plan.folder_depth_max,
+                levels: plan.folder_depth_max,
             },
             is_root_writable: !plan.read_only_root,
             guard: plan.disk_guard.clone(),
+            parent,
             spooled,
         };
         let watchdog_ended = ended.clone();

@@ -2,7 +2,7 @@
 
 use super::{now, read_for};
 use crate::component::document::{Item, Report, parse as parse_document};
-use crate::component::{Allotment, Component, LimitKind, Presets, parse_spec, read_presets};
+use crate::component::{Allotment, AskedResources, Component, LimitKind, Presets, parse_spec, read_presets};
 use crate::configuration::parse;
 
 fn presets(settings: &str) -> Presets {
@@ -66,7 +66,7 @@ fn a_size_that_is_not_known_here_is_a_notice() {
           the component's own limits hold"
         ]
     );
-    assert_eq!(units[0].allotment, component("", "{}").resources.allot(Default::default()));
+    assert_eq!(units[0].allotment, component("", "{}").resources.allot(AskedResources::default()));
 }
 
 #[test]

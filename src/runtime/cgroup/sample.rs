@@ -36,6 +36,14 @@ impl CgroupParent {
         sample(Path::new(TREE), self, container_id)
     }
 
+    /// The processes of the container of this id; none where it has ended. Blocks.
+    pub(in crate::runtime) fn processes(&self, container_id: &str) -> Vec<u32> {
+        let own = folder(Path::new(TREE), self, "memory", Some(container_id));
+        let listed =
+            own.and_then(|own| fs::read_to_string(own.join("cgroup.procs")).ok()).unwrap_or_default();
+        listed.lines().filter_map(|line| line.parse().ok()).collect()
+    }
+
     /// Has the kernel kill the whole container when it kills one of its processes for memory, so that no parent hangs
     /// for a child that is gone. Only cgroup v2 can. Blocks.
     pub(in crate::runtime) fn kill_as_one(&self, container_id: &str) -> std::io::Result<()> {

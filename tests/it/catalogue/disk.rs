@@ -52,8 +52,8 @@ fn whoever_fills_the_disk_below_its_own_limit_is_stopped_while_there_is_room() {
     let Some((scene, disk)) = on_disk(256, "", &environment) else { return };
     for kind in ["many", "one"] {
         let script = format!("sh /hostile/fill.sh /data/out/files {kind}");
-        // Slow enough for a disk that is memory.
-        let writer = Trick::new(&script).limit("disk", "5g").limit("cpus", 0.2).limit("timeout", "120s");
+        // The disk is memory, which counts as the writer's: slow enough, and allowed to have it all.
+        let writer = Trick::new(&script).limit("disk", "5g").limit("cpus", 0.2).limit("memory", "1g");
         let (played, (bytes, _inodes)) = least_room(&disk.0, || scene.play(&writer));
         played.fails("disk_full", &["the disk is nearly full", "128 MiB are kept so (`disk_reserve`"]);
         assert!(bytes > 8 * MEBIBYTE, "{kind}: only {bytes} were left");
@@ -64,7 +64,7 @@ fn whoever_fills_the_disk_below_its_own_limit_is_stopped_while_there_is_room() {
 #[test]
 fn whoever_takes_all_inodes_is_stopped_while_there_are_some() {
     let Some((scene, disk)) = on_disk(256, ",nr_inodes=20000", &[]) else { return };
-    let writer = Trick::new("sh /hostile/fill-inodes.sh").limit("cpus", 0.05).limit("timeout", "120s");
+    let writer = Trick::new("sh /hostile/fill-inodes.sh").limit("memory", "1g");
     let (played, (_bytes, inodes)) = least_room(&disk.0, || scene.play(&writer));
     played.fails("disk_full", &["the disk is nearly full", "files more"]);
     assert!(inodes > 0);
@@ -81,7 +81,7 @@ fn a_single_file_is_stopped_by_the_kernel_at_the_limit() {
         "head -c 100m /dev/zero >out/files/x; exit 0",
         "trap '' XFSZ; head -c 100m /dev/zero >in/user/x || exit 1",
     ] {
-        let writer = Trick::new(script).limit("disk", "20m");
+        let writer = Trick::new(script).limit("disk", "20m").limit("memory", "1g");
         let (played, (bytes, _inodes)) = least_room(&disk.0, || scene.play(&writer));
         played.fails("size_limit", &told);
         assert!(bytes > 80 * MEBIBYTE, "{script}: only {bytes} were left");
@@ -90,6 +90,21 @@ fn a_single_file_is_stopped_by_the_kernel_at_the_limit() {
     scene
         .play(&Trick::new("dd if=/dev/zero of=out/files/x bs=1 count=0 seek=1073741824").limit("disk", "20m"))
         .fails("size_limit", &told);
+    scene.close();
+}
+
+#[test]
+fn files_that_were_removed_and_are_still_open_count() {
+    let Some(scene) = Scene::open(&[]) else { return };
+    if !rustix::process::geteuid().is_root() {
+        eprintln!("SKIP (other processes are not ours to see): {:?}", std::thread::current().name());
+        return scene.close();
+    }
+    let script = "cd out/files; exec 3>a 4>b 5>c; rm a b c; \
+                  for i in 3 4 5; do head -c 15m /dev/zero >&$i; done; sleep 60";
+    scene
+        .play(&Trick::new(script).limit("disk", "20m"))
+        .fails("size_limit", &["the data folder grew over its limit", "disk limit 20 MiB"]);
     scene.close();
 }
 
@@ -114,7 +129,8 @@ fn the_images_own_files_cannot_be_made_to_fill_the_disk() {
 #[test]
 fn a_hundred_thousand_files_and_bottomless_folders_are_refused() {
     let Some(scene) = Scene::open(&[]) else { return };
-    let many = Trick::new("sh /hostile/hundred-thousand-files.sh").limit("disk", "2g");
+    let many =
+        Trick::new("sh /hostile/hundred-thousand-files.sh").limit("disk", "2g").limit("timeout", "300s");
     scene.play(&many).fails("size_limit", &["more than 100000 files and folders", "`output_files_max`"]);
     let deep = Trick::new("sh /hostile/deep-folders.sh");
     scene.play(&deep).fails("size_limit", &["more than 64 levels deep", "`outputs.depth_max`"]);

@@ -37,8 +37,7 @@ fn files_of_the_kernel_and_the_engine_are_closed_also_to_root() {
 #[test]
 fn the_clock_and_the_limits_stay_as_they_are() {
     let Some(scene) = Scene::open(&[]) else { return };
-    let script =
-        "date -s 2001-01-01 2>&1 | tail -n 1; ulimit -f; ulimit -c; ulimit -n 1000000 || true; ulimit -n";
+    let script = "date -s 2001-01-01 2>&1; ulimit -f; ulimit -c; ulimit -n 1000000 || true; ulimit -n";
     let played = scene.play(&Trick::new(script).spec("user", "image")).succeeds();
     // busybox counts file sizes in blocks of 512 bytes: 64 MiB, to which inputs would be added.
     played.says(&["can't set date", "131072", "16384"]);

@@ -31,17 +31,17 @@ fn a_bomb_in_parent_or_child_dies_alone_and_is_told_with_the_limits_origin() {
 #[test]
 fn memory_in_the_shape_of_files_counts_as_memory_and_is_bounded() {
     let Some(scene) = Scene::open(&[]) else { return };
-    let fill = |place: &str| format!("head -c 200m /dev/zero >{place}/x; exit 0");
-    scene.play(&Trick::new(&fill("/dev/shm")).limit("memory", "32m")).fails("out_of_memory", &["32 MiB"]);
-    scene.play(&Trick::new(&fill("/tmp")).limit("tmp", "1g").limit("disk", "1g")).fails("out_of_memory", &[]);
+    let bomb = |place: &str| format!("head -c 200m /dev/zero >{place}/x; exit 0");
+    scene.play(&Trick::new(&bomb("/dev/shm")).limit("memory", "32m")).fails("out_of_memory", &["32 MiB"]);
+    scene.play(&Trick::new(&bomb("/tmp")).limit("tmp", "1g").limit("disk", "1g")).fails("out_of_memory", &[]);
     let full = "head -c 200m /dev/zero >/tmp/x || exit 1";
     scene
         .play(&Trick::new(full).limit("tmp", "8m").limit("disk", "1g"))
-        .fails("component_user_error", &["No space left"]);
+        .fails("component_user_error", &["head: standard output: I/O error"]);
     let full = "head -c 200m /dev/zero >/dev/shm/x || exit 1";
     scene
         .play(&Trick::new(full).limit("memory", "256m").limit("disk", "1g"))
-        .fails("component_user_error", &["No space left"]);
+        .fails("component_user_error", &["head: standard output: I/O error"]);
     let inodes = "seq 1 3000 | xargs -n 500 sh -c 'for i; do : >/tmp/$i || exit 1; done' sh || exit 1";
     let few = Scene::open(&[("LONGSHORE_OUTPUT_FILES_MAX", "1000")]).unwrap();
     few.play(&Trick::new(inodes)).fails("component_user_error", &["No space left"]);

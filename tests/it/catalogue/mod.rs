@@ -15,4 +15,4 @@ mod outputs;
 mod processes;
 mod scene;
 
-pub(crate) use scene::{Played, Scene, Trick};
+pub(crate) use scene::{Scene, Trick};
