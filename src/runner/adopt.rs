@@ -137,7 +137,7 @@ impl UnitRun<'_> {
         self.job.scribe.say(Level::Notice, line, self.job.news).await;
         let engine = runner.engine().await?;
         // It was made with its largest input in mind; what is asked of it now is no kernel's limit any more.
-        let plan = self.container_plan(image, folder, staged.bytes);
+        let plan = self.container_plan(image, folder, staged.bytes).await?;
         let container = runtime::adopt(engine, resumed.adoption.container.clone(), plan).await?;
         let beginning = Beginning::Resumed { events_known };
         self.run_container(container, folder, (staged, beginning), record).await

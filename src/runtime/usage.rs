@@ -8,7 +8,7 @@ use tokio::time::sleep;
 use tracing::debug;
 
 use super::cgroup::{CgroupParent, CgroupSample, CgroupUsage};
-use crate::engine::{Engine, StatsSample};
+use crate::engine::{CgroupDriver, Engine, StatsSample};
 
 /// Between two looks at what no counter keeps.
 const SAMPLE_PAUSE: Duration = Duration::from_millis(100);
@@ -32,7 +32,10 @@ impl UsageWatch {
         let (highest_stats, stats) = watch::channel(StatsSample::default());
         let (highest_sample, samples) = watch::channel(CgroupSample::default());
         let mut tasks = JoinSet::new();
-        if seen.memory_peak_bytes.is_none() || seen.cpu.is_none() {
+        let counts_nothing =
+            engine.facts().await.is_ok_and(|facts| facts.cgroup_driver == CgroupDriver::None);
+        // Such an engine gives the figures of the whole machine.
+        if !counts_nothing && (seen.memory_peak_bytes.is_none() || seen.cpu.is_none()) {
             tasks.spawn(follow_stats(engine.clone(), id.to_owned(), highest_stats));
         }
         if let Some(parent) = parent.clone() {
