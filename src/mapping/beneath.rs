@@ -26,27 +26,27 @@ pub(crate) enum UnsafeError {
         "{path} claims {bytes} bytes but has only {on_disk} on disk: sparse files are not taken, write what the file holds"
     )]
     Sparse { path: String, bytes: u64, on_disk: u64 },
-    #[error("{folder} has a name that is not valid UTF-8: {shown}")]
+    #[error("{folder} has a name that is not valid UTF-8: {shown} (name it in UTF-8)")]
     NameNotUtf8 { folder: String, shown: String },
-    #[error("{folder} has a name with a control character: {shown}")]
+    #[error("{folder} has a name with a control character: {shown} (name it without)")]
     NameControl { folder: String, shown: String },
-    #[error("{folder} has a name of {bytes} bytes, at most {bytes_max} are allowed: {shown}")]
+    #[error("{folder} has a name of {bytes} bytes, at most {bytes_max} are allowed: {shown} (shorten it)")]
     NameTooLong { folder: String, shown: String, bytes: usize, bytes_max: u64 },
-    #[error("{folder} has both {first:?} and {second:?}, which differ only in case")]
+    #[error("{folder} has both {first:?} and {second:?}, which differ only in case (rename one)")]
     CaseCollision { folder: String, first: String, second: String },
     #[error(
         "{folder} has more than {entries_max} entries: write fewer and larger files, or raise `outputs.entries_max` in \
          the settings"
     )]
     TooMany { folder: String, entries_max: u64 },
-    #[error("{path} has {bytes} bytes, at most {bytes_max} are read")]
+    #[error("{path} has {bytes} bytes, at most {bytes_max} are read (write less into it)")]
     TooLarge { path: String, bytes: u64, bytes_max: u64 },
     #[error(
         "{path} has {bytes} bytes, at most {bytes_max} make a table: write less, or raise `outputs.table_bytes_max` in \
          the settings"
     )]
     TableTooLarge { path: String, bytes: u64, bytes_max: u64 },
-    #[error("{path} may not be read: the component took the permission away")]
+    #[error("{path} may not be read: the component took the permission away (leave it readable)")]
     Unreadable { path: String },
     #[error("could not read {path}")]
     Io { path: String, source: io::Error },

@@ -108,10 +108,11 @@ async fn odd_names_are_refused_and_shown_harmlessly() {
         [
             "out/tables has a name of 201 bytes, at most 200 are allowed: \"".to_owned()
                 + &"x".repeat(201)
-                + "\"",
-            "out/tables has a name that is not valid UTF-8: \"\u{fffd}.csv\"".into(),
-            "out/tables has a name with a control character: \"bell\\u{7}.csv\"".into(),
-            "out/tables has both \"Same.csv\" and \"same.csv\", which differ only in case".into(),
+                + "\" (shorten it)",
+            "out/tables has a name that is not valid UTF-8: \"\u{fffd}.csv\" (name it in UTF-8)".into(),
+            "out/tables has a name with a control character: \"bell\\u{7}.csv\" (name it without)".into(),
+            "out/tables has both \"Same.csv\" and \"same.csv\", which differ only in case (rename one)"
+                .into(),
         ]
     );
 }
@@ -139,7 +140,7 @@ async fn a_huge_manifest_is_refused_unread() {
     write(&folder, "out/tables/a.csv.manifest", &" ".repeat(2 << 20));
     assert_eq!(
         refused(&folder).await,
-        ["out/tables/a.csv.manifest has 2097152 bytes, at most 1048576 are read"]
+        ["out/tables/a.csv.manifest has 2097152 bytes, at most 1048576 are read (write less into it)"]
     );
 }
 
@@ -184,8 +185,8 @@ async fn what_is_taken_is_for_the_settings_to_say() {
     assert_eq!(
         told,
         [
-            "out/tables has a name of 13 bytes, at most 10 are allowed: \"long-name.csv\"".to_owned(),
-            "out/tables has a name of 14 bytes, at most 10 are allowed: \"b.csv.manifest\"".to_owned(),
+            "out/tables has a name of 13 bytes, at most 10 are allowed: \"long-name.csv\" (shorten it)".to_owned(),
+            "out/tables has a name of 14 bytes, at most 10 are allowed: \"b.csv.manifest\" (shorten it)".to_owned(),
             format!("out/tables/a.csv has 7 bytes, at most 6 make a table: {too_much}"),
             format!("out/tables/c has 8 bytes, at most 6 make a table: {too_much}"),
             "out/files/hollow claims 2000 bytes but has only 0 on disk: sparse files are not taken, write what the \
