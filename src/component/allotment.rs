@@ -16,8 +16,8 @@ pub(crate) enum Origin {
     Preset {
         preset: Preset,
         chosen_by: ChosenBy,
-        /// The settings say what the preset means here.
-        is_set: Option<LimitKind>,
+        /// The limit of the preset that the settings say, where they do and not we.
+        setting: Option<LimitKind>,
     },
     /// A key of the spec's `resources`.
     Spec { key: &'static str, file: String, place: Place },
@@ -37,7 +37,7 @@ pub(crate) enum ChosenBy {
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Preset { preset, chosen_by, is_set } => {
+            Self::Preset { preset, chosen_by, setting } => {
                 let name = preset.as_str();
                 match chosen_by {
                     ChosenBy::Nobody => write!(f, "the default preset {name}")?,
@@ -46,7 +46,7 @@ impl fmt::Display for Origin {
                         write!(f, "preset {name} of the configuration's `runtime.backend.type`")?;
                     }
                 }
-                match is_set {
+                match setting {
                     Some(kind) => write!(f, " (`presets.{name}.{}` in the settings)", kind.key()),
                     None => Ok(()),
                 }
@@ -127,8 +127,8 @@ impl Resources {
         };
         let mut limits = self.presets.of(preset);
         let origins = LimitKind::ALL.map(|kind| {
-            let is_set = self.presets.is_set(preset, kind).then_some(kind);
-            let mut origin = Origin::Preset { preset, chosen_by, is_set };
+            let setting = self.presets.is_set(preset, kind).then_some(kind);
+            let mut origin = Origin::Preset { preset, chosen_by, setting };
             if let Some((amount, place)) = self.said.get(kind) {
                 limits.set(kind, amount);
                 origin = Origin::Spec { key: kind.key(), file: self.file.clone(), place };

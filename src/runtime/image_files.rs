@@ -49,8 +49,10 @@ impl ImageFiles {
         limits: WriteLimits,
     ) -> (Added, Option<BadExit>) {
         if let Access::Unknown = self.access {
-            let folder = engine.changed_files(id).await.filter(|folder| folder.is_dir());
-            self.access = folder.map_or(Access::Asked { round: 0 }, Access::Folder);
+            self.access = match engine.changed_files(id).await {
+                Some(folder) if tokio::fs::read_dir(&folder).await.is_ok() => Access::Folder(folder),
+                Some(_) | None => Access::Asked { round: 0 },
+            };
         }
         match &mut self.access {
             Access::ReadOnly | Access::Unknown => (Added::default(), None),
