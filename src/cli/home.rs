@@ -130,12 +130,14 @@ impl Home {
                 outputs: settings.outputs,
                 disk_guard: DiskGuard::new(settings.disk_reserve),
                 speech,
+                egress: settings.network.clone(),
                 retry_delay: RetryDelay {
                     first: settings.worker.retry_delay,
                     longest: settings.worker.retry_delay_max,
                 },
                 hold_at,
             },
+            secrets: settings.secret_rules(),
         }
     }
 
@@ -220,7 +222,7 @@ fn runner_user() -> (u32, u32) {
 }
 
 /// The folder with a `.gitignore` in it, so that nobody commits tables by accident.
-fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
+pub(super) fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
     std::fs::create_dir_all(state_dir)?;
     let ignore = state_dir.join(".gitignore");
     if !ignore.exists() {

@@ -10,6 +10,7 @@ mod folder;
 mod git_address;
 mod limits;
 mod logging;
+mod network;
 mod presets;
 mod quantity;
 mod source;
@@ -26,7 +27,8 @@ pub(crate) use complaint::{Complaint, Complaints};
 pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use git_address::{GitAddress, GitAddressError, GitScheme};
 pub(crate) use limits::{LimitKind, Limits, read_positive, read_timeout};
-pub(crate) use logging::{LogChannel, Logging};
+pub(crate) use logging::{GelfTransport, LogChannel, Logging};
+pub(crate) use network::{Destination, Host, NamePattern, Network, Range};
 pub(crate) use presets::{Preset, Presets, read_presets};
 pub(crate) use quantity::{bytes_words, parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
@@ -79,13 +81,6 @@ impl fmt::Debug for Component {
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// What a container can reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Network {
-    None,
-    Bridge,
 }
 
 /// Whom the component runs as.

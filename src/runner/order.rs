@@ -10,12 +10,14 @@ use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::component::{Component, ImageSource};
 use crate::configuration::{Configuration, Unit};
+use crate::egress::EgressOptions;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::failure::Stop;
 use crate::image::{AskedImage, BuildSource, ImageReference, Keeper, KeeperOptions};
 use crate::job::{JobId, JobRequest, OutputLimits, Phase, WorkerId};
 use crate::runtime::DiskGuard;
+use crate::secret::SecretRules;
 
 /// One accepted job with everything it names, loaded and parsed.
 #[derive(Debug)]
@@ -38,6 +40,7 @@ pub(crate) struct Runner {
     /// Of that engine; all jobs of a process share it, and so their pulls.
     pub(crate) keeper: OnceCell<Keeper>,
     pub(crate) options: RunnerOptions,
+    pub(crate) secrets: SecretRules,
 }
 
 #[derive(Debug, Clone)]
@@ -60,6 +63,7 @@ pub(crate) struct RunnerOptions {
     pub(crate) outputs: OutputLimits,
     pub(crate) disk_guard: DiskGuard,
     pub(crate) speech: SpeechLimits,
+    pub(crate) egress: EgressOptions,
     pub(crate) retry_delay: RetryDelay,
     /// Waits at the beginning of this phase until cancelled: for looking into a running job, and for tests.
     pub(crate) hold_at: Option<Phase>,

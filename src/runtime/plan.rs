@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::disk_guard::DiskGuard;
-use crate::component::Network;
 use crate::engine::{BindMount, ContainerNetwork, NewContainer, RootQuota};
 use crate::job::ImageId;
 
@@ -36,8 +35,7 @@ pub(crate) struct ContainerPlan {
     pub grace: Duration,
     /// How long a restarting engine may be away while the container runs.
     pub engine_patience: Duration,
-    /// `Bridge` is a network of our own, without traffic between containers.
-    pub network: Network,
+    pub network: ContainerNetwork,
     /// `uid:gid`; nothing for the image's own user.
     pub user: Option<String>,
     pub read_only_root: bool,
@@ -78,7 +76,6 @@ impl ContainerPlan {
     /// The engine's view of the plan.
     pub(super) fn new_container<'a>(
         &'a self,
-        network: ContainerNetwork,
         cgroup_parent: Option<&'a str>,
         root_quota: RootQuota,
     ) -> NewContainer<'a> {
@@ -96,7 +93,7 @@ impl ContainerPlan {
             file_bytes: self.file_bytes_max,
             root_bytes: (root_quota == RootQuota::Held && !self.read_only_root)
                 .then_some(self.output_bytes_max),
-            network,
+            network: self.network.clone(),
             user: self.user.as_deref(),
             read_only_root: self.read_only_root,
             capabilities: &self.capabilities,

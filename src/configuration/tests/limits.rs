@@ -20,9 +20,9 @@ fn component(more: &str, settings: &str) -> Component {
 }
 
 fn allotment(component: &Component, configuration: &str) -> Allotment {
-    let (mut units, said) = read_for(component, configuration);
+    let (units, said) = read_for(component, configuration);
     assert_eq!((units.len(), said.as_str()), (1, ""), "{configuration}");
-    units.remove(0).allotment
+    units[0].allotment.clone()
 }
 
 #[test]

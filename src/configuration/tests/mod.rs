@@ -2,6 +2,7 @@ mod input;
 mod limits;
 mod output;
 mod rows;
+mod sealing;
 
 use serde_json::json;
 
