@@ -10,6 +10,7 @@ mod environment;
 mod halt;
 mod identity;
 mod leftover;
+mod limits_told;
 mod listen;
 mod logger;
 mod news;
@@ -145,6 +146,7 @@ impl Job<'_> {
             // What its inputs were when it began is what counts.
             Some(_) => asked.into_units()?,
         };
+        record.document.limits = limits_told::parts(&units);
         let images = self.images(&units, record).await?;
         let ended = self.ended_before(record).await?;
         let mut so_far = SoFar::default();
