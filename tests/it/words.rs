@@ -132,7 +132,7 @@ fn a_flood_is_stopped_at_the_limit_of_the_log() {
     let house = house(&json!({ "log_bytes_max": "20m" }));
     let ran = run(&house, "yes $(head -c 5000 /dev/zero | tr '\\0' x)").failed(1);
     assert_eq!(ran.error_code(), "size_limit");
-    assert!(ran.message().starts_with("the log grew over its limit of 20971520"), "{}", ran.message());
+    assert!(ran.message().starts_with("the log grew over its limit of 20 MiB"), "{}", ran.message());
     house.is_clean();
 }
 
