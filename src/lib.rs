@@ -30,6 +30,7 @@
 //! - [`worker`] many jobs: claim, admit, heartbeat, adopt, drain
 //! - [`api`] health and metrics over HTTP
 //! - [`settings`] `longshore.yaml` and the environment
+//! - [`certify`] a component against the contract
 //! - [`cli`] one verb, one file
 
 mod job;
@@ -53,4 +54,5 @@ mod queue;
 mod worker;
 mod api;
 mod settings;
+mod certify;
 pub mod cli;

@@ -134,6 +134,7 @@ impl Home {
                 },
                 hold_at,
             },
+            examiner: None,
         }
     }
 

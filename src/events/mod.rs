@@ -9,5 +9,5 @@ mod speech;
 
 pub(crate) use event::{Event, Level, Source};
 pub(crate) use log::LogReader;
-pub(crate) use redact::Redactor;
+pub(crate) use redact::{MASK, Redactor};
 pub(crate) use speech::{LastWords, Said, Speech, SpeechLimits};

@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands where a secret was.
-const MASK: &str = "[hidden]";
+pub(crate) const MASK: &str = "[hidden]";
 
 /// Shorter values are left alone: masking `1`, `no` or `true` would blank unrelated text and so betray the value.
 const SECRET_LENGTH_MIN: usize = 3;
@@ -76,6 +76,11 @@ impl Redactor {
                 masked
             }
         }
+    }
+
+    /// Whether a secret is in there, in any of the ways that would be masked.
+    pub(crate) fn finds(&self, bytes: &[u8]) -> bool {
+        self.patterns.as_ref().is_some_and(|patterns| patterns.automaton.is_match(bytes))
     }
 
     /// Begins to mask a stream that arrives in pieces.

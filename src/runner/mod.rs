@@ -5,6 +5,7 @@ mod adopt;
 mod build_log;
 mod debug;
 mod environment;
+mod examine;
 mod halt;
 mod leftover;
 mod listen;
@@ -22,6 +23,7 @@ mod unit;
 use std::convert::Infallible;
 
 pub(crate) use adopt::{Adoption, adopt};
+pub(crate) use examine::{Examined, Examiner};
 pub(crate) use halt::{Halt, HaltReason};
 pub(crate) use leftover::forget_quarantines;
 pub(crate) use news::{News, NewsItem, channel};

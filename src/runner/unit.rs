@@ -138,6 +138,9 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         let ran = self.watch(&mut container, folder, (&staged, beginning), record).await;
+        if let (Some(examiner), Ok((ended, words))) = (&self.job.runner.examiner, &ran) {
+            examiner.look(&container, ended, words).await;
+        }
         let removal = async {
             let since = Instant::now();
             leftover::remove_container(self.job, Some(container)).await;
@@ -197,6 +200,9 @@ impl UnitRun<'_> {
         folder.write_state(&planned.state.component).await?;
         let tables =
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
+        if let Some(examiner) = &self.job.runner.examiner {
+            examiner.alter(folder, &tables).await?;
+        }
         let files = mapping::stage_files(&planned.files, blobs, folder, delivery, &progress).await?;
         note_inputs(&tables, &files, record);
         let staged = Staged::of(&tables, &files, &planned);
@@ -230,7 +236,7 @@ impl UnitRun<'_> {
                 label("worker", options.worker.to_string()),
                 label("project", options.project_id.clone()),
             ],
-            environment: environment(order, self.unit, &options.project_id),
+            environment: self.environment(),
             data_folder: folder.data(),
             read_only_inputs: component.read_only_inputs,
             memory_bytes: limits.memory_bytes,
@@ -248,6 +254,14 @@ impl UnitRun<'_> {
             output_files_max: options.output_files_max,
             log_bytes_max: options.log_bytes_max,
         }
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        let runner = self.job.runner;
+        let more = runner.examiner.as_ref().map(|examiner| examiner.environment.clone());
+        let mut variables = environment(self.job.order, self.unit, &runner.options.project_id);
+        variables.extend(more.unwrap_or_default());
+        variables
     }
 
     /// Runs the container and listens to it until both streams have ended.
