@@ -2,6 +2,7 @@
 
 use super::error::CertifyError;
 use super::examination::Examination;
+use super::ran::brief;
 use super::report::Finding;
 use crate::job::BadExit;
 
@@ -66,7 +67,7 @@ impl Examination<'_> {
 
     pub(super) fn outputs(&self) -> Finding {
         if !self.base.is_clean() {
-            return Finding::skipped("it does not succeed on the given configuration");
+            return Finding::blocked();
         }
         if self.base.is_success() {
             let count = self.base.published.count();
@@ -75,9 +76,8 @@ impl Examination<'_> {
         if self.state_fault().is_some() {
             return Finding::skipped("its state is not valid, and nothing else is read before it");
         }
-        let mut finding = Finding::failed(self.base.message());
-        finding.seen = self.base.document.message.lines().map(str::to_owned).collect();
-        finding.by([self.base.part()])
+        let lines: Vec<String> = self.base.document.message.lines().map(brief).collect();
+        Finding::failed(self.base.message()).saw_all(lines).by([self.base.part()])
     }
 
     pub(super) fn memory(&self) -> Finding {
@@ -86,7 +86,7 @@ impl Examination<'_> {
             return Finding::skipped("this host does not tell how much memory a container used");
         };
         let limit = usage.memory_limit_bytes;
-        let share = (u128::from(peak) * 100 / u128::from(limit.max(1))) as u64;
+        let share = peak.saturating_mul(100) / limit.max(1);
         let seen = format!("its peak was {} MiB of {} MiB ({share} %)", peak >> 20, limit >> 20);
         let is_out = matches!(self.base.bad_exit(), Some(BadExit::OutOfMemory { .. }));
         let finding = if is_out {

@@ -12,7 +12,7 @@ use tokio::sync::{OnceCell, mpsc};
 use super::Means;
 use super::error::CertifyError;
 use super::published::{Published, Shelves};
-use super::ran::{LINES_MAX, Ran, brief};
+use super::ran::{LINES_MAX, Ran};
 use super::subject::Subject;
 use super::trial::Trial;
 use crate::blob::BlobStore;
@@ -81,7 +81,10 @@ impl<'a> Bench<'a> {
             let options = TableOptions::default();
             let sink = ProgressSink::new(|_step| {});
             let imported = mapping::import_table(file, table.clone(), options, &catalog, &blobs, &sink).await;
-            imported.map_err(|source| CertifyError::Import { table: table.to_string(), source })?;
+            imported.map_err(|source| CertifyError::Import {
+                table: table.to_string(),
+                source: Box::new(source),
+            })?;
         }
         Ok(Scratch { folder, catalog, blobs })
     }
@@ -161,7 +164,9 @@ impl<'a> Bench<'a> {
         };
         match settled? {
             Settled::Ended(document) => Ok((*document, heard)),
-            Settled::PutBack(failure) => Err(CertifyError::Platform { run: name.to_owned(), failure }),
+            Settled::PutBack(failure) => {
+                Err(CertifyError::Platform { run: name.to_owned(), failure: Box::new(failure) })
+            }
             Settled::Lost => Err(CertifyError::Interrupted),
         }
     }
@@ -243,7 +248,7 @@ fn check_blame(document: &ResultDocument, name: &str) -> Result<(), CertifyError
         return Ok(());
     }
     let detail = document.error.as_ref().map(|error| error.detail.clone()).unwrap_or_default();
-    let failure = Failure { code, message: document.message.clone(), detail };
+    let failure = Box::new(Failure { code, message: document.message.clone(), detail });
     Err(CertifyError::Platform { run: name.to_owned(), failure })
 }
 
@@ -262,13 +267,23 @@ async fn listen(mut items: mpsc::Receiver<NewsItem>) -> Heard {
             continue;
         }
         if event.message.contains(MASK) && heard.masked_lines.len() < LINES_MAX {
-            heard.masked_lines.push(brief(&event.message));
+            heard.masked_lines.push(around_mask(&event.message));
         }
         if event.message.starts_with('[') && event.message.contains(INIT_MARK) {
             heard.init_lines.push(event.message);
         }
     }
     heard
+}
+
+/// The words around the first mask: enough to find the place in the component, and no more of somebody's data.
+fn around_mask(line: &str) -> String {
+    const CHARS: usize = 40;
+    let Some((before, after)) = line.split_once(MASK) else { return String::new() };
+    let skipped = before.chars().count().saturating_sub(CHARS);
+    let before: String = before.chars().skip(skipped).collect();
+    let after: String = after.chars().take(CHARS).collect();
+    format!("{before}{MASK}{after}")
 }
 
 async fn make_dir(path: &std::path::Path) -> Result<(), CertifyError> {

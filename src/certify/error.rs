@@ -17,11 +17,11 @@ pub(crate) enum CertifyError {
     Configuration { message: String },
     /// Nobody can be judged by a run that the platform spoiled.
     #[error("the run {run:?} failed for a reason of the platform: {}: {}", failure.message, failure.detail)]
-    Platform { run: String, failure: Failure },
+    Platform { run: String, failure: Box<Failure> },
     #[error("somebody asked to stop")]
     Interrupted,
     #[error("table {table} cannot be loaded")]
-    Import { table: String, source: ImportError },
+    Import { table: String, source: Box<ImportError> },
     #[error("cannot {action} {path}", path = path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
     /// Each scratch project has one job at a time.

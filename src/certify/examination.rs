@@ -94,8 +94,7 @@ impl<'a> Examination<'a> {
         if self.base.is_success() {
             return None;
         }
-        let finding = Finding::skipped("it does not succeed on the given configuration");
-        Some(finding.by([self.base.part()]))
+        Some(Finding::blocked().by([self.base.part()]))
     }
 
     /// Why a check that needs any run at all cannot be done.

@@ -72,7 +72,9 @@ impl Examination<'_> {
         } else {
             match judge(&ran) {
                 Judgement::Passed => Finding::passed().saw(format!("it refused: {}", ran.message())),
-                judgement @ (Judgement::Failed(_) | Judgement::Skipped(_)) => Finding::of(judgement),
+                judgement @ (Judgement::Failed(_) | Judgement::Skipped(_) | Judgement::Blocked) => {
+                    Finding::of(judgement)
+                }
             }
         };
         Ok(finding.by([ran.part()]))

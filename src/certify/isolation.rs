@@ -2,7 +2,6 @@
 
 use super::error::CertifyError;
 use super::examination::Examination;
-use super::ran::LINES_MAX;
 use super::report::Finding;
 use super::trial::Trial;
 use crate::component::{Network, User};
@@ -41,7 +40,7 @@ impl Examination<'_> {
                     self.base.message()
                 ))
             } else {
-                Finding::skipped("it does not succeed on the given configuration")
+                Finding::blocked()
             };
             return Ok(finding.by([self.base.part(), ran.part()]));
         }
@@ -65,7 +64,7 @@ impl Examination<'_> {
             return Ok(Finding::passed().by([self.base.part()]));
         }
         if !is_promised && !self.base.is_clean() {
-            return Ok(Finding::skipped("it does not succeed on the given configuration"));
+            return Ok(Finding::blocked());
         }
         let name = if is_promised { "on a writable root" } else { "on a read-only root" };
         let mut trial = self.trial(name)?;
@@ -75,7 +74,7 @@ impl Examination<'_> {
             (true, true) => {
                 Finding::failed(format!("it works only on a writable root: {}", self.base.message()))
             }
-            (true, false) => Finding::skipped("it does not succeed on the given configuration"),
+            (true, false) => Finding::blocked(),
             (false, true) => Finding::passed().saw("its spec could say `read_only_root: true`"),
             (false, false) => Finding::failed(ran.message()),
         };
@@ -103,8 +102,7 @@ impl Examination<'_> {
                 Finding::failed(format!("it wrote {first}{rest}"))
             }
         };
-        let finding = written.iter().take(LINES_MAX).fold(finding, |finding, path| finding.saw(path.clone()));
-        finding.by([self.base.part()])
+        finding.saw_all(written).by([self.base.part()])
     }
 
     pub(super) async fn network(&self) -> Result<Finding, CertifyError> {
@@ -123,7 +121,7 @@ impl Examination<'_> {
         let finding = if ran.is_clean() {
             Finding::failed(format!("it works only with a network: {}", self.base.message()))
         } else {
-            Finding::skipped("it does not succeed on the given configuration")
+            Finding::blocked()
         };
         Ok(finding.by([self.base.part(), ran.part()]))
     }

@@ -8,6 +8,9 @@ use crate::result::ImagePart;
 
 /// Version of the document's shape; grows when a key changes its meaning or goes away.
 const SHAPE_VERSION: u32 = 1;
+/// What was seen may be a million times the same.
+const SEEN_MAX: usize = 20;
+const BLOCKED: &str = "it does not succeed on the given configuration";
 
 #[derive(Debug, Clone, Serialize)]
 pub(crate) struct Report {
@@ -16,7 +19,7 @@ pub(crate) struct Report {
     pub(crate) longshore: &'static str,
     pub(crate) component: ComponentPart,
     pub(crate) image: Option<ImagePart>,
-    /// Whether no required check failed.
+    /// Whether no required check failed, or was left out because the component failed before it.
     pub(crate) verdict: Verdict,
     pub(crate) started: String,
     pub(crate) ended: String,
@@ -55,6 +58,9 @@ pub(crate) struct CheckPart {
     pub(crate) seen: Vec<String>,
     /// The runs it was judged by.
     pub(crate) runs: Vec<RunPart>,
+    /// Left out because the component failed before: nobody can say that it would pass.
+    #[serde(skip)]
+    is_blocked: bool,
 }
 
 /// One run's facts.
@@ -79,7 +85,10 @@ pub(crate) struct RunPart {
 pub(super) enum Judgement {
     Passed,
     Failed(String),
+    /// It does not apply, or cannot be done here.
     Skipped(String),
+    /// The component fails where the check would begin.
+    Blocked,
 }
 
 /// A check's judgement with what it rests on.
@@ -103,12 +112,24 @@ impl Finding {
         Self::of(Judgement::Skipped(reason.into()))
     }
 
+    pub(super) fn blocked() -> Self {
+        Self::of(Judgement::Blocked)
+    }
+
     pub(super) fn of(judgement: Judgement) -> Self {
         Self { judgement, seen: Vec::new(), runs: Vec::new() }
     }
 
     pub(super) fn saw(mut self, sentence: impl Into<String>) -> Self {
         self.seen.push(sentence.into());
+        self
+    }
+
+    /// Several sentences; a single one is what the reason says already.
+    pub(super) fn saw_all(mut self, sentences: Vec<String>) -> Self {
+        if sentences.len() > 1 {
+            self.seen.extend(sentences.into_iter().take(SEEN_MAX));
+        }
         self
     }
 
@@ -124,17 +145,20 @@ impl CheckPart {
     }
 
     fn new(id: CheckId, level: Level, finding: Finding) -> Self {
+        let is_blocked = finding.judgement == Judgement::Blocked;
         let (status, reason, remedy) = match finding.judgement {
             Judgement::Passed => ("passed", None, None),
             Judgement::Failed(reason) => ("failed", Some(reason), Some(id.remedy())),
             Judgement::Skipped(reason) => ("skipped", Some(reason), None),
+            Judgement::Blocked => ("skipped", Some(BLOCKED.to_owned()), None),
         };
+        let (title, level) = (id.title(), level.as_str());
         let (seen, runs) = (finding.seen, finding.runs);
-        Self { id: id.as_str(), title: id.title(), level: level.as_str(), status, reason, remedy, seen, runs }
+        Self { id: id.as_str(), title, level, status, reason, remedy, seen, runs, is_blocked }
     }
 
     fn is_refusal(&self) -> bool {
-        self.status == "failed" && self.level == Level::Required.as_str()
+        (self.status == "failed" || self.is_blocked) && self.level == Level::Required.as_str()
     }
 }
 

@@ -30,8 +30,8 @@ impl Examination<'_> {
         leaks.dedup();
         let finding = match leaks.first() {
             Some(first) => {
-                let finding = Finding::failed(format!("a secret came out: {first}"));
-                leaks.into_iter().fold(finding, Finding::saw)
+                let reason = format!("a secret came out: {first}");
+                Finding::failed(reason).saw_all(leaks)
             }
             None if is_success => Finding::passed(),
             None => {

@@ -109,13 +109,8 @@ fn subject(arguments: &Arguments, component: Component) -> Result<Subject, Troub
         None => certify::find_sample(&component).map_err(|error| Trouble::platform(&error))?,
     }
     .unwrap_or_default();
-    let (text, file, id) = match arguments.config.as_deref().or(sample.configuration.as_deref()) {
-        Some(path) => configuration(path)?,
-        None => {
-            let id = ConfigurationId::parse("certification").map_err(|error| Trouble::platform(&error))?;
-            ("{}".to_owned(), "(no configuration)".to_owned(), id)
-        }
-    };
+    let config = arguments.config.as_deref().or(sample.configuration.as_deref());
+    let (text, file, id) = config.map_or_else(no_configuration, configuration)?;
     let mut tables = sample.tables;
     for TableFile { table, file } in &arguments.tables {
         component::check_readable(file).map_err(|error| Trouble::user(chain(&error)))?;
@@ -128,6 +123,11 @@ fn subject(arguments: &Arguments, component: Component) -> Result<Subject, Troub
 fn configuration(path: &Path) -> Result<(String, String, ConfigurationId), Trouble> {
     let text = read_text(path).map_err(|error| Trouble::user(chain(&error)))?;
     Ok((text, path.display().to_string(), configuration_id(path)?))
+}
+
+fn no_configuration() -> Result<(String, String, ConfigurationId), Trouble> {
+    let id = ConfigurationId::parse("certification").map_err(|error| Trouble::platform(&error))?;
+    Ok(("{}".to_owned(), "(no configuration)".to_owned(), id))
 }
 
 /// Writes and prints the report, and says how to exit.
