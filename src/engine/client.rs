@@ -89,12 +89,23 @@ pub(crate) struct EngineFacts {
     pub api: String,
     pub cgroup_version: Option<CgroupVersion>,
     pub cgroup_driver: CgroupDriver,
-    /// The daemon itself runs without root: ids inside are not ids outside.
-    pub rootless: bool,
-    /// Root inside containers is somebody else outside.
-    pub user_namespaces: bool,
+    /// Who somebody inside a container is on the host.
+    pub ids: IdMapping,
     /// Reached over a local socket.
     pub local: bool,
+    /// Limits that it takes and does not enforce, in words: as a rootless engine does on cgroup v1.
+    pub unenforced: Vec<&'static str>,
+}
+
+/// How user and group ids inside containers relate to those of the host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum IdMapping {
+    /// They are the same.
+    Same,
+    /// `userns-remap`: root inside is this uid and gid outside, and every other id is shifted by as much.
+    Shifted { uid: u32, gid: u32 },
+    /// The engine runs without root: root inside is the user that runs the engine, everybody else a subordinate id.
+    Rootless,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -153,9 +164,20 @@ impl Engine {
             api: self.api_version(),
             cgroup_version: info.cgroup_version.and_then(cgroup_version),
             cgroup_driver: info.cgroup_driver.map_or(CgroupDriver::None, cgroup_driver),
-            rootless: has("name=rootless"),
-            user_namespaces: has("name=userns"),
+            ids: if has("name=rootless") {
+                IdMapping::Rootless
+            } else if has("name=userns") {
+                shifted(info.docker_root_dir.as_deref().unwrap_or_default())
+            } else {
+                IdMapping::Same
+            },
             local: self.address.is_local(),
+            unenforced: unenforced(&[
+                ("memory", info.memory_limit),
+                ("swap", info.swap_limit),
+                ("processors", info.cpu_cfs_quota),
+                ("processes", info.pids_limit),
+            ]),
         })
     }
 
@@ -206,6 +228,21 @@ fn connect_unix(path: &Path) -> Result<Docker, ClientError> {
     Docker::connect_with_unix(&path.to_string_lossy(), CLIENT_LIMIT_SECONDS, API_DEFAULT_VERSION)
 }
 
+/// What an engine denies. One that says nothing about a limit is believed to have it.
+fn unenforced(answers: &[(&'static str, Option<bool>)]) -> Vec<&'static str> {
+    answers.iter().filter(|(_limit, answer)| *answer == Some(false)).map(|(limit, _answer)| *limit).collect()
+}
+
+/// The engine tells its mapping only by where it keeps its files: in a folder `<uid>.<gid>` of its data root
+/// (<https://docs.docker.com/engine/security/userns-remap/>).
+fn shifted(data_root: &str) -> IdMapping {
+    let ids = data_root.trim_end_matches('/').rsplit('/').next().and_then(|name| {
+        let (uid, gid) = name.split_once('.')?;
+        Some(IdMapping::Shifted { uid: uid.parse().ok()?, gid: gid.parse().ok()? })
+    });
+    ids.unwrap_or(IdMapping::Same)
+}
+
 fn cgroup_version(version: SystemInfoCgroupVersionEnum) -> Option<CgroupVersion> {
     match version {
         SystemInfoCgroupVersionEnum::_1 => Some(CgroupVersion::V1),
@@ -238,6 +275,22 @@ mod tests {
             let error = Address::parse(Some(host)).unwrap_err();
             assert!(matches!(error, EngineError::BadAddress { .. }), "{host}: {error}");
         }
+    }
+
+    #[test]
+    fn only_what_an_engine_denies_is_not_enforced() {
+        assert_eq!(
+            unenforced(&[("memory", Some(true)), ("swap", Some(false)), ("processes", None)]),
+            ["swap"]
+        );
+    }
+
+    #[test]
+    fn the_mapping_of_ids_is_read_from_the_data_root() {
+        let shifted_by = |uid, gid| IdMapping::Shifted { uid, gid };
+        assert_eq!(shifted("/var/lib/docker/100000.100000"), shifted_by(100_000, 100_000));
+        assert_eq!(shifted("/data/231072.165536/"), shifted_by(231_072, 165_536));
+        assert_eq!(["", "/var/lib/docker", "/var/lib/docker/1.x"].map(shifted), [IdMapping::Same; 3]);
     }
 
     #[tokio::test]

@@ -20,7 +20,7 @@ mod stats;
 mod wait;
 
 pub(crate) use build::{LabelledImage, NewBuild};
-pub(crate) use client::{CgroupDriver, CgroupVersion, Engine, EngineFacts, EngineOptions};
+pub(crate) use client::{CgroupDriver, CgroupVersion, Engine, EngineFacts, EngineOptions, IdMapping};
 pub(crate) use container::{FoundContainer, InspectedContainer, SignalOutcome};
 pub(crate) use error::EngineError;
 pub(crate) use image::ImageFacts;

@@ -136,7 +136,7 @@ impl UnitRun<'_> {
         let line = "the worker of this job died; another one goes on with its container";
         self.job.scribe.say(Level::Notice, line, self.job.news).await;
         let engine = runner.engine().await?;
-        let plan = self.container_plan(image, folder);
+        let plan = self.container_plan(image, folder).await?;
         let container = runtime::adopt(engine, resumed.adoption.container.clone(), plan).await?;
         let beginning = Beginning::Resumed { events_known };
         self.run_container(container, folder, (staged, beginning), record).await

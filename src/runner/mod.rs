@@ -7,6 +7,7 @@ mod debug;
 mod environment;
 mod examine;
 mod halt;
+mod identity;
 mod leftover;
 mod listen;
 mod news;
@@ -215,6 +216,7 @@ impl Job<'_> {
         }
         self.enter(record, Phase::Image).await?;
         let keeper = self.runner.keeper().await?;
+        self.tell_engine(record).await?;
         let mut images = Vec::with_capacity(units.len());
         for unit in units {
             let asked = self.order.image_source(unit)?;
@@ -226,6 +228,20 @@ impl Job<'_> {
         }
         record.leave(0);
         Ok(images)
+    }
+
+    /// Limits that are only asked for are no limits: whoever runs code of others must know.
+    async fn tell_engine(&self, record: &mut Record<'_>) -> Result<(), Stop> {
+        let unenforced = &self.runner.engine().await?.facts().await?.unenforced;
+        if !unenforced.is_empty() {
+            let line = format!(
+                "this engine does not limit {}: a component can take the whole machine (a rootless engine needs cgroup v2)",
+                unenforced.join(", ")
+            );
+            self.scribe.say(Level::Warning, &line, self.news).await;
+            record.document.notices.push(line);
+        }
+        Ok(())
     }
 
     async fn ensure(&self, keeper: &Keeper, asked: &AskedImage) -> Result<ResolvedImage, ImageError> {

@@ -9,7 +9,7 @@ use super::examine::Examiner;
 use super::retry::RetryDelay;
 use crate::blob::BlobStore;
 use crate::catalog::Catalog;
-use crate::component::{Component, ImageSource, User};
+use crate::component::{Component, ImageSource};
 use crate::configuration::{Configuration, Unit};
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
@@ -128,17 +128,6 @@ impl Order {
                 };
                 Ok(AskedImage::Build { source, policy: *policy })
             }
-        }
-    }
-}
-
-impl RunnerOptions {
-    /// Whom a container runs as, as `uid` and `gid`; `None`: whom the image says.
-    pub(super) fn container_user(&self, user: User) -> Option<(u32, u32)> {
-        match user {
-            User::Runner => Some(self.runner_user),
-            User::Image => None,
-            User::Id { uid, gid } => Some((uid, gid.unwrap_or(uid))),
         }
     }
 }

@@ -11,11 +11,12 @@ use super::so_far::SoFar;
 use super::{Job, debug, leftover};
 use crate::blob::Delivery;
 use crate::configuration::Unit;
+use crate::engine::EngineError;
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
 use crate::job::{BadExit, Exit, FileId, Phase, Receipt, Usage};
-use crate::mapping::{self, DataFolder, InputsSeen, Owner, StagedFile, StagedTable};
+use crate::mapping::{self, DataFolder, InputsSeen, StagedFile, StagedTable};
 use crate::result::{FilePart, InputTablePart};
 use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
 
@@ -178,10 +179,7 @@ impl UnitRun<'_> {
 
     async fn make_folder(&self) -> Result<DataFolder, Stop> {
         let (order, options) = (self.job.order, &self.job.runner.options);
-        let owner = match options.container_user(order.component.user) {
-            Some((uid, gid)) => Owner::Of { uid, gid },
-            None => Owner::Image,
-        };
+        let owner = self.job.runner.identity(order.component.user, self.image.is_some()).await?.owner;
         let format = order.component.configuration_format;
         Ok(DataFolder::create(&options.work_dir, order.job, self.job.attempt, owner, format).await?)
     }
@@ -217,16 +215,22 @@ impl UnitRun<'_> {
             return Ok((None, since.elapsed()));
         };
         let engine = self.job.runner.engine().await?;
-        let container = runtime::create(engine, self.container_plan(image, folder)).await?;
+        let plan = self.container_plan(image, folder).await?;
+        let container = runtime::create(engine, plan).await?;
         Ok((Some(container), since.elapsed()))
     }
 
-    pub(super) fn container_plan(&self, image: &ResolvedImage, folder: &DataFolder) -> ContainerPlan {
+    pub(super) async fn container_plan(
+        &self,
+        image: &ResolvedImage,
+        folder: &DataFolder,
+    ) -> Result<ContainerPlan, EngineError> {
+        let identity = self.job.runner.identity(self.job.order.component.user, true).await?;
         let (order, options) = (self.job.order, &self.job.runner.options);
         let (component, limits) = (&order.component, &order.component.limits);
         let label = |name: &str, value: String| (format!("longshore.{name}"), value);
         let attempt = self.job.attempt;
-        ContainerPlan {
+        Ok(ContainerPlan {
             name: format!("longshore-{}-{attempt}-{}", order.job, self.unit.row_index),
             image: image.id.clone(),
             entrypoint: image.entrypoint.clone(),
@@ -247,13 +251,13 @@ impl UnitRun<'_> {
             grace: options.grace,
             engine_patience: options.engine_patience,
             network: component.network,
-            user: options.container_user(component.user).map(|(uid, gid)| format!("{uid}:{gid}")),
+            user: identity.told(),
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),
             output_bytes_max: limits.disk_bytes,
             output_files_max: options.output_files_max,
             log_bytes_max: options.log_bytes_max,
-        }
+        })
     }
 
     fn environment(&self) -> Vec<(String, String)> {

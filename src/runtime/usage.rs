@@ -6,7 +6,7 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use super::cgroup::{CgroupParent, CgroupUsage};
-use crate::engine::{Engine, StatsSample};
+use crate::engine::{CgroupDriver, Engine, StatsSample};
 
 /// Watches one running container. Dropping it stops the watch.
 #[derive(Debug)]
@@ -25,7 +25,10 @@ impl UsageWatch {
         };
         let (highest_seen, samples) = watch::channel(StatsSample::default());
         let mut task = JoinSet::new();
-        if seen.memory_peak_bytes.is_none() || seen.cpu.is_none() {
+        let counts_nothing =
+            engine.facts().await.is_ok_and(|facts| facts.cgroup_driver == CgroupDriver::None);
+        // Such an engine gives the figures of the whole machine.
+        if !counts_nothing && (seen.memory_peak_bytes.is_none() || seen.cpu.is_none()) {
             let mut stats = engine.stats(id);
             task.spawn(async move {
                 while let Some(sample) = stats.next().await {

@@ -12,6 +12,7 @@ mod cli;
 mod components;
 mod crash;
 mod ends;
+mod engines;
 mod faults;
 mod hostile;
 mod house;

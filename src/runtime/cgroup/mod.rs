@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use tracing::warn;
 
-use crate::engine::{CgroupDriver, CgroupVersion, EngineFacts};
+use crate::engine::{CgroupDriver, CgroupVersion, EngineFacts, IdMapping};
 
 const TREE: &str = "/sys/fs/cgroup";
 /// All our parents lie in one folder, so that a sweep may remove what bears this name and nothing else.
@@ -40,7 +40,7 @@ impl CgroupParent {
     pub(super) fn choose(facts: &EngineFacts, container_name: &str) -> Option<Self> {
         let ours = facts.local
             && facts.cgroup_driver == CgroupDriver::Cgroupfs
-            && !facts.rootless
+            && facts.ids != IdMapping::Rootless
             && rustix::process::geteuid().is_root();
         let version = facts.cgroup_version.filter(|_| ours)?;
         let probe = match version {

@@ -34,7 +34,7 @@ pub(crate) use worker::Worker;
 /// Longer than anything that is waited for takes on a busy machine.
 const PATIENCE: Duration = Duration::from_secs(90);
 /// Script of a component that says so and holds until the test lets it go on.
-const HOLDS: &str = "echo begun; while [ ! -e /tmp/go ]; do sleep 0.1; done";
+pub(crate) const HOLDS: &str = "echo begun; while [ ! -e /tmp/go ]; do sleep 0.1; done";
 /// Components with the same image.
 const COMPONENTS: [&str; 3] = ["raw-shell", "raw-two", "raw-three"];
 

@@ -1,0 +1,166 @@
+//! Engines that are the test's own: of another kind than the usual one, or to be restarted under a job.
+
+use std::fs::{self, File};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::json;
+use tempfile::TempDir;
+
+use crate::house::{House, has_engine};
+use crate::service::{HOLDS, Port, Worker, append, eventually, is_served};
+
+/// A second engine on this machine, without a bridge and without a word to the firewall.
+struct OwnEngine {
+    folder: TempDir,
+    options: &'static [&'static str],
+    daemon: Child,
+}
+
+impl OwnEngine {
+    fn start(options: &'static [&'static str]) -> Self {
+        let folder = TempDir::new().unwrap();
+        let daemon = spawn(folder.path(), options);
+        let mut engine = Self { folder, options, daemon };
+        engine.wait_until_it_answers();
+        engine
+    }
+
+    /// Asks the daemon to end, which takes its containers along, and waits until it is gone.
+    fn stop(&mut self) {
+        kill_process(Pid::from_child(&self.daemon), Signal::TERM).unwrap();
+        self.daemon.wait().unwrap();
+    }
+
+    fn start_again(&mut self) {
+        self.daemon = spawn(self.folder.path(), self.options);
+        self.wait_until_it_answers();
+    }
+
+    fn host(&self) -> String {
+        format!("unix://{}", self.folder.path().join("engine.sock").display())
+    }
+
+    fn docker(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new("docker");
+        command.args(["--host", &self.host()]).args(arguments).stdout(Stdio::null());
+        command
+    }
+
+    fn containers(&self) -> Vec<String> {
+        let listed = self.docker(&["ps", "--all", "--quiet"]).stdout(Stdio::piped()).output().unwrap();
+        String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
+    }
+
+    /// Lets every component that holds go on; see [`HOLDS`].
+    fn let_go(&self) {
+        for container in self.containers() {
+            // One that is not running has nobody to tell.
+            self.docker(&["exec", &container, "touch", "/tmp/go"]).stderr(Stdio::null()).status().unwrap();
+        }
+    }
+
+    fn wait_until_it_answers(&mut self) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while !self.docker(&["info"]).stderr(Stdio::null()).status().unwrap().success() {
+            let log = || fs::read_to_string(self.folder.path().join("log")).unwrap();
+            assert!(self.daemon.try_wait().unwrap().is_none(), "the engine ended: {}", log());
+            assert!(Instant::now() < deadline, "the engine does not answer: {}", log());
+            std::thread::sleep(Duration::from_millis(50));
+        }
+    }
+
+    /// Gives it an image that the usual engine has.
+    fn bring(&self, image: &str) {
+        let mut saved = Command::new("docker").args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
+        let loaded = self.docker(&["load"]).stdin(saved.stdout.take().unwrap()).status().unwrap();
+        assert!(saved.wait().unwrap().success() && loaded.success(), "{image} was not brought");
+    }
+}
+
+impl Drop for OwnEngine {
+    fn drop(&mut self) {
+        // Asked to end it lets go of its mounts, so that its folder can be removed.
+        kill_process(Pid::from_child(&self.daemon), Signal::TERM).ok();
+        self.daemon.wait().ok();
+    }
+}
+
+fn spawn(folder: &Path, options: &[&str]) -> Child {
+    let path = |name: &str| folder.join(name).display().to_string();
+    Command::new("dockerd")
+        .args(["--data-root", &path("data"), "--exec-root", &path("exec"), "--pidfile", &path("pid")])
+        .args(["--host", &format!("unix://{}", path("engine.sock"))])
+        .args(["--bridge=none", "--iptables=false", "--ip-forward=false"])
+        .args(options)
+        .stdout(Stdio::null())
+        .stderr(File::options().create(true).append(true).open(path("log")).unwrap())
+        .spawn()
+        .unwrap()
+}
+
+/// Only root can start an engine that maps its users.
+fn can_start_engines() -> bool {
+    if rustix::process::geteuid().is_root() && Path::new("/usr/sbin/dockerd").exists() {
+        return true;
+    }
+    #[expect(clippy::disallowed_methods, reason = "CI says by its environment that nothing may be skipped")]
+    let is_ci = std::env::var_os("CI").is_some();
+    assert!(!is_ci, "no engine of our own can be started: that takes root and dockerd");
+    eprintln!("SKIP (not root, or no dockerd): {:?}", std::thread::current().name());
+    false
+}
+
+#[test]
+fn under_user_namespaces_a_component_owns_its_data_folder_and_is_nobody_outside() {
+    if !has_engine() || !can_start_engines() {
+        return;
+    }
+    let engine = OwnEngine::start(&["--userns-remap=default"]);
+    engine.bring("longshore-test/raw-shell:1");
+    let house = House::new();
+    house.write("longshore.yaml", json!({ "engine_host": engine.host() }).to_string());
+    house.import("in.c-main.a", "id\n1\n");
+    let storage = json!({
+        "input": { "tables": [{ "source": "in.c-main.a", "destination": "a.csv" }] },
+        "output": { "tables": [{ "source": "b.csv", "destination": "out.c-main.b" }] },
+    });
+    // The first id outside is the second word of the map's first line; root of the host is not in the map.
+    let script = "set -e; cp in/tables/a.csv out/tables/b.csv; set -- $(head -n 1 /proc/self/uid_map); \
+                  [ $2 -gt 0 ] && echo \"$(stat -c %u out/tables/b.csv) is mine\"";
+    let ran = house.run_script(script, &storage).succeeded();
+    assert_eq!(ran.document()["status"], "success");
+    assert_eq!(house.export("out.c-main.b"), "id\n1\n");
+    let log = house.call(&["job", "log", &ran.job()]).succeeded().stdout;
+    assert!(log.contains(" is mine"), "{log}");
+    assert_eq!(fs::read_dir(house.path().join(".longshore/work")).unwrap().count(), 0);
+}
+
+/// The job runs again, because what it had done was gone with its container; nothing is published twice.
+#[test]
+fn a_job_outlives_a_restart_of_its_engine() {
+    if !is_served() || !can_start_engines() {
+        return;
+    }
+    let mut engine = OwnEngine::start(&[]);
+    engine.bring("longshore-test/raw-shell:1");
+    let port = Port::open(&json!({}));
+    let machine = port.machine(|settings| {
+        settings["engine_host"] = json!(engine.host());
+        settings["engine_patience"] = json!("5m");
+    });
+    let _worker = Worker::on(machine);
+    port.orchestrator.publish(&[append("job", HOLDS, 1)]);
+    port.hears("job", "begun");
+    engine.stop();
+    engine.start_again();
+    let document = eventually("the job succeeds", || {
+        engine.let_go();
+        Some(port.job("job").document()).filter(|document| document["status"] == "success")
+    });
+    assert_eq!(document["attempt"], 2, "{document}");
+    assert_eq!(port.house.versions("out.c-main.t"), [1]);
+    eventually("nothing is left", || engine.containers().is_empty().then_some(()));
+}
