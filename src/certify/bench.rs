@@ -2,6 +2,7 @@
 //! containers should this process die.
 
 use std::cell::Cell;
+use std::collections::VecDeque;
 use std::convert::Infallible;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -31,6 +32,8 @@ use crate::runtime;
 const START_PAUSE: Duration = Duration::from_millis(10);
 /// How tini, the engine's init process, marks what it says of itself.
 const INIT_MARK: &str = " tini (";
+/// It speaks last, so its last lines are its own.
+const INIT_LINES_MAX: usize = 100;
 
 pub(super) struct Bench<'a> {
     means: Means<'a>,
@@ -132,7 +135,14 @@ impl<'a> Bench<'a> {
         };
         let containers = runner.examiner.map(Examiner::into_seen).unwrap_or_default();
         let Heard { masked_lines, init_lines } = heard;
-        Ok(Ran { name: trial.name, document, containers, published, masked_lines, init_lines })
+        Ok(Ran {
+            name: trial.name,
+            document,
+            containers,
+            published,
+            masked_lines,
+            init_lines: init_lines.into(),
+        })
     }
 
     /// From the job's begin to its end, listening and, where it is time, asking it to stop.
@@ -256,7 +266,7 @@ fn check_blame(document: &ResultDocument, name: &str) -> Result<(), CertifyError
 #[derive(Debug, Default)]
 struct Heard {
     masked_lines: Vec<String>,
-    init_lines: Vec<String>,
+    init_lines: VecDeque<String>,
 }
 
 async fn listen(mut items: mpsc::Receiver<NewsItem>) -> Heard {
@@ -269,8 +279,11 @@ async fn listen(mut items: mpsc::Receiver<NewsItem>) -> Heard {
         if event.message.contains(MASK) && heard.masked_lines.len() < LINES_MAX {
             heard.masked_lines.push(around_mask(&event.message));
         }
-        if event.message.starts_with('[') && event.message.contains(INIT_MARK) {
-            heard.init_lines.push(event.message);
+        for line in event.message.lines().filter(|line| line.contains(INIT_MARK)) {
+            if heard.init_lines.len() == INIT_LINES_MAX {
+                heard.init_lines.pop_front();
+            }
+            heard.init_lines.push_back(line.to_owned());
         }
     }
     heard

@@ -7,6 +7,7 @@ use super::examination::Examination;
 use super::ran::Ran;
 use super::report::{Finding, RunPart};
 use super::trial::Trial;
+use crate::job::BadExit;
 use crate::mapping::Alteration;
 
 /// 128 + SIGKILL: it had to be killed.
@@ -66,11 +67,13 @@ impl Examination<'_> {
 
 /// `usual` is how long a run takes that nobody stops: one that ends well after that time has not been met.
 fn answer(ran: &Ran, usual: Duration) -> Answer {
-    let is_met = matches!(ran.document.status.as_str(), "terminated");
+    if ran.bad_exit() != Some(&BadExit::Cancelled) {
+        return Answer::NotMet;
+    }
     match ran.exit_code() {
-        Some(KILLED_CODE) if is_met => Answer::Killed,
+        Some(KILLED_CODE) => Answer::Killed,
         Some(0) if ran.took() >= usual.mul_f64(0.9) => Answer::NotMet,
-        Some(code) if is_met => Answer::Ended { code },
-        Some(_) | None => Answer::NotMet,
+        Some(code) => Answer::Ended { code },
+        None => Answer::NotMet,
     }
 }

@@ -84,3 +84,46 @@ fn empty_parameters(document: &mut Value) -> bool {
         Some(_) | None => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::component::{Presets, parse_spec};
+
+    fn subject(text: &str) -> Subject {
+        Subject {
+            component: parse_spec("{id: a, image: {uri: a}}", "a.yaml", &Presets::default()).unwrap(),
+            text: text.to_owned(),
+            file: "task.yaml".to_owned(),
+            id: ConfigurationId::parse("task").unwrap(),
+            tables: Vec::new(),
+            timeout: Duration::from_secs(1),
+        }
+    }
+
+    #[test]
+    fn parameters_are_left_out_of_the_root_and_of_every_row() {
+        let subject = subject("{parameters: {a: 1}, rows: [{id: x, configuration: {parameters: {b: 2}}}]}");
+        let expected =
+            json!({ "parameters": {}, "rows": [{ "id": "x", "configuration": { "parameters": {} } }] });
+        assert_eq!(subject.without_parameters().unwrap(), Some(expected));
+    }
+
+    #[test]
+    fn where_there_are_none_there_is_nothing_to_leave_out() {
+        assert_eq!(subject("storage: {}").without_parameters().unwrap(), None);
+        assert_eq!(subject("").without_parameters().unwrap(), None);
+    }
+
+    #[test]
+    fn a_parameter_is_added_whatever_stood_there() {
+        for text in ["", "parameters: []", "{parameters: {}}"] {
+            let expected = json!({ "#canary": "x" });
+            assert_eq!(
+                subject(text).with_parameter("#canary", "x").unwrap()["parameters"],
+                expected,
+                "{text}"
+            );
+        }
+    }
+}

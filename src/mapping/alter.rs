@@ -65,15 +65,30 @@ fn alter(from: &Path, to: &Path, alteration: Alteration) -> io::Result<()> {
             write_row(&sample, INVALID_UTF8, &mut output)?;
         }
         Alteration::ManyRows => {
-            let mut written = io::copy(&mut input, &mut output)?;
-            let rows_bytes = written.saturating_sub(header_bytes);
-            while rows_bytes > 0 && written < MANY_ROWS_BYTES {
+            let written = io::copy(&mut input, &mut output)?;
+            if written < MANY_ROWS_BYTES {
                 input.seek(SeekFrom::Start(header_bytes))?;
-                written += io::copy(&mut input, &mut output)?;
+                let mut rows = Vec::new();
+                input.read_to_end(&mut rows)?;
+                repeat(&rows, MANY_ROWS_BYTES - written, &mut output)?;
             }
         }
     }
     output.flush()
+}
+
+/// Writes `rows` until `bytes` or more are written; several times at once where there are few.
+fn repeat(rows: &[u8], bytes: u64, output: &mut impl Write) -> io::Result<()> {
+    if rows.is_empty() {
+        return Ok(());
+    }
+    let block = rows.repeat((1_usize << 20).div_ceil(rows.len()));
+    let mut written = 0;
+    while written < bytes {
+        output.write_all(&block)?;
+        written += block.len() as u64;
+    }
+    Ok(())
 }
 
 /// Bytes of the header line and the fields of the first row, or as many of `1` as there are columns.

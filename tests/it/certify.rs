@@ -3,6 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
 use rstest::rstest;
 use serde_json::{Value, json};
@@ -47,17 +48,31 @@ fn check<'a>(report: &'a Value, id: &str) -> &'a Value {
     checks.iter().find(|check| check["id"] == id).unwrap_or_else(|| panic!("no {id} in {report}"))
 }
 
+/// The containers that have a folder of this project mounted.
+fn containers(house: &House) -> Vec<String> {
+    let format = "{{.ID}} {{.Mounts}}";
+    let listed =
+        docker(&["ps", "--all", "--no-trunc", "--filter", "label=longshore.job", "--format", format]);
+    let place = house.path().to_str().unwrap();
+    listed.lines().filter(|line| line.contains(place)).map(str::to_owned).collect()
+}
+
+fn wait_for_a_container(house: &House) {
+    let give_up_at = Instant::now() + Duration::from_secs(60);
+    while containers(house).is_empty() {
+        assert!(Instant::now() < give_up_at, "no container came");
+        std::thread::sleep(Duration::from_millis(50));
+    }
+}
+
 /// Nothing of the certification is left: no table, no job, no folder, no container.
 fn is_clean(house: &House) {
     house.is_clean();
     assert_eq!(house.call(&["table", "ls", "--format", "json"]).succeeded().stdout, "[]\n");
     assert_eq!(house.call(&["job", "ls", "--format", "json"]).succeeded().stdout, "[]\n");
     assert!(!house.path().join(".longshore/quarantine").exists());
-    let format = "{{.ID}} {{.Mounts}}";
-    let listed =
-        docker(&["ps", "--all", "--no-trunc", "--filter", "label=longshore.job", "--format", format]);
-    let place = house.path().to_str().unwrap();
-    assert!(!listed.contains(place), "a container was left: {listed}");
+    let left = containers(house);
+    assert!(left.is_empty(), "containers were left: {left:?}");
 }
 
 fn passes_everything(id: &str) {
@@ -416,6 +431,23 @@ fn a_wrong_spec_is_a_report_without_an_engine() {
 }
 
 #[test]
+fn the_report_in_words_says_what_to_do() {
+    let house = House::new();
+    house.write("wrong.yaml", "id: wrong\nimage: {uri: any}\nmemory: 1\n");
+    let ran = house.call(&["component", "certify", "wrong.yaml", "--only", "spec,memory"]).failed(3);
+    insta::assert_snapshot!(ran.stdout, @r"
+    failed   spec           the spec is valid
+                            the spec is not valid
+                            - wrong.yaml:3:1: memory: unknown key
+                            hint: correct the spec at the places named
+    skipped  memory         its memory stays clear of the limit
+                            the spec is not valid
+    wrong.yaml failed: 0 passed, 1 failed, 1 skipped
+    ");
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
 fn every_check_is_documented_and_in_the_schema() {
     let house = House::new();
     let spec = house.write("wrong.yaml", "id: wrong\n");
@@ -468,6 +500,7 @@ fn an_interrupt_leaves_nothing_behind() {
     let spec = broken("never-ends");
     let mut running = Running::start(&mut certify_command(&house, &spec, &[]));
     running.wait_for("running on the given configuration");
+    wait_for_a_container(&house);
     running.signal("INT");
     let ran = running.finish().failed(130);
     assert!(ran.stderr.contains("nothing is left behind"), "{}", ran.stderr);
@@ -483,6 +516,7 @@ fn a_certification_that_is_killed_is_cleaned_up_after_by_the_next_command() {
     let spec = broken("never-ends");
     let mut running = Running::start(&mut certify_command(&house, &spec, &[]));
     running.wait_for("running on the given configuration");
+    wait_for_a_container(&house);
     running.kill();
     let swept = house.call(&["table", "ls"]).succeeded();
     assert!(swept.stderr.contains("cleaned up after a runner that died"), "{}", swept.stderr);
