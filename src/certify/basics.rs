@@ -1,6 +1,5 @@
 //! What one run on the given configuration tells: image, entrypoint, exit code, outputs, memory.
 
-use super::error::CertifyError;
 use super::examination::Examination;
 use super::ran::brief;
 use super::report::Finding;
@@ -103,10 +102,5 @@ impl Examination<'_> {
     pub(super) fn state_fault(&self) -> Option<String> {
         let is_of_state = |line: &&str| line.starts_with("out/state.");
         self.base.document.message.lines().find(is_of_state).map(str::to_owned)
-    }
-
-    pub(super) async fn empty_refusal(&self) -> Result<Option<&super::ran::Ran>, CertifyError> {
-        let ran = self.empty().await?;
-        Ok((!ran.is_clean()).then_some(ran))
     }
 }

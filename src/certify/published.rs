@@ -78,7 +78,11 @@ impl Shelves<'_> {
         for key in states {
             let Some(text) = self.catalog.state(key).await? else { continue };
             let component = State::parse(&text).map_or(text, |state| state.component.to_string());
-            published.has_state |= component != "{}";
+            // One that wrote none has left the empty one.
+            if component == "{}" {
+                continue;
+            }
+            published.has_state = true;
             let name =
                 key.row.as_ref().map_or_else(|| "state".to_owned(), |row| format!("state of row {row}"));
             self.look(name, component, Vec::new(), &mut published).await?;

@@ -39,7 +39,8 @@ impl Examination<'_> {
         }
         let differences = self.base.published.differences(&ran.published);
         let finding = if differences.is_empty() {
-            Finding::passed().saw(format!("{} outputs are the same, byte for byte", ran.published.count()))
+            Finding::passed()
+                .saw(format!("outputs that are the same, byte for byte: {}", ran.published.count()))
         } else {
             Finding::failed(format!("two runs gave different outputs: {}", differences.join(", ")))
         };

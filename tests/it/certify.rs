@@ -151,7 +151,7 @@ fn the_r_transformation_keeps_the_contract() {
 #[case::a_trace_only(
     "says-only-a-trace",
     "message",
-    "it ended with exit code 1 and a stack trace: KeyError: greeting"
+    "it ended with exit code 1 and nothing but a stack trace: KeyError: greeting"
 )]
 #[case::silence("says-nothing", "message", "it ended with exit code 1 and said nothing")]
 #[case::manifest(
@@ -259,6 +259,23 @@ fn a_secret_is_found_in_tables_files_and_state() {
         json!(["it is in file configuration.json", "it is in state", "it is in table out.c-main.copy"]);
     assert_eq!(check(&ran.document(), "secret")["seen"], expected);
     is_clean(&house);
+}
+
+#[test]
+fn a_promise_that_is_kept_passes() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    broken("says-nothing");
+    let text = "id: promises\nimage: {uri: longshore-test/broken, tag: says-nothing}\nnetwork: none\n\
+                deterministic: true\n";
+    let spec = house.write("promises.yaml", text);
+    let report = certify(&house, &spec, &["--only", "deterministic"]).succeeded().document();
+    assert_eq!(
+        check(&report, "deterministic")["seen"],
+        json!(["outputs that are the same, byte for byte: 1"])
+    );
 }
 
 #[test]
