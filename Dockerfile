@@ -15,9 +15,10 @@ COPY . .
 RUN cargo build --release --locked --bin longshore
 
 FROM ${BASE}
-# Certificate authorities for stores, brokers and databases that speak TLS.
+# Certificate authorities for stores, brokers and databases that speak TLS; nft for the rules around components, which a
+# worker can set with the host's network (--network host) and --cap-add NET_ADMIN.
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates \
+ && apt-get install -y --no-install-recommends ca-certificates nftables \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY --from=build /src/target/release/longshore /usr/local/bin/longshore
 COPY component-specs /etc/longshore/component-specs

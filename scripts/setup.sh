@@ -23,6 +23,9 @@ collect_packages() {
     [ -e /usr/share/keyrings/debian-archive-keyring.gpg ] || packages+=(debian-archive-keyring)
     { has busybox && ! ldd "$(command -v busybox)" >/dev/null 2>&1; } || packages+=(busybox-static)
     need docker.io docker
+    # Rules around components that have a network; the tests make networks of their own.
+    { has nft || [ -x /usr/sbin/nft ]; } || packages+=(nftables)
+    { has ip || [ -x /usr/sbin/ip ]; } || packages+=(iproute2)
     # An engine elsewhere (DOCKER_HOST, a socket that answers) needs no daemon here.
     if ! scripts/engine.sh answers; then
         need docker.io dockerd

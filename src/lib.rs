@@ -10,6 +10,7 @@
 //! a job walks through them; a room uses only rooms above it in this list, which a test holds true:
 //!
 //! - [`job`] the dictionary: ids, requests, mapping, states, outcomes
+//! - [`secret`] keys, and values sealed to them
 //! - [`events`] what was said: events, redaction, lines, the complete log
 //! - [`component`] the spec of a component; presets of resources
 //! - [`configuration`] what this run really does: rows, secrets, mapping, defaults
@@ -19,6 +20,7 @@
 //! - [`catalog`] what exists, and the one commit that publishes
 //! - [`engine`] the door to the container engine
 //! - [`image`] references and policies: which image a job runs
+//! - [`egress`] what a container may reach
 //! - [`runtime`] one container, once: limits, logs, usage, removal
 //! - [`mapping`] the data folder, staging in, collecting and publishing out
 //! - [`failure`] whose fault it was
@@ -34,6 +36,7 @@
 //! - [`cli`] one verb, one file
 
 mod job;
+mod secret;
 mod events;
 mod component;
 mod configuration;
@@ -43,6 +46,7 @@ mod blob;
 mod catalog;
 mod engine;
 mod image;
+mod egress;
 mod runtime;
 mod mapping;
 mod failure;

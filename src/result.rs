@@ -4,6 +4,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::egress::{Contact, Contacts, Refusal};
 use crate::image::ResolvedImage;
 use crate::job::{Failure, FailureCode, Outcome, PhaseLedger, Receipt, Usage};
 
@@ -29,6 +30,11 @@ pub(crate) struct ResultDocument {
     #[serde(default)]
     pub(crate) archives: Vec<FilePart>,
     pub(crate) phases: Vec<PhasePart>,
+    /// `null` until a container has run.
+    #[serde(default)]
+    pub(crate) isolation: Option<IsolationPart>,
+    #[serde(default)]
+    pub(crate) network: Option<NetworkPart>,
     pub(crate) usage: UsagePart,
     /// What was done differently from what a Keboola configuration asks, and similar remarks.
     pub(crate) notices: Vec<String>,
@@ -138,6 +144,46 @@ pub(crate) struct UsagePart {
     pub(crate) output_files: u64,
 }
 
+/// What kept the component in, and what its spec opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct IsolationPart {
+    /// `uid:gid` inside; `image`: whom the image says.
+    pub(crate) user: String,
+    /// Who it is on the host: `same`, `remapped` or `rootless`.
+    pub(crate) ids: String,
+    pub(crate) capabilities: Vec<String>,
+    pub(crate) no_new_privileges: bool,
+    pub(crate) read_only_root: bool,
+    pub(crate) read_only_inputs: bool,
+    /// Every way in which the spec asks for less than the tightest profile there is.
+    pub(crate) opt_outs: Vec<String>,
+}
+
+/// What the component could reach, and what it did.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct NetworkPart {
+    /// `none`, `bridge` or `allow`.
+    pub(crate) mode: String,
+    /// Whether rules outside the container held it; of `none` that is the engine's doing.
+    pub(crate) guarded: bool,
+    pub(crate) contacted: Vec<Contact>,
+    pub(crate) refused: Vec<Refusal>,
+    pub(crate) left_out: u64,
+}
+
+impl NetworkPart {
+    /// Adds what one more container of the job did.
+    pub(crate) fn add(&mut self, contacts: Contacts) {
+        let mut sum = Contacts {
+            contacted: std::mem::take(&mut self.contacted),
+            refused: std::mem::take(&mut self.refused),
+            left_out: self.left_out,
+        };
+        sum.add(contacts);
+        Contacts { contacted: self.contacted, refused: self.refused, left_out: self.left_out } = sum;
+    }
+}
+
 impl ResultDocument {
     /// A job that has just begun.
     pub(crate) fn begin(
@@ -162,6 +208,8 @@ impl ResultDocument {
             output: OutputPart::default(),
             archives: Vec::new(),
             phases: Vec::new(),
+            isolation: None,
+            network: None,
             usage: UsagePart::default(),
             notices: Vec::new(),
             created: jiff::Timestamp::now().to_string(),

@@ -2,7 +2,7 @@
 # where no image with a Rust compiler can be pulled. The context holds `longshore` and `component-specs/`.
 FROM debian:bookworm-slim
 RUN apt-get update \
- && apt-get install -y --no-install-recommends ca-certificates \
+ && apt-get install -y --no-install-recommends ca-certificates nftables \
  && rm -rf /var/lib/apt/lists/* /var/cache/apt/*
 COPY longshore /usr/local/bin/longshore
 COPY component-specs /etc/longshore/component-specs

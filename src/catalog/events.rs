@@ -11,7 +11,7 @@ use crate::job::JobId;
 
 use super::batch::{BATCH, placeholders};
 use super::error::doing;
-use super::rows::{count, named, stored_count, stored_text, text, time};
+use super::rows::{count, named, optional_text, stored_count, stored_text, text, time};
 use super::{Catalog, CatalogError};
 
 static INSERT_BATCH: LazyLock<String> = LazyLock::new(|| insert_sql(BATCH));
@@ -55,7 +55,7 @@ impl Catalog {
         self.insist(|_| async move {
             let mut transaction = self.begin_read().await?;
             let rows = sqlx::query(
-                "SELECT sequence, time, level, source, message FROM events
+                "SELECT sequence, time, level, source, message, fields FROM events
                  WHERE job = $1 AND sequence >= $2 ORDER BY sequence LIMIT $3",
             )
             .bind(job.to_string())
@@ -83,29 +83,33 @@ impl Catalog {
         .await
     }
 
-    /// How many events from sequence number `from` on are of the component (not of the runner).
-    pub(crate) async fn component_events_since(&self, job: JobId, from: u64) -> Result<u64, CatalogError> {
+    /// How many events from sequence number `from` on each source has.
+    pub(crate) async fn events_by_source_since(
+        &self,
+        job: JobId,
+        from: u64,
+    ) -> Result<Vec<(Source, u64)>, CatalogError> {
         self.insist(|_| async move {
             let mut transaction = self.begin_read().await?;
-            let row = sqlx::query(
-                "SELECT COUNT(*) AS events FROM events WHERE job = $1 AND sequence >= $2 AND source <> $3",
+            let rows = sqlx::query(
+                "SELECT source, COUNT(*) AS events FROM events WHERE job = $1 AND sequence >= $2 GROUP BY source",
             )
             .bind(job.to_string())
             .bind(stored_count(from))
-            .bind(Source::Runner.as_str())
-            .fetch_one(&mut *transaction)
+            .fetch_all(&mut *transaction)
             .await
             .map_err(doing(format!("count the events of job {job}")))?;
-            count(&row, "events")
+            rows.iter().map(|row| Ok((named(row, "source", Source::parse)?, count(row, "events")?))).collect()
         })
         .await
     }
 }
 
 fn insert_sql(lines: usize) -> String {
-    let values = placeholders(lines, 6);
+    let values = placeholders(lines, 7);
     format!(
-        "INSERT INTO events (job, sequence, time, level, source, message) VALUES {values} ON CONFLICT DO NOTHING"
+        "INSERT INTO events (job, sequence, time, level, source, message, fields) VALUES {values}
+         ON CONFLICT DO NOTHING"
     )
 }
 
@@ -117,6 +121,7 @@ fn bind<'q>(query: Query<'q, Any, AnyArguments>, job: &str, event: &Event) -> Qu
         .bind(event.level.as_str())
         .bind(event.source.as_str())
         .bind(stored_text(&event.message))
+        .bind(event.fields.as_deref().map(stored_text))
 }
 
 fn event(row: &AnyRow) -> Result<Event, CatalogError> {
@@ -126,5 +131,6 @@ fn event(row: &AnyRow) -> Result<Event, CatalogError> {
         level: named(row, "level", Level::parse)?,
         source: named(row, "source", Source::parse)?,
         message: text(row, "message")?,
+        fields: optional_text(row, "fields")?,
     })
 }

@@ -8,10 +8,11 @@ use super::error::doing;
 use super::rows::stored_now;
 
 /// In order; the first is version 1. What has been released is never changed, only added to.
-const MIGRATIONS: [&str; 3] = [
+const MIGRATIONS: [&str; 4] = [
     include_str!("migrations/0001_first.sql"),
     include_str!("migrations/0002_service.sql"),
     include_str!("migrations/0003_images.sql"),
+    include_str!("migrations/0004_fields.sql"),
 ];
 
 /// The schema version that this program reads and writes.

@@ -20,6 +20,7 @@ mod migrations;
 mod retention;
 mod rows;
 mod slices;
+mod states;
 mod steer;
 mod tables;
 mod telling;

@@ -20,13 +20,14 @@ use crate::blob::BlobStore;
 use crate::catalog::{Begun, Catalog, StateKey};
 use crate::component::DocumentFormat;
 use crate::engine::Engine;
-use crate::events::{MASK, Redactor, Source};
+use crate::events::{MASK, Source};
 use crate::image::Keeper;
 use crate::job::{Blame, Failure, FailureCode, JobId, JobRequest, RunMode, TableOptions};
 use crate::mapping::{self, DataFolder, Owner, ProgressSink};
 use crate::result::ResultDocument;
 use crate::runner::{self, Examiner, Halt, HaltReason, NewsItem, Order, Runner, RunnerOptions, Settled};
 use crate::runtime;
+use crate::secret::{LeakPolicy, PlainPolicy, SecretRules};
 
 /// Between two looks whether a container has started.
 const START_PAUSE: Duration = Duration::from_millis(10);
@@ -119,8 +120,7 @@ impl<'a> Bench<'a> {
         check_blame(&document, &trial.name)?;
         let (units, _complaints) =
             order.configuration.units(&order.component, Some(&subject.id), Timestamp::now());
-        let redactor = Redactor::new(units.iter().flat_map(|unit| &unit.secrets).map(String::as_str));
-        let shelves = Shelves { catalog: &scratch.catalog, blobs: &scratch.blobs, redactor: &redactor };
+        let shelves = Shelves { catalog: &scratch.catalog, blobs: &scratch.blobs };
         let keys: Vec<StateKey> = units
             .iter()
             .map(|unit| StateKey {
@@ -133,13 +133,14 @@ impl<'a> Bench<'a> {
             None => shelves.published(&document, &keys).await?,
             Some(_) => Published::default(),
         };
-        let containers = runner.examiner.map(Examiner::into_seen).unwrap_or_default();
+        let (containers, leaks) = runner.examiner.map(Examiner::into_seen).unwrap_or_default();
         let Heard { masked_lines, init_lines } = heard;
         Ok(Ran {
             name: trial.name,
             document,
             containers,
             published,
+            leaks,
             masked_lines,
             init_lines: init_lines.into(),
         })
@@ -222,6 +223,12 @@ impl<'a> Bench<'a> {
                 ..true_one.options.clone()
             },
             examiner: Some(examiner),
+            // The project's keys open what the given configuration holds; plain is what certification puts there.
+            secrets: SecretRules {
+                keyring: true_one.secrets.keyring.clone(),
+                plain: PlainPolicy::Accept,
+                in_outputs: LeakPolicy::Warn,
+            },
         }
     }
 }

@@ -116,7 +116,7 @@ impl Examination<'_> {
             return Ok(Finding::passed().by([self.base.part()]));
         }
         let mut trial = self.trial("with a network")?;
-        trial.component.network = Network::Bridge;
+        trial.component.network = Network::Bridge { private: Vec::new() };
         let ran = self.run(trial).await?;
         let finding = if ran.is_clean() {
             Finding::failed(format!("it works only with a network: {}", self.base.message()))

@@ -1,28 +1,21 @@
-//! What a run published in its scratch project, as far as two runs are compared and secrets are looked for.
+//! What a run published in its scratch project, as far as two runs are compared.
 
-use std::io::Read;
+use std::io::{self, Write};
 
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::error::CertifyError;
 use crate::blob::{BlobKey, BlobStore};
 use crate::catalog::{Catalog, StateKey};
-use crate::events::Redactor;
 use crate::job::{FileId, TableId};
 use crate::mapping::State;
 use crate::result::ResultDocument;
-
-const READ_BYTES: usize = 1 << 20;
-/// Longer than any secret's longest form: what a piece's end may cut is looked at again.
-const OVERLAP_BYTES: usize = 64 << 10;
 
 /// Everything that was published, by name.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(super) struct Published {
     /// Name (`table out.c-main.a`, `file x`, `state`) and a digest of its content.
     digests: Vec<(String, [u8; 32])>,
-    /// Where a secret was found.
-    pub(super) leaks: Vec<String>,
     /// The component's state is not the empty one.
     pub(super) has_state: bool,
 }
@@ -50,7 +43,6 @@ impl Published {
 pub(super) struct Shelves<'a> {
     pub(super) catalog: &'a Catalog,
     pub(super) blobs: &'a BlobStore,
-    pub(super) redactor: &'a Redactor,
 }
 
 impl Shelves<'_> {
@@ -98,62 +90,33 @@ impl Shelves<'_> {
         blobs: Vec<BlobKey>,
         published: &mut Published,
     ) -> Result<(), CertifyError> {
-        let (store, redactor) = (self.blobs.clone(), self.redactor.clone());
-        let is_named = redactor.finds(name.as_bytes()) || redactor.finds(head.as_bytes());
+        let store = self.blobs.clone();
         let read = tokio::task::spawn_blocking(move || {
-            let mut digest = Sha256::new_with_prefix(head);
-            let mut found = is_named;
+            let mut digest = Digest(Sha256::new_with_prefix(head));
             for key in blobs {
-                let input = store.open(&key)?;
+                let mut input = store.open(&key)?;
+                let copied = io::copy(&mut input, &mut digest);
                 let failed =
                     |source| CertifyError::Io { action: "read", path: key.to_string().into(), source };
-                found |= read_through(input, &redactor, &mut digest).map_err(failed)?;
+                copied.map_err(failed)?;
             }
-            Ok::<_, CertifyError>((digest.finalize().into(), found))
+            Ok::<_, CertifyError>(digest.0.finalize().into())
         });
-        let (digest, found) = read.await??;
-        if found {
-            published.leaks.push(redactor_name(self.redactor, &name));
-        }
-        published.digests.push((name, digest));
+        published.digests.push((name, read.await??));
         Ok(())
     }
 }
 
-/// A name may hold the secret itself.
-fn redactor_name(redactor: &Redactor, name: &str) -> String {
-    redactor.mask(name)
-}
+/// Digests whatever is written to it.
+struct Digest(Sha256);
 
-/// Digests a blob; returns whether a secret is in it.
-fn read_through(mut input: impl Read, redactor: &Redactor, digest: &mut Sha256) -> std::io::Result<bool> {
-    let (mut window, mut found) = (Vec::with_capacity(READ_BYTES + OVERLAP_BYTES), false);
-    loop {
-        let kept = window.len().min(OVERLAP_BYTES);
-        window.drain(..window.len() - kept);
-        let read = input.by_ref().take(READ_BYTES as u64).read_to_end(&mut window)?;
-        if read == 0 {
-            return Ok(found);
-        }
-        digest.update(&window[kept..]);
-        found |= redactor.finds(&window);
+impl Write for Digest {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.update(bytes);
+        Ok(bytes.len())
     }
-}
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_secret_across_two_pieces_is_found_and_the_digest_is_of_the_bytes_alone() {
-        let redactor = Redactor::new(["hunter22"]);
-        for at in [0, READ_BYTES - 4, 2 * READ_BYTES - 8] {
-            let mut bytes = vec![b'x'; 2 * READ_BYTES];
-            bytes[at..at + 8].copy_from_slice(b"hunter22");
-            let mut digest = Sha256::new();
-            assert!(read_through(bytes.as_slice(), &redactor, &mut digest).unwrap(), "{at}");
-            assert_eq!(digest.finalize(), Sha256::digest(&bytes));
-        }
-        assert!(!read_through(&b"nothing"[..], &redactor, &mut Sha256::new()).unwrap());
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }

@@ -19,6 +19,8 @@ pub(super) struct Ran {
     pub(super) containers: Vec<Examined>,
     /// What it published in its scratch project.
     pub(super) published: Published,
+    /// Where secrets were found in what it left, in sentences.
+    pub(super) leaks: Vec<String>,
     /// Lines in which a secret was masked, the first few.
     pub(super) masked_lines: Vec<String>,
     /// What the init process said of itself.

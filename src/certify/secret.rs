@@ -50,6 +50,5 @@ fn canary() -> String {
 /// Where a secret was seen. Lines are quoted as they were masked.
 fn leaks(ran: &Ran) -> Vec<String> {
     let said = ran.masked_lines.iter().map(|line| format!("it said {line:?}"));
-    let kept = ran.published.leaks.iter().map(|name| format!("it is in {name}"));
-    said.chain(kept).collect()
+    said.chain(ran.leaks.iter().cloned()).collect()
 }

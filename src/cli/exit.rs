@@ -7,6 +7,7 @@ use crate::blob::BlobError;
 use crate::catalog::CatalogError;
 pub(crate) use crate::failure::chain;
 use crate::job::{Blame, FailureCode, JobStatus};
+use crate::secret::{KeyError, SealError};
 
 /// The documented exit codes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -99,6 +100,25 @@ impl fmt::Display for Trouble {
 impl From<CatalogError> for Trouble {
     fn from(error: CatalogError) -> Self {
         Self::platform(&error)
+    }
+}
+
+/// A key that is missing or in disorder is for whoever set it.
+impl From<KeyError> for Trouble {
+    fn from(error: KeyError) -> Self {
+        Self::user(chain(&error))
+    }
+}
+
+impl From<SealError> for Trouble {
+    fn from(error: SealError) -> Self {
+        let trouble = Self::user(chain(&error));
+        match error {
+            SealError::NoKey => trouble.hint(
+                "set `secrets.identity_file` to the file that `longshore secret keygen` wrote, or name a public key with --recipient",
+            ),
+            SealError::Failed { .. } | SealError::Key(_) => trouble,
+        }
     }
 }
 

@@ -128,6 +128,7 @@ impl Home {
                 log_bytes_max: settings.log_bytes_max,
                 output_files_max: settings.output_files_max,
                 speech,
+                egress: settings.network.clone(),
                 retry_delay: RetryDelay {
                     first: settings.worker.retry_delay,
                     longest: settings.worker.retry_delay_max,
@@ -135,6 +136,7 @@ impl Home {
                 hold_at,
             },
             examiner: None,
+            secrets: settings.secret_rules(),
         }
     }
 
@@ -219,7 +221,7 @@ fn runner_user() -> (u32, u32) {
 }
 
 /// The folder with a `.gitignore` in it, so that nobody commits tables by accident.
-fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
+pub(super) fn make_state_dir(state_dir: &Path) -> std::io::Result<PathBuf> {
     std::fs::create_dir_all(state_dir)?;
     let ignore = state_dir.join(".gitignore");
     if !ignore.exists() {

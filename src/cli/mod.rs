@@ -14,6 +14,8 @@ mod print;
 mod progress;
 mod queue;
 mod run;
+mod sealing;
+mod secret;
 mod submit;
 mod table;
 mod turn;
@@ -86,6 +88,9 @@ enum Verb {
     /// The broker: set up, look, dead letters
     #[command(subcommand)]
     Queue(queue::Verb),
+    /// Secrets of configurations: make keys, encrypt values, change keys
+    #[command(subcommand)]
+    Secret(secret::Verb),
     /// Images of components: list, look, clean up
     #[command(subcommand)]
     Image(image::Verb),
@@ -148,6 +153,9 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         .map_err(|error| settings_trouble(&error))?;
     let trade = if matches!(arguments.verb, Verb::Worker(_)) { Trade::Service } else { Trade::Command };
     start_log(&settings, trade, printer);
+    if let Err(error) = crate::secret::keep_out_of_core_dumps() {
+        tracing::warn!(%error, "a core dump of this process may hold secrets");
+    }
     if let Verb::Component(verb) = arguments.verb {
         return Box::pin(component::act(verb, settings, printer)).await;
     }
@@ -156,6 +164,9 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     }
     if let Verb::Queue(verb) = arguments.verb {
         return Box::pin(queue::act(verb, &settings, printer)).await;
+    }
+    if let Verb::Secret(verb) = arguments.verb {
+        return Box::pin(secret::act(verb, settings, printer)).await;
     }
     let home = Box::pin(Home::open(settings, trade, printer)).await?;
     let status = match arguments.verb {
@@ -169,7 +180,7 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         Verb::Image(verb) => Box::pin(image::act(verb, &home, printer)).await,
         Verb::Gc(arguments) => gc::act(arguments, &home, printer).await,
         // These were handled before a project was opened.
-        Verb::Component(_) | Verb::Db(_) | Verb::Queue(_) | Verb::Completions { .. } => {
+        Verb::Component(_) | Verb::Db(_) | Verb::Queue(_) | Verb::Secret(_) | Verb::Completions { .. } => {
             Ok(ExitStatus::Success)
         }
     };

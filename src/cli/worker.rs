@@ -36,6 +36,11 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     for notice in settings.notices() {
         printer.note(&notice);
     }
+    let keyring = settings.secret_rules().keyring;
+    // A key in disorder is told here, not by every job.
+    if !keyring.keys().await?.can_open() && !keyring.makes_its_own() {
+        printer.note("no key is set, so nothing that is encrypted can be opened: set secrets.identity_file");
+    }
     let listener = listen(settings.http).await?;
     let worker = Arc::new(Worker {
         runner: home.runner(arguments.hold_at),

@@ -1,6 +1,7 @@
 //! How a component speaks, and what becomes of what it says.
 
 use super::document::{Fields, Item};
+use crate::events::{Verbosity, VerbosityMap};
 
 /// A spec's `logging`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,51 +19,12 @@ pub(crate) enum LogChannel {
     Gelf(GelfTransport),
 }
 
+/// What the component speaks to the listener.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum GelfTransport {
     Tcp,
     Udp,
     Http,
-}
-
-/// What is shown of a record.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Verbosity {
-    Hidden,
-    /// The message.
-    Normal,
-    /// The message and the whole record.
-    Verbose,
-    /// Replaced by a neutral text.
-    Camouflage,
-}
-
-/// Verbosity by level; the levels are 100 (debug) to 600 (emergency).
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct VerbosityMap([(u16, Verbosity); 8]);
-
-impl VerbosityMap {
-    /// `Normal` for a level that is none.
-    #[cfg(test)]
-    pub(crate) fn of(&self, level: u16) -> Verbosity {
-        let found = self.0.iter().find(|(known, _verbosity)| *known == level);
-        found.map_or(Verbosity::Normal, |(_level, verbosity)| *verbosity)
-    }
-}
-
-impl Default for VerbosityMap {
-    fn default() -> Self {
-        Self([
-            (100, Verbosity::Hidden),
-            (200, Verbosity::Normal),
-            (250, Verbosity::Normal),
-            (300, Verbosity::Normal),
-            (400, Verbosity::Normal),
-            (500, Verbosity::Camouflage),
-            (550, Verbosity::Camouflage),
-            (600, Verbosity::Camouflage),
-        ])
-    }
 }
 
 impl Default for Logging {
@@ -109,11 +71,11 @@ fn read_verbosity(item: &Item<'_>) -> VerbosityMap {
     ];
     let mut map = VerbosityMap::default();
     for (key, item) in item.entries() {
-        let slot = map.0.iter_mut().find(|(level, _verbosity)| level.to_string() == key);
-        match (slot, item.one_of(&words)) {
-            (Some(slot), Some(verbosity)) => slot.1 = verbosity,
-            (None, _) => item.complain("not a level: use 100, 200, 250, 300, 400, 500, 550 or 600"),
-            (Some(_slot), None) => {}
+        // A level that is none is told whatever stands behind it.
+        if !map.clone().set(key, Verbosity::Normal) {
+            item.complain("not a level: use 100, 200, 250, 300, 400, 500, 550 or 600");
+        } else if let Some(verbosity) = item.one_of(&words) {
+            map.set(key, verbosity);
         }
     }
     map

@@ -9,6 +9,7 @@ mod folder;
 mod git_address;
 mod limits;
 mod logging;
+mod network;
 mod quantity;
 mod source;
 mod spec;
@@ -24,7 +25,8 @@ pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use git_address::{GitAddress, GitAddressError, GitScheme};
 pub(crate) use limits::{Limits, Preset, Presets};
 pub(crate) use limits::{read_limits, read_positive, read_timeout};
-pub(crate) use logging::{LogChannel, Logging};
+pub(crate) use logging::{GelfTransport, LogChannel, Logging};
+pub(crate) use network::{Destination, Host, NamePattern, Network, Range};
 pub(crate) use quantity::{parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
 pub(crate) use source::{BuildContext, ImageSource, Policy, Stale};
@@ -74,13 +76,6 @@ impl fmt::Debug for Component {
             .field("limits", &self.limits)
             .finish_non_exhaustive()
     }
-}
-
-/// What a container can reach.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Network {
-    None,
-    Bridge,
 }
 
 /// Whom the component runs as.

@@ -8,6 +8,7 @@ use super::complaint::Complaints;
 use super::document::{self, Fields, Item, Report, has_extension};
 use super::limits::{Preset, Presets, read_resources};
 use super::logging::read_logging;
+use super::network::read_network;
 use super::source::read_image;
 use super::{Component, DocumentFormat, Network, ProcessorPosition, User};
 use crate::job::{ComponentId, ContentHash};
@@ -28,7 +29,9 @@ fn read_component(item: &Item<'_>, text: &str, file: &str, presets: &Presets) ->
     let image = fields.required("image").and_then(|item| read_image(&item));
     let resources = fields.get("resources");
     let limits = resources.map_or_else(|| presets.of(Preset::DEFAULT), |item| read_resources(&item, presets));
-    let network = fields.get("network").and_then(|item| read_network(&item)).unwrap_or(Network::Bridge);
+    let network = fields
+        .get("network")
+        .map_or(Some(Network::Bridge { private: Vec::new() }), |item| read_network(&item));
     let user = fields.get("user").and_then(|item| read_user(&item)).unwrap_or(User::Runner);
     let read_only_root = read_flag(&mut fields, "read_only_root");
     let read_only_inputs = read_flag(&mut fields, "read_only_inputs");
@@ -48,7 +51,8 @@ fn read_component(item: &Item<'_>, text: &str, file: &str, presets: &Presets) ->
         description,
         image: image?,
         limits,
-        network,
+        // Without one there is a complaint.
+        network: network?,
         user,
         read_only_root,
         read_only_inputs,
@@ -94,10 +98,6 @@ fn read_id(item: &Item<'_>, file: &str) -> Option<ComponentId> {
         );
     }
     Some(id)
-}
-
-fn read_network(item: &Item<'_>) -> Option<Network> {
-    item.one_of(&[("none", Network::None), ("bridge", Network::Bridge)])
 }
 
 fn read_user(item: &Item<'_>) -> Option<User> {

@@ -1,7 +1,7 @@
 use std::time::Duration;
 
-use super::logging::{GelfTransport, LogChannel, Verbosity};
 use super::*;
+use crate::events::{Level, Verbosity};
 
 const WHOLE: &str = r##"id: acme.top-customers
 name: Top customers
@@ -76,15 +76,18 @@ fn a_spec_becomes_a_component() {
             spec_path: "specs/acme.top-customers.yaml".into(),
         }
     );
-    assert_eq!(component.logging.verbosity.of(100), Verbosity::Normal);
-    assert_eq!(component.logging.verbosity.of(500), Verbosity::Camouflage);
+    assert_eq!(component.logging.verbosity.of(Level::Debug), Verbosity::Normal);
+    assert_eq!(component.logging.verbosity.of(Level::Critical), Verbosity::Camouflage);
     assert_eq!(component.spec_hash.as_str().len(), 64);
 }
 
 #[test]
 fn a_spec_needs_an_id_and_an_image_and_nothing_else() {
     let component = parse("id: acme.top-customers\nimage: {uri: acme/top}\n").unwrap();
-    assert_eq!((component.name.as_str(), component.network), ("acme.top-customers", Network::Bridge));
+    assert_eq!(
+        (component.name.as_str(), component.network.clone()),
+        ("acme.top-customers", Network::Bridge { private: Vec::new() })
+    );
     assert_eq!(component.limits, Presets::default().of(Preset::DEFAULT));
     assert_eq!(
         said("{}"),

@@ -2,6 +2,7 @@
 //! Tells every mistake with its place, keeps what is right so that later checks can tell theirs too.
 //! Never asks the catalog: whether a table exists is checked by whoever has one.
 
+mod confidential;
 mod input;
 mod manifest;
 mod merge;
@@ -9,6 +10,7 @@ mod moment;
 mod names;
 mod options;
 mod output;
+mod rewrite;
 mod root;
 mod secrets;
 mod unit;
@@ -20,7 +22,9 @@ use crate::component::document::Node;
 use crate::component::{Complaint, Component};
 use crate::job::{ConfigurationId, ContentHash, InputMapping, OutputMapping, RowId};
 
+pub(crate) use confidential::{SecretCheck, spec_secret_complaints};
 pub(crate) use manifest::{manifest_file_options, manifest_table_options};
+pub(crate) use rewrite::{RewriteError, reseal_text, seal_text};
 pub(crate) use root::parse;
 
 /// What a user wants of a component, as far as it could be read.

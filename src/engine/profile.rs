@@ -1,6 +1,7 @@
 //! What a container is made of: the parts that vary, and the hardening that does not.
 
 use std::collections::HashMap;
+use std::net::Ipv4Addr;
 use std::path::{Path, PathBuf};
 
 use bollard::models::{
@@ -53,13 +54,15 @@ pub(crate) enum ContainerNetwork {
     Disabled,
     /// The network of this id.
     Id(String),
+    /// The same, with the one resolver that names are asked of; no other domain is searched for them.
+    Resolving { id: String, resolver: Ipv4Addr },
 }
 
 /// The request body. Pure, so that the hardening can be read and tested as one value.
 pub(super) fn create_body(new: NewContainer<'_>) -> ContainerCreateBody {
     let network = match &new.network {
         ContainerNetwork::Disabled => None,
-        ContainerNetwork::Id(id) => Some(id.clone()),
+        ContainerNetwork::Id(id) | ContainerNetwork::Resolving { id, .. } => Some(id.clone()),
     };
     ContainerCreateBody {
         image: Some(new.image.into()),
@@ -78,6 +81,10 @@ pub(super) fn create_body(new: NewContainer<'_>) -> ContainerCreateBody {
 
 fn host_config(new: NewContainer<'_>, network: Option<String>) -> HostConfig {
     let memory = i64::try_from(new.memory_bytes).unwrap_or(i64::MAX);
+    let resolver = match &new.network {
+        ContainerNetwork::Disabled | ContainerNetwork::Id(_) => None,
+        ContainerNetwork::Resolving { resolver, .. } => Some(vec![resolver.to_string()]),
+    };
     HostConfig {
         memory: Some(memory),
         // Equal to the memory limit means no swap, which would hide that limit.
@@ -100,6 +107,9 @@ fn host_config(new: NewContainer<'_>, network: Option<String>) -> HostConfig {
         ipc_mode: Some("private".into()),
         readonly_rootfs: Some(new.read_only_root),
         network_mode: network,
+        // A dot means that the host's own domains are not searched.
+        dns_search: resolver.is_some().then(|| vec![".".into()]),
+        dns: resolver,
         cgroup_parent: new.cgroup_parent.map(Into::into),
         mounts: Some(new.mounts.into_iter().map(bind).collect()),
         // Components unpack and run programs in /tmp, so it is not `noexec`.

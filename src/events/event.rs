@@ -20,6 +20,8 @@ pub(crate) enum Level {
 pub(crate) enum Source {
     Stdout,
     Stderr,
+    /// Records that the component sent to the listener of its job.
+    Gelf,
     /// Longshore itself.
     Runner,
 }
@@ -33,6 +35,8 @@ pub(crate) struct Event {
     pub level: Level,
     pub source: Source,
     pub message: String,
+    /// What else a structured record held: a JSON object, bounded.
+    pub fields: Option<String>,
 }
 
 impl Level {
@@ -66,12 +70,13 @@ impl Level {
 }
 
 impl Source {
-    pub(crate) const ALL: [Self; 3] = [Self::Stdout, Self::Stderr, Self::Runner];
+    pub(crate) const ALL: [Self; 4] = [Self::Stdout, Self::Stderr, Self::Gelf, Self::Runner];
 
     pub(crate) fn as_str(self) -> &'static str {
         match self {
             Self::Stdout => "stdout",
             Self::Stderr => "stderr",
+            Self::Gelf => "gelf",
             Self::Runner => "runner",
         }
     }

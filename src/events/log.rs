@@ -1,6 +1,6 @@
 //! The complete log of an attempt: one compressed object, line after line as it was said, already masked.
 //!
-//! Each line is `<RFC 3339 time> <out|err><end><text>`, where `<end>` is `|` when the line ended with a newline and `\`
+//! Each line is `<RFC 3339 time> <out|err|glf><end><text>`, where `<end>` is `|` when the line ended with a newline and `\`
 //! when the stream ended without one, or when the line goes on in the next entry because it is too long to hold.
 
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
@@ -31,7 +31,7 @@ pub(crate) struct LogEntry {
 /// Writes a log, compressing as it goes. Holds of each stream only the line that is being said.
 pub(super) struct LogWriter<W: Write> {
     out: zstd::Encoder<'static, BufWriter<W>>,
-    open: [Option<(Timestamp, Vec<u8>)>; 2],
+    open: [Option<(Timestamp, Vec<u8>)>; 3],
     /// Lines longer than this are written in several entries, so that memory stays bounded.
     entry_bytes_max: usize,
 }
@@ -45,7 +45,7 @@ impl<W: Write> std::fmt::Debug for LogWriter<W> {
 impl<W: Write> LogWriter<W> {
     pub(super) fn new(out: W) -> io::Result<Self> {
         let out = zstd::Encoder::new(BufWriter::new(out), 3)?;
-        Ok(Self { out, open: [None, None], entry_bytes_max: 1 << 20 })
+        Ok(Self { out, open: [None, None, None], entry_bytes_max: 1 << 20 })
     }
 
     pub(super) fn push(&mut self, time: Timestamp, source: Source, piece: &[u8]) -> io::Result<()> {
@@ -67,7 +67,7 @@ impl<W: Write> LogWriter<W> {
 
     /// Writes what is still open and closes the object.
     pub(super) fn finish(mut self) -> io::Result<W> {
-        for source in [Source::Stdout, Source::Stderr] {
+        for source in [Source::Stdout, Source::Stderr, Source::Gelf] {
             if let Some((time, text)) = self.open[slot(source)].take() {
                 write_entry(&mut self.out, time, source, b'\\', &text)?;
             }
@@ -80,6 +80,7 @@ fn slot(source: Source) -> usize {
     match source {
         Source::Stdout | Source::Runner => 0,
         Source::Stderr => 1,
+        Source::Gelf => 2,
     }
 }
 
@@ -93,6 +94,7 @@ fn write_entry(
     let stream = match source {
         Source::Stdout | Source::Runner => "out",
         Source::Stderr => "err",
+        Source::Gelf => "glf",
     };
     write!(out, "{time} {stream}")?;
     out.write_all(&[end])?;
@@ -137,6 +139,7 @@ fn parse_entry(raw: &[u8]) -> Option<LogEntry> {
     let source = match rest.get(..3)? {
         b"out" => Source::Stdout,
         b"err" => Source::Stderr,
+        b"glf" => Source::Gelf,
         _ => return None,
     };
     let has_newline = match rest.get(3)? {

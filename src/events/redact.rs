@@ -11,6 +11,11 @@ pub(crate) const MASK: &str = "[hidden]";
 /// Shorter values are left alone: masking `1`, `no` or `true` would blank unrelated text and so betray the value.
 const SECRET_LENGTH_MIN: usize = 3;
 
+/// In another case a short secret may be a word that means nothing.
+const OTHER_CASE_LENGTH_MIN: usize = 8;
+/// Eight digits: a shorter run of them is a number like many.
+const HEX_LENGTH_MIN: usize = 4;
+
 /// What `encodeURI`-like encoders leave as it is.
 const URI_LENIENT: &AsciiSet = &CONTROLS.add(b' ').add(b'"').add(b'<').add(b'>').add(b'%').add(b'`');
 /// RFC 3986, as most encoders do: the unreserved characters stay.
@@ -23,9 +28,11 @@ const COMPONENT: &AsciiSet = &UNRESERVED.remove(b'!').remove(b'*').remove(b'\'')
 const FORM: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'*');
 const ENCODERS: [&AsciiSet; 6] = [NON_ALPHANUMERIC, URI_LENIENT, UNRESERVED, WITH_SLASH, COMPONENT, FORM];
 
-/// Finds secrets as they stand, JSON-escaped, URL-encoded and in base64 at each of its three offsets.
+/// Finds secrets as they stand, in capitals and small letters, JSON-escaped, URL-encoded, in HTML, in hexadecimal, and in base64
+/// at each of its three offsets.
 ///
-/// A secret of several lines is also found line by line, because speech is read by line.
+/// A secret of several lines is also found line by line, because speech is read by line. Not found is what was compressed,
+/// encrypted, split over two lines, or encoded twice: masking is against mishaps, not against a component that wants to tell.
 #[derive(Clone, Default)]
 pub(crate) struct Redactor {
     /// `None` when there is nothing to hide.
@@ -78,9 +85,9 @@ impl Redactor {
         }
     }
 
-    /// Whether a secret is in there, in any of the ways that would be masked.
-    pub(crate) fn finds(&self, bytes: &[u8]) -> bool {
-        self.patterns.as_ref().is_some_and(|patterns| patterns.automaton.is_match(bytes))
+    /// What finds a secret in any of its forms, and how long the longest form is; `None` when there is nothing to hide.
+    pub(super) fn patterns(&self) -> Option<(&AhoCorasick, usize)> {
+        self.patterns.as_ref().map(|patterns| (&patterns.automaton, patterns.length_max))
     }
 
     /// Begins to mask a stream that arrives in pieces.
@@ -167,6 +174,10 @@ fn variants(secret: &str) -> Vec<Vec<u8>> {
                 variants.push(written.into_bytes());
             }
         }
+        variants.extend(unicode_escapes(piece));
+        variants.extend(other_case(piece).map(String::into_bytes));
+        variants.extend(hex_variants(piece.as_bytes()));
+        variants.push(html(piece).into_bytes());
         for set in ENCODERS {
             let encoded = utf8_percent_encode(piece, set).to_string();
             for spaced in [encoded.replace("%20", "+"), encoded] {
@@ -192,6 +203,47 @@ fn ascii_json(text: &str) -> String {
         }
     }
     escaped
+}
+
+/// Every character as `\\uXXXX`, as some encoders write all of a text.
+fn unicode_escapes(text: &str) -> [Vec<u8>; 2] {
+    let units = || text.encode_utf16();
+    let lower: String = units().map(|unit| format!("\\u{unit:04x}")).collect();
+    let upper: String = units().map(|unit| format!("\\u{unit:04X}")).collect();
+    [lower.into_bytes(), upper.into_bytes()]
+}
+
+/// The secret in capitals and in small letters, where it is so long that a word of the language would hardly be it.
+fn other_case(text: &str) -> impl Iterator<Item = String> + use<> {
+    let is_safe = text.len() >= OTHER_CASE_LENGTH_MIN;
+    [text.to_uppercase(), text.to_lowercase()].into_iter().filter(move |_| is_safe)
+}
+
+/// Two digits a byte, in one run or with a separator as dumps write them.
+fn hex_variants(secret: &[u8]) -> Vec<Vec<u8>> {
+    if secret.len() < HEX_LENGTH_MIN {
+        return Vec::new();
+    }
+    let mut variants = Vec::new();
+    for separator in ["", ":", " ", "\\x"] {
+        let pairs = |digits: fn(&u8) -> String| secret.iter().map(digits).collect::<Vec<_>>().join(separator);
+        variants.push(pairs(|byte| format!("{byte:02x}")).into_bytes());
+        variants.push(pairs(|byte| format!("{byte:02X}")).into_bytes());
+    }
+    variants
+}
+
+/// With the entities that HTML and XML need.
+fn html(text: &str) -> String {
+    let escape = |c: char| match c {
+        '&' => "&amp;".to_owned(),
+        '<' => "&lt;".to_owned(),
+        '>' => "&gt;".to_owned(),
+        '"' => "&quot;".to_owned(),
+        '\'' => "&#39;".to_owned(),
+        other => other.to_string(),
+    };
+    text.chars().map(escape).collect()
 }
 
 /// A URL-encoded text with the digits of its escapes, and nothing else, in small letters.
@@ -275,6 +327,25 @@ mod tests {
         ] {
             assert_eq!(redactor.mask(&format!("<{said}>")), "<[hidden]>", "{said}");
         }
+    }
+
+    #[test]
+    fn a_secret_is_hidden_in_other_letters_digits_and_entities() {
+        let redactor = Redactor::new(["Sword<fish>&9000"]);
+        for said in [
+            "SWORD<FISH>&9000",
+            "sword<fish>&9000",
+            "53776f72643c666973683e2639303030",
+            "53776F72643C666973683E2639303030",
+            "53:77:6f:72:64:3c:66:69:73:68:3e:26:39:30:30:30",
+            "53 77 6f 72 64 3c 66 69 73 68 3e 26 39 30 30 30",
+            "\\u0053\\u0077\\u006f\\u0072\\u0064\\u003c\\u0066\\u0069\\u0073\\u0068\\u003e\\u0026\\u0039\\u0030\\u0030\\u0030",
+            "Sword&lt;fish&gt;&amp;9000",
+        ] {
+            assert_eq!(redactor.mask(&format!("({said})")), "([hidden])", "{said}");
+        }
+        // Short ones mean something else in another case.
+        assert_eq!(Redactor::new(["Pass"]).mask("pass PASS 50617373"), "pass PASS [hidden]");
     }
 
     #[test]

@@ -1,16 +1,16 @@
-//! The way from a container's bytes to events and the complete log: mask, join to lines, cut, count.
+//! The way from a container's bytes to events and the complete log: mask, join to messages, cut, count.
 
-use std::collections::VecDeque;
 use std::io::{self, Write};
 
 use jiff::Timestamp;
 
-use super::lines::{Line, LineAssembler};
+use super::gelf;
 use super::log::LogWriter;
-use super::redact::StreamRedactor;
-use super::{Level, Redactor, Source};
+use super::voice::{Message, Tail, Voice};
+use super::{Level, Redactor, Source, VerbosityMap};
 
-/// How much of the speech becomes events.
+/// How much of the speech becomes events. The streams share it, GELF has as much for itself: how the two mix differs each
+/// time they are read, and what is kept must not.
 #[expect(clippy::struct_field_names, reason = "each is a maximum, and says so where it is used")]
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct SpeechLimits {
@@ -28,108 +28,147 @@ impl Default for SpeechLimits {
     }
 }
 
-/// A line as it will be an event.
+/// A message as it will be an event.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Said {
     pub time: Timestamp,
     pub level: Level,
     pub source: Source,
     pub message: String,
+    /// What else a structured record held: a JSON object.
+    pub fields: Option<String>,
     /// False: beyond the limits; shown live, not kept in the catalog.
     pub is_kept: bool,
 }
-
-/// Bytes of a stream's last lines that a failure message may quote.
-const TAIL_BYTES_MAX: usize = 16 * 1024;
 
 /// Listens to one container: everything said, in order per stream.
 #[derive(Debug)]
 pub(crate) struct Speech<W: Write> {
     stdout: Voice,
     stderr: Voice,
+    redactor: Redactor,
+    verbosity: VerbosityMap,
     log: LogWriter<W>,
+    streams: Budget,
+    gelf: Budget,
+    /// Of the latest record at error or above.
+    last_error: String,
+}
+
+/// What may still become events.
+#[derive(Debug)]
+struct Budget {
     limits: SpeechLimits,
     kept: u64,
     kept_severe: u64,
     left_out: u64,
 }
 
-#[derive(Debug)]
-struct Voice {
-    redactor: StreamRedactor,
-    lines: LineAssembler,
-    tail: Tail,
-}
-
-/// The last lines of a stream.
-#[derive(Debug, Default)]
-struct Tail {
-    lines: VecDeque<String>,
-    bytes: usize,
-}
-
 impl<W: Write> Speech<W> {
     /// `log` receives the complete, compressed log.
-    pub(crate) fn new(redactor: &Redactor, limits: SpeechLimits, log: W) -> io::Result<Self> {
-        let voice = || Voice {
-            redactor: redactor.stream(),
-            lines: LineAssembler::new(limits.line_bytes_max),
-            tail: Tail::default(),
-        };
-        let (stdout, stderr) = (voice(), voice());
-        Ok(Self { stdout, stderr, log: LogWriter::new(log)?, limits, kept: 0, kept_severe: 0, left_out: 0 })
+    pub(crate) fn new(
+        redactor: &Redactor,
+        limits: SpeechLimits,
+        verbosity: VerbosityMap,
+        log: W,
+    ) -> io::Result<Self> {
+        let voice = |source| Voice::new(source, redactor, limits.line_bytes_max);
+        let budget = || Budget { limits, kept: 0, kept_severe: 0, left_out: 0 };
+        Ok(Self {
+            stdout: voice(Source::Stdout),
+            stderr: voice(Source::Stderr),
+            redactor: redactor.clone(),
+            verbosity,
+            log: LogWriter::new(log)?,
+            streams: budget(),
+            gelf: budget(),
+            last_error: String::new(),
+        })
     }
 
-    /// Takes a piece of a stream; returns the lines that ended in it.
+    /// Takes a piece of a stream, or a whole GELF message; returns what was complete with it.
     pub(crate) fn push(&mut self, time: Timestamp, source: Source, piece: &[u8]) -> io::Result<Vec<Said>> {
+        if source == Source::Gelf {
+            return self.push_gelf(time, piece);
+        }
         let mut masked = Vec::with_capacity(piece.len());
-        self.voice(source).redactor.push(piece, &mut masked);
-        self.hear(time, source, &masked)
+        self.voice(source).mask(piece, &mut masked);
+        self.log.push(time, source, &masked)?;
+        let messages = self.hear(source, |voice, verbosity, heard| {
+            voice.hear(time, &masked, verbosity, |message| heard.push(message));
+        });
+        Ok(self.say(source, messages))
     }
 
-    /// Ends both streams; returns the last words and closes the log.
+    /// Ends the streams; returns the last words and closes the log.
     pub(crate) fn finish(mut self) -> io::Result<(Vec<Said>, LastWords, W)> {
         let mut said = Vec::new();
         for source in [Source::Stdout, Source::Stderr] {
             let mut masked = Vec::new();
-            self.voice(source).redactor.finish(&mut masked);
+            self.voice(source).end_mask(&mut masked);
             // The stream's own last time is kept with the open line where there is one.
-            said.extend(self.hear(Timestamp::now(), source, &masked)?);
-            if let Some(line) = self.voice(source).lines.finish() {
-                said.extend(self.say(source, line));
-            }
+            let now = Timestamp::now();
+            self.log.push(now, source, &masked)?;
+            let messages = self.hear(source, |voice, verbosity, heard| {
+                voice.hear(now, &masked, verbosity, |message| heard.push(message));
+                voice.finish(verbosity, |message| heard.push(message));
+            });
+            said.extend(self.say(source, messages));
         }
         let words = LastWords {
             stdout: self.stdout.tail.join(),
             stderr: self.stderr.tail.join(),
-            left_out: self.left_out,
+            last_error: self.last_error,
+            left_out: self.streams.left_out + self.gelf.left_out,
         };
         Ok((said, words, self.log.finish()?))
     }
 
-    fn hear(&mut self, time: Timestamp, source: Source, masked: &[u8]) -> io::Result<Vec<Said>> {
-        self.log.push(time, source, masked)?;
-        let mut lines = Vec::new();
-        self.voice(source).lines.push(time, masked, |line| lines.push(line));
-        Ok(lines.into_iter().filter_map(|line| self.say(source, line)).collect())
-    }
-
-    /// A blank line is in the log but is no event.
-    fn say(&mut self, source: Source, line: Line) -> Option<Said> {
-        let time = line.time;
-        let message = line.into_text();
-        if message.trim().is_empty() {
-            return None;
+    fn push_gelf(&mut self, time: Timestamp, payload: &[u8]) -> io::Result<Vec<Said>> {
+        let mut said = Vec::new();
+        for heard in gelf::read(payload, &self.redactor) {
+            self.log.push(time, Source::Gelf, heard.line.as_bytes())?;
+            self.log.push(time, Source::Gelf, b"\n")?;
+            let line_bytes_max = self.gelf.limits.line_bytes_max;
+            let message = heard.into_message(time, &self.verbosity, line_bytes_max);
+            said.extend(self.say(Source::Gelf, message.into_iter().collect()));
         }
-        self.voice(source).tail.push(&message);
-        let level = match source {
-            Source::Stdout | Source::Runner => Level::Info,
-            Source::Stderr => Level::Error,
-        };
-        let is_kept = self.keep(level);
-        Some(Said { time, level, source, message, is_kept })
+        Ok(said)
     }
 
+    fn hear(
+        &mut self,
+        source: Source,
+        listen: impl FnOnce(&mut Voice, &VerbosityMap, &mut Vec<Message>),
+    ) -> Vec<Message> {
+        let mut heard = Vec::new();
+        let voice = if source == Source::Stderr { &mut self.stderr } else { &mut self.stdout };
+        listen(voice, &self.verbosity, &mut heard);
+        heard
+    }
+
+    fn say(&mut self, source: Source, messages: Vec<Message>) -> Vec<Said> {
+        let mut said = Vec::with_capacity(messages.len());
+        for Message { time, level, text, fields, is_record } in messages {
+            if is_record && level >= Level::Error {
+                self.last_error = Tail::of(&text);
+            }
+            let budget = if source == Source::Gelf { &mut self.gelf } else { &mut self.streams };
+            let is_kept = budget.keep(level);
+            said.push(Said { time, level, source, message: text, fields, is_kept });
+        }
+        said
+    }
+
+    fn voice(&mut self, source: Source) -> &mut Voice {
+        match source {
+            Source::Stdout | Source::Gelf | Source::Runner => &mut self.stdout,
+            Source::Stderr => &mut self.stderr,
+        }
+    }
+}
+
+impl Budget {
     fn keep(&mut self, level: Level) -> bool {
         if self.kept < self.limits.events_max {
             self.kept += 1;
@@ -142,13 +181,6 @@ impl<W: Write> Speech<W> {
         self.left_out += 1;
         false
     }
-
-    fn voice(&mut self, source: Source) -> &mut Voice {
-        match source {
-            Source::Stdout | Source::Runner => &mut self.stdout,
-            Source::Stderr => &mut self.stderr,
-        }
-    }
 }
 
 /// What a failure message may quote, and how much the catalog does not have.
@@ -156,24 +188,10 @@ impl<W: Write> Speech<W> {
 pub(crate) struct LastWords {
     pub stdout: String,
     pub stderr: String,
+    /// Of the latest structured record at error or above.
+    pub last_error: String,
     /// Messages that became no event because of the limits.
     pub left_out: u64,
-}
-
-impl Tail {
-    fn push(&mut self, line: &str) {
-        self.bytes += line.len() + 1;
-        self.lines.push_back(line.to_owned());
-        while self.bytes > TAIL_BYTES_MAX && self.lines.len() > 1 {
-            if let Some(dropped) = self.lines.pop_front() {
-                self.bytes -= dropped.len() + 1;
-            }
-        }
-    }
-
-    fn join(&self) -> String {
-        self.lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
-    }
 }
 
 #[cfg(test)]
@@ -181,7 +199,8 @@ mod tests {
     use super::*;
 
     fn speech(secrets: &[&str], limits: SpeechLimits) -> Speech<Vec<u8>> {
-        Speech::new(&Redactor::new(secrets.iter().copied()), limits, Vec::new()).unwrap()
+        Speech::new(&Redactor::new(secrets.iter().copied()), limits, VerbosityMap::default(), Vec::new())
+            .unwrap()
     }
 
     #[test]

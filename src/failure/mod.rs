@@ -1,6 +1,8 @@
 //! Whose fault it was: the one place where errors of the steps become a code, a message for the person who configured
 //! the job, and a detail for the operator.
 
+mod egress;
+mod gelf;
 mod image;
 
 use std::error::Error;
@@ -59,6 +61,7 @@ impl Stop {
             | FailureCode::SizeLimit
             | FailureCode::OutputInvalid
             | FailureCode::OutputUnsafe
+            | FailureCode::SecretInOutput
             | FailureCode::ImageBuildFailed => "the job failed",
         };
         Self::Failed(Failure { code, message: message.to_owned(), detail: chain(error) })
@@ -137,7 +140,8 @@ pub(crate) fn disk_full(stop: Stop) -> Stop {
 /// `state` is the engine's own account of the end, for the operator. A component may ask that its own failures are told
 /// as its users' (Keboola's `no_application_errors`).
 pub(crate) fn of_exit(exit: &BadExit, words: &LastWords, logging: &Logging, state: &Value) -> Stop {
-    let said = if words.stderr.is_empty() { &words.stdout } else { &words.stderr };
+    let said = [&words.stderr, &words.stdout].into_iter().find(|said| !said.is_empty());
+    let said = said.unwrap_or(&words.last_error);
     let (code, message) = match exit {
         BadExit::Cancelled => return Stop::Cancelled,
         BadExit::Code(1) => {

@@ -2,7 +2,10 @@
 
 use std::fmt;
 
-/// A text that `Debug` does not show, and that has no `Display`: an address with a password, a key.
+use zeroize::Zeroize;
+
+/// A text that `Debug` does not show, and that has no `Display`: an address with a password, a key. Overwritten in
+/// memory when it is dropped.
 #[derive(Clone, PartialEq, Eq)]
 pub(crate) struct Hidden(String);
 
@@ -14,6 +17,12 @@ impl Hidden {
     /// The text itself, for whoever it is meant for.
     pub(crate) fn reveal(&self) -> &str {
         &self.0
+    }
+}
+
+impl Drop for Hidden {
+    fn drop(&mut self) {
+        self.0.zeroize();
     }
 }
 

@@ -107,6 +107,8 @@ pub(crate) enum FailureCode {
     OutputInvalid,
     /// An output is not a plain file below the data folder.
     OutputUnsafe,
+    /// An output holds a secret of the configuration, and the settings say that such are not published.
+    SecretInOutput,
     ImageNotFound,
     ImageUnavailable,
     /// A Dockerfile failed.
@@ -120,7 +122,7 @@ pub(crate) enum FailureCode {
 }
 
 impl FailureCode {
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::ConfigurationInvalid,
         Self::ComponentUserError,
         Self::ComponentFailed,
@@ -130,6 +132,7 @@ impl FailureCode {
         Self::SizeLimit,
         Self::OutputInvalid,
         Self::OutputUnsafe,
+        Self::SecretInOutput,
         Self::ImageNotFound,
         Self::ImageUnavailable,
         Self::ImageBuildFailed,
@@ -151,6 +154,7 @@ impl FailureCode {
             Self::SizeLimit => "size_limit",
             Self::OutputInvalid => "output_invalid",
             Self::OutputUnsafe => "output_unsafe",
+            Self::SecretInOutput => "secret_in_output",
             Self::ImageNotFound => "image_not_found",
             Self::ImageUnavailable => "image_unavailable",
             Self::ImageBuildFailed => "image_build_failed",
@@ -176,7 +180,10 @@ impl FailureCode {
             | Self::SizeLimit
             | Self::OutputInvalid
             | Self::OutputUnsafe => Blame::User,
-            Self::ComponentFailed | Self::ComponentNotStarted | Self::ImageBuildFailed => Blame::Component,
+            Self::ComponentFailed
+            | Self::ComponentNotStarted
+            | Self::SecretInOutput
+            | Self::ImageBuildFailed => Blame::Component,
             Self::ImageNotFound
             | Self::ImageUnavailable
             | Self::EngineFailed

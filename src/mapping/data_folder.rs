@@ -8,6 +8,7 @@ use std::os::unix::fs::{DirBuilderExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 use serde_json::Value;
+use zeroize::Zeroizing;
 
 use super::removal::remove_tree;
 use super::threads::blocking;
@@ -187,7 +188,8 @@ impl DataFolder {
 
     async fn write_document(&self, stem: &str, document: &Value) -> Result<(), FolderError> {
         let path = self.data().join(format!("{stem}.{}", extension(self.format)));
-        let text = format!("{document:#}\n");
+        // It holds secrets: of all texts that pass through here only the file is to remain.
+        let text = Zeroizing::new(format!("{document:#}\n"));
         let folder = self.clone();
         blocking(move || folder.write_file(&path, &text)).await
     }

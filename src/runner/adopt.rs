@@ -2,10 +2,12 @@
 //!
 //! What only the dead worker knew lies beside the data folder as a note, written before the container was started.
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::listen::Known;
 use super::record::Record;
 use super::unit::{Beginning, Staged, UnitRun};
 use super::{Halt, News, Order, RunError, Runner, Settled, greeted, leftover, run_attempt};
@@ -14,7 +16,6 @@ use crate::failure::Stop;
 use crate::job::{AttemptNumber, FileId, Receipt};
 use crate::mapping::{DataFolder, Owner, State};
 use crate::result::ResultDocument;
-use crate::runtime;
 
 const NOTE: &str = "attempt.json";
 
@@ -55,10 +56,13 @@ pub(super) struct Note {
     processed_tags: Vec<(u64, Vec<String>)>,
     /// Number of the first event after this note.
     first_event: u64,
+    /// Where the container was told to send its log messages.
+    #[serde(default)]
+    pub(super) logger: Option<SocketAddr>,
 }
 
 impl Note {
-    pub(super) fn of(run: &UnitRun<'_>, staged: &Staged) -> Self {
+    pub(super) fn of(run: &UnitRun<'_>, staged: &Staged, logger: Option<SocketAddr>) -> Self {
         let state = State { seen: staged.seen.clone(), ..State::default() };
         Self {
             unit: run.index,
@@ -67,6 +71,7 @@ impl Note {
             seen: state.render(),
             processed_tags: staged.processed_tags.iter().map(|(id, tags)| (id.0, tags.clone())).collect(),
             first_event: run.job.scribe.next_event(),
+            logger,
         }
     }
 
@@ -131,14 +136,13 @@ impl UnitRun<'_> {
         let Some(image) = self.image else { return Ok(Receipt::default()) };
         let (runner, job) = (self.job.runner, self.job.order.job);
         let staged = resumed.note.staged()?;
-        let events_known = runner.catalog.component_events_since(job, resumed.note.first_event).await?;
+        let known = runner.catalog.events_by_source_since(job, resumed.note.first_event).await?;
         leftover::fetch_log(self.job, self.index).await;
         let line = "the worker of this job died; another one goes on with its container";
         self.job.scribe.say(Level::Notice, line, self.job.news).await;
-        let engine = runner.engine().await?;
-        let plan = self.container_plan(image, folder).await?;
-        let container = runtime::adopt(engine, resumed.adoption.container.clone(), plan).await?;
-        let beginning = Beginning::Resumed { events_known };
-        self.run_container(container, folder, (staged, beginning), record).await
+        let container = resumed.adoption.container.clone();
+        let enclosed = self.take_over(container, resumed.note.logger, image, folder).await?;
+        let beginning = Beginning::Resumed { known: Known::new(known) };
+        self.run_container(enclosed, folder, (staged, beginning), record).await
     }
 }

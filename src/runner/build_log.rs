@@ -70,6 +70,7 @@ async fn keep(scribe: &Scribe, news: &News, lines: &mut Vec<String>) {
         level: Level::Info,
         source: Source::Runner,
         message: scribe.mask(&line),
+        fields: None,
         is_kept: true,
     };
     match scribe.write(lines.drain(..).map(said).collect()).await {

@@ -26,6 +26,11 @@ impl UnitRun<'_> {
         if self.job.order.request.mode != RunMode::Debug || self.image.is_none() {
             return Ok(());
         }
+        if stage == AFTER && !self.may_be_kept(folder).await {
+            let line = "there is no archive of the outputs: they hold a secret of the configuration";
+            self.job.scribe.say(Level::Warning, line, self.job.news).await;
+            return Ok(());
+        }
         let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);
         let order = ArchiveOrder {
             stage,

@@ -18,6 +18,7 @@ pub(crate) struct Examiner {
     /// Added to the container's environment.
     pub(super) environment: Vec<(String, String)>,
     seen: Mutex<Vec<Examined>>,
+    leaks: Mutex<Vec<String>>,
 }
 
 /// What was seen of one container.
@@ -37,7 +38,7 @@ pub(crate) struct Examined {
 
 impl Examiner {
     pub(crate) fn new(alteration: Option<Alteration>, environment: Vec<(String, String)>) -> Self {
-        Self { alteration, environment, seen: Mutex::default() }
+        Self { alteration, environment, seen: Mutex::default(), leaks: Mutex::default() }
     }
 
     pub(super) async fn alter(&self, folder: &DataFolder, tables: &[StagedTable]) -> Result<(), Stop> {
@@ -59,8 +60,14 @@ impl Examiner {
         self.seen.lock().unwrap_or_else(PoisonError::into_inner).push(examined);
     }
 
-    /// One entry for every container, in their order.
-    pub(crate) fn into_seen(self) -> Vec<Examined> {
-        self.seen.into_inner().unwrap_or_else(PoisonError::into_inner)
+    /// Keeps where secrets were found in outputs, in sentences.
+    pub(super) fn note_leaks(&self, sentences: &[String]) {
+        self.leaks.lock().unwrap_or_else(PoisonError::into_inner).extend_from_slice(sentences);
+    }
+
+    /// One entry for every container in their order, and where secrets were found in what they left.
+    pub(crate) fn into_seen(self) -> (Vec<Examined>, Vec<String>) {
+        let seen = self.seen.into_inner().unwrap_or_else(PoisonError::into_inner);
+        (seen, self.leaks.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }

@@ -21,10 +21,15 @@ pub(super) async fn remove_container(job: &Job<'_>, container: Option<Container>
     let Some(container) = container else { return };
     if let Err(error) = container.remove().await {
         tracing::warn!(error = %crate::failure::chain(&error), "a container was not removed");
-        let reminder = job.runner.options.work_dir.join("a-container-is-left");
-        if let Err(error) = tokio::fs::write(reminder, "").await {
-            tracing::warn!(%error, "nobody will be reminded of it");
-        }
+        leave_reminder(job).await;
+    }
+}
+
+/// Makes the next sweep look at the engine: an empty folder says that nothing is left there.
+pub(super) async fn leave_reminder(job: &Job<'_>) {
+    let reminder = job.runner.options.work_dir.join("a-container-is-left");
+    if let Err(error) = tokio::fs::write(reminder, "").await {
+        tracing::warn!(%error, "nobody will be reminded of it");
     }
 }
 

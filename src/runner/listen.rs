@@ -9,7 +9,7 @@ use tokio::time::{Instant, sleep_until};
 use super::news::{News, NewsItem};
 use super::scribe::Scribe;
 use crate::catalog::CatalogError;
-use crate::events::{LastWords, Said, Source, Speech, SpeechLimits};
+use crate::events::{LastWords, Said, Source, Speech, SpeechLimits, VerbosityMap};
 use crate::failure::{self, Stop};
 use crate::runtime::{SpoolError, SpoolReader, SpoolRecord, Stream};
 
@@ -37,19 +37,26 @@ impl From<ListenError> for Stop {
     }
 }
 
-/// Reads the spool to its end. `events_known` events were kept by an earlier listener of the same container, who heard
-/// the same and so made the same of it: they are not kept again. The complete log is appended to `log_path`: the units of a job share one log.
+/// What is made of the speech of one container.
+#[derive(Debug)]
+pub(super) struct Ear {
+    pub(super) limits: SpeechLimits,
+    pub(super) verbosity: VerbosityMap,
+    pub(super) known: Known,
+}
+
+/// Reads the spool to its end. The complete log is appended to `log_path`: the units of a job share one log.
 pub(super) async fn listen(
     mut spool: SpoolReader,
-    (limits, events_known): (SpeechLimits, u64),
+    ear: Ear,
     log_path: &Path,
     scribe: &Scribe,
     news: &News,
 ) -> Result<LastWords, ListenError> {
     let opened = tokio::task::block_in_place(|| File::options().create(true).append(true).open(log_path));
     let log = opened.map_err(ListenError::Log)?;
-    let mut speech = Speech::new(scribe.redactor(), limits, log).map_err(ListenError::Log)?;
-    let mut known = Known { events: events_known };
+    let Ear { limits, verbosity, mut known } = ear;
+    let mut speech = Speech::new(scribe.redactor(), limits, verbosity, log).map_err(ListenError::Log)?;
     let mut waiting: Vec<Said> = Vec::new();
     let mut flush_at = Instant::now() + BATCH_AGE_MAX;
     loop {
@@ -91,6 +98,7 @@ fn hear(speech: &mut Speech<File>, records: &[SpoolRecord]) -> Result<Vec<Said>,
             let source = match record.stream {
                 Stream::Stdout => Source::Stdout,
                 Stream::Stderr => Source::Stderr,
+                Stream::Gelf => Source::Gelf,
             };
             said.extend(speech.push(record.time, source, &record.bytes)?);
         }
@@ -107,20 +115,25 @@ async fn tell(said: &mut Vec<Said>, scribe: &Scribe, news: &News) -> Result<Inst
     Ok(Instant::now() + BATCH_AGE_MAX)
 }
 
-/// What the catalog has already.
-struct Known {
-    events: u64,
-}
+/// How many events of each source an earlier listener of the same container has kept. It heard the same from each, and so made
+/// the same of it: those events are not kept again. Between sources the order may be another.
+#[derive(Debug, Default)]
+pub(super) struct Known(Vec<(Source, u64)>);
 
 impl Known {
+    pub(super) fn new(events: Vec<(Source, u64)>) -> Self {
+        Self(events)
+    }
+
     fn pass_over(&mut self, said: Vec<Said>) -> Vec<Said> {
         let mut new = said;
         new.retain(|said| {
-            let is_known = self.events > 0;
-            if is_known && said.is_kept {
-                self.events -= 1;
+            let known = self.0.iter_mut().find(|(source, events)| *source == said.source && *events > 0);
+            let is_new = known.is_none();
+            if let (Some((_source, events)), true) = (known, said.is_kept) {
+                *events -= 1;
             }
-            !is_known
+            is_new
         });
         new
     }

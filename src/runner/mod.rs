@@ -3,13 +3,16 @@
 
 mod adopt;
 mod build_log;
+mod confidential;
 mod debug;
+mod enclosed;
 mod environment;
 mod examine;
 mod halt;
 mod identity;
 mod leftover;
 mod listen;
+mod logger;
 mod news;
 mod order;
 mod publish;
@@ -99,7 +102,7 @@ async fn run_attempt(
     news: &News,
     halt: &Halt,
 ) -> Result<Settled, RunError> {
-    let asked = resolve::ask(runner, order);
+    let asked = Box::pin(resolve::ask(runner, order)).await?;
     let redactor = Redactor::new(asked.secrets());
     let scribe = Scribe::begin(runner.catalog.clone(), order.job, redactor).await?;
     let mut record = match &resumed {
@@ -142,7 +145,7 @@ impl Job<'_> {
         let units = match &resumed {
             None => self.resolve(asked, record).await?,
             // What its inputs were when it began is what counts.
-            Some(_) => asked.into_units(),
+            Some(_) => asked.into_units()?,
         };
         let images = self.images(&units, record).await?;
         let ended = self.ended_before(record).await?;
@@ -177,7 +180,7 @@ impl Job<'_> {
                 Err(stop) => return Err(stop),
             }
         }
-        Ok(so_far.into_outcome(record.published.clone()))
+        Ok(so_far.into_outcome(record.published.clone(), &record.leaks))
     }
 
     /// The units that an earlier attempt has brought to their end: they are not run again, and what they published

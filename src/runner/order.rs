@@ -11,11 +11,13 @@ use crate::blob::BlobStore;
 use crate::catalog::Catalog;
 use crate::component::{Component, ImageSource};
 use crate::configuration::{Configuration, Unit};
+use crate::egress::EgressOptions;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::failure::Stop;
 use crate::image::{AskedImage, BuildSource, ImageReference, Keeper, KeeperOptions};
 use crate::job::{JobId, JobRequest, Phase, WorkerId};
+use crate::secret::SecretRules;
 
 /// One accepted job with everything it names, loaded and parsed.
 #[derive(Debug)]
@@ -40,6 +42,7 @@ pub(crate) struct Runner {
     pub(crate) options: RunnerOptions,
     /// Looks closer at every run, where somebody asked for it.
     pub(crate) examiner: Option<Examiner>,
+    pub(crate) secrets: SecretRules,
 }
 
 #[derive(Debug, Clone)]
@@ -61,6 +64,7 @@ pub(crate) struct RunnerOptions {
     pub(crate) log_bytes_max: u64,
     pub(crate) output_files_max: u64,
     pub(crate) speech: SpeechLimits,
+    pub(crate) egress: EgressOptions,
     pub(crate) retry_delay: RetryDelay,
     /// Waits at the beginning of this phase until cancelled: for looking into a running job, and for tests.
     pub(crate) hold_at: Option<Phase>,

@@ -1,5 +1,7 @@
 //! From a clean exit to the commit: collect, upload, publish. What a failed unit may publish all the same is here too.
 
+use serde_json::Value;
+
 use super::record::Record;
 use super::resolve;
 use super::unit::{Next, Staged, UnitRun};
@@ -20,7 +22,9 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Collect).await?;
         let collected = mapping::collect(&self.unit.output, folder, proof).await?;
-        let component_state = mapping::read_state(folder).await?;
+        let mut component_state = mapping::read_state(folder).await?;
+        self.look_for_leaks(folder, &component_state, record).await?;
+        self.seal_state(&mut component_state).await?;
         record.leave(0);
         for notice in &collected.notices {
             self.job.scribe.say(Level::Notice, notice, self.job.news).await;
@@ -43,7 +47,7 @@ impl UnitRun<'_> {
             state: self.next_state(component_state, &staged),
             processed_tags: staged.processed_tags,
             unit: Some(UnitEnd { unit: self.place(), failure: None }),
-            end: self.end_of_job(&prepared, &record.published),
+            end: self.end_of_job(&prepared, record),
         };
         let (catalog, blobs) = (&self.job.runner.catalog, &self.job.runner.blobs);
         let receipt = mapping::commit(prepared, publication, catalog, blobs).await?;
@@ -66,6 +70,10 @@ impl UnitRun<'_> {
         let collected = mapping::collect_despite(&self.unit.output, folder, exit).await;
         if collected.tables.is_empty() {
             return;
+        }
+        if let Err(Stop::Failed(failure)) = self.look_for_leaks(folder, &Value::Null, record).await {
+            let line = format!("tables marked write_always were not published: {}", failure.message);
+            return self.job.scribe.say(Level::Warning, &line, self.job.news).await;
         }
         let published = async {
             let prepared = self.upload(collected).await?;
@@ -120,9 +128,10 @@ impl UnitRun<'_> {
     }
 
     /// Goes into the last commit, so that the outputs and the job's end are one.
-    fn end_of_job(&self, prepared: &Prepared, published: &Receipt) -> Option<JobEnd> {
+    fn end_of_job(&self, prepared: &Prepared, record: &Record<'_>) -> Option<JobEnd> {
         let (tables, files) = prepared.counts();
+        let published = &record.published;
         let all = (published.tables.len() + tables, published.files.len() + files);
-        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(all.0, all.1))
+        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(all.0, all.1, &record.leaks))
     }
 }

@@ -4,13 +4,14 @@ use std::collections::{HashMap, HashSet};
 
 use jiff::Timestamp;
 
-use super::{Order, Runner};
+use super::{Order, Runner, confidential};
 use crate::catalog::{Catalog, CatalogError, StateKey, TableVersion};
-use crate::component::{Complaint, Component, LogChannel};
+use crate::component::{Complaint, Component};
 use crate::configuration::{Configuration, Unit};
 use crate::failure::Stop;
 use crate::job::{ConfigurationId, TableId};
 use crate::mapping::{self, Fetch, FoundFiles, PlanComplaint, State};
+use crate::secret::SecretRules;
 
 /// Tables that are about to be imported: taken for what they will be.
 pub(crate) type Pretended = HashMap<TableId, TableVersion>;
@@ -28,6 +29,8 @@ pub(super) struct Planned {
 pub(super) struct Asked {
     units: Vec<Unit>,
     complaints: Vec<Complaint>,
+    /// About secrets, which count in every attempt: what is not opened cannot be masked.
+    about_secrets: Vec<Complaint>,
 }
 
 impl Asked {
@@ -37,36 +40,29 @@ impl Asked {
     }
 
     /// For an attempt that was resolved before.
-    pub(super) fn into_units(self) -> Vec<Unit> {
-        self.units
+    pub(super) fn into_units(self) -> Result<Vec<Unit>, Stop> {
+        if self.about_secrets.is_empty() {
+            Ok(self.units)
+        } else {
+            Err(Stop::complaints(&self.about_secrets))
+        }
     }
 }
 
-pub(super) fn ask(runner: &Runner, order: &Order) -> Asked {
+pub(super) async fn ask(runner: &Runner, order: &Order) -> Result<Asked, CatalogError> {
     let id = order.request.configuration.as_ref();
     let (mut units, complaints) = order.configuration.units(&order.component, id, Timestamp::now());
     for unit in &mut units {
         unit.output.sanitize_column_names |= runner.options.sanitize_column_names;
     }
-    if let Some(unit) = units.first_mut() {
-        unit.notices.extend(not_offered(&order.component).map(str::to_owned));
-    }
-    Asked { units, complaints }
-}
-
-/// What a component asks for that is not offered yet, where a run makes sense without it.
-fn not_offered(component: &Component) -> Option<&'static str> {
-    match component.logging.channel {
-        LogChannel::Gelf(_) => Some(
-            "the component asks for GELF logging, which is not offered yet: what it says on stdout and stderr is kept",
-        ),
-        LogChannel::Standard => None,
-    }
+    let about_secrets = confidential::open(runner, order, &mut units).await?;
+    Ok(Asked { units, complaints, about_secrets })
 }
 
 /// The units of an order, when nothing speaks against running them.
 pub(super) async fn resolve(runner: &Runner, order: &Order, asked: Asked) -> Result<Vec<Unit>, Stop> {
-    let Asked { units, mut complaints } = asked;
+    let Asked { units, mut complaints, about_secrets } = asked;
+    add_new(&mut complaints, about_secrets);
     let found = catalog_complaints(&runner.catalog, &order.configuration, &units, &HashMap::new()).await?;
     add_new(&mut complaints, found);
     if complaints.is_empty() { Ok(units) } else { Err(Stop::complaints(&complaints)) }
@@ -79,8 +75,10 @@ pub(crate) async fn complaints(
     configuration: &Configuration,
     id: Option<&ConfigurationId>,
     pretended: &Pretended,
+    rules: &SecretRules,
 ) -> Result<Vec<Complaint>, CatalogError> {
     let (units, mut found) = configuration.units(component, id, Timestamp::now());
+    add_new(&mut found, confidential::complaints(component, configuration, id, rules).await);
     add_new(&mut found, catalog_complaints(catalog, configuration, &units, pretended).await?);
     found.sort_by_key(|complaint| (complaint.line, complaint.column));
     Ok(found)
@@ -128,11 +126,12 @@ async fn catalog_complaints(
 
 /// Plans a unit when its turn has come: inputs at one snapshot, its state as it is now.
 pub(super) async fn plan(runner: &Runner, order: &Order, unit: &Unit) -> Result<Planned, Stop> {
-    let state = match state_key(order, unit) {
+    let mut state = match state_key(order, unit) {
         Some(key) => runner.catalog.state(&key).await?.map(|text| State::parse(&text)).transpose()?,
         None => None,
     }
     .unwrap_or_default();
+    confidential::open_state(runner, order, &mut state).await?;
     let (inputs, _) = heads(&runner.catalog, unit, &HashMap::new()).await?;
     let (fetches, mut found) = mapping::plan_inputs(&unit.input, &inputs, &state.seen);
     let (files, more) = mapping::find_files(&unit.input, &state.seen, &runner.catalog).await?;

@@ -53,6 +53,7 @@ impl Scribe {
                 level: said.level,
                 source: said.source,
                 message: said.message,
+                fields: said.fields,
             };
             if said.is_kept {
                 kept.push(event.clone());
@@ -76,7 +77,8 @@ impl Scribe {
     /// As `say`, to the catalog alone; returns the events that were kept.
     pub(super) async fn keep(&self, level: Level, message: &str) -> Vec<Event> {
         let message = self.redactor.mask(message);
-        let said = Said { time: Timestamp::now(), level, source: Source::Runner, message, is_kept: true };
+        let (time, source) = (Timestamp::now(), Source::Runner);
+        let said = Said { time, level, source, message, fields: None, is_kept: true };
         self.write(vec![said]).await.unwrap_or_else(|error| {
             tracing::warn!(job.id = %self.job, error = %error, "an event was not kept");
             Vec::new()

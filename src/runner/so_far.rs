@@ -23,27 +23,28 @@ impl SoFar {
 
     /// The job's end once its last unit has published and so many tables and files are there: known before that
     /// unit's commit, because the end is part of it.
-    pub(super) fn end_with(&self, tables: usize, files: usize) -> JobEnd {
+    pub(super) fn end_with(&self, tables: usize, files: usize, leaks: &[String]) -> JobEnd {
         let message = published_words(tables, files);
-        if self.failures.is_empty() {
+        if self.failures.is_empty() && leaks.is_empty() {
             return JobEnd { status: JobStatus::Success, code: None, message };
         }
-        JobEnd { status: JobStatus::Warning, code: None, message: self.warning() }
+        JobEnd { status: JobStatus::Warning, code: None, message: self.warning(leaks) }
     }
 
-    pub(super) fn into_outcome(mut self, published: Receipt) -> Outcome {
-        if self.failures.is_empty() {
+    /// `leaks`: secrets that were found in what was published, in sentences.
+    pub(super) fn into_outcome(mut self, published: Receipt, leaks: &[String]) -> Outcome {
+        if self.failures.is_empty() && leaks.is_empty() {
             return Outcome::Succeeded(published);
         }
-        if self.succeeded == 0 {
+        if self.succeeded == 0 && !self.failures.is_empty() {
             return Outcome::Failed(self.failures.swap_remove(0).1);
         }
-        Outcome::Warned { message: self.warning(), receipt: published }
+        Outcome::Warned { message: self.warning(leaks), receipt: published }
     }
 
-    fn warning(&self) -> String {
-        let lines: Vec<String> =
-            self.failures.iter().map(|(row, failure)| format!("{row} failed: {}", failure.message)).collect();
+    fn warning(&self, leaks: &[String]) -> String {
+        let failed = self.failures.iter().map(|(row, failure)| format!("{row} failed: {}", failure.message));
+        let lines: Vec<String> = failed.chain(leaks.iter().cloned()).collect();
         lines.join("\n")
     }
 }

@@ -2,23 +2,26 @@
 
 use std::time::{Duration, Instant};
 
+use tokio_util::sync::CancellationToken;
+
 use super::adopt::Note;
+use super::enclosed::{self, Enclosed};
 use super::environment::environment;
-use super::listen::listen;
+use super::listen::{Ear, Known, listen};
 use super::record::Record;
 use super::resolve::{self, Planned};
 use super::so_far::SoFar;
-use super::{Job, debug, leftover};
+use super::{Job, debug, leftover, logger};
 use crate::blob::Delivery;
 use crate::configuration::Unit;
-use crate::engine::EngineError;
+use crate::engine::{ContainerNetwork, EngineError};
 use crate::events::{LastWords, Level};
 use crate::failure::{self, Stop};
 use crate::image::ResolvedImage;
 use crate::job::{BadExit, Exit, FileId, Phase, Receipt, Usage};
 use crate::mapping::{self, DataFolder, InputsSeen, StagedFile, StagedTable};
 use crate::result::{FilePart, InputTablePart};
-use crate::runtime::{self, Container, ContainerPlan, Ended, SpoolWriter};
+use crate::runtime::{ContainerPlan, Ended, GelfDoor, SpoolWriter};
 
 /// A disk with no more room than this is full: a component could write no file of any use.
 const ROOM_NONE: u64 = 256 << 10;
@@ -32,12 +35,12 @@ pub(super) enum Next {
 }
 
 /// Whether the container is still to be started.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug)]
 pub(super) enum Beginning {
     Fresh,
-    /// Another worker started it. So many of its events are in the catalog already.
+    /// Another worker started it. Some of its events are in the catalog already.
     Resumed {
-        events_known: u64,
+        known: Known,
     },
 }
 
@@ -93,7 +96,8 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         self.job.hold(Phase::Cleanup).await;
         let since = Instant::now();
-        let kept = leftover::keep(self, folder, ended.is_ok()).await;
+        let is_settled = ended.is_ok() || !self.may_be_kept(folder).await;
+        let kept = leftover::keep(self, folder, is_settled).await;
         let removed = folder.remove().await;
         record.note(Phase::Cleanup, since.elapsed(), 0);
         if let Some(line) = kept {
@@ -116,35 +120,35 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Stage).await?;
         let (staged, created) = tokio::join!(self.stage(folder, planned, record), self.create(folder));
-        let (container, create_took) = created?;
+        let (enclosed, create_took) = created?;
         let staged = match staged {
             Ok(staged) => staged,
             Err(stop) => {
-                leftover::remove_container(self.job, container).await;
+                enclosed::remove(self.job, enclosed).await;
                 return Err(stop);
             }
         };
         record.note(Phase::Create, create_took, 0);
-        let Some(container) = container else {
+        let Some(enclosed) = enclosed else {
             return Ok(Receipt::default());
         };
-        self.run_container(container, folder, (staged, Beginning::Fresh), record).await
+        self.run_container(enclosed, folder, (staged, Beginning::Fresh), record).await
     }
 
     pub(super) async fn run_container(
         &self,
-        mut container: Container,
+        mut enclosed: Enclosed,
         folder: &DataFolder,
         (staged, beginning): (Staged, Beginning),
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
-        let ran = self.watch(&mut container, folder, (&staged, beginning), record).await;
+        let ran = self.watch(&mut enclosed, folder, (&staged, beginning), record).await;
         if let (Some(examiner), Ok((ended, words))) = (&self.job.runner.examiner, &ran) {
-            examiner.look(&container, ended, words).await;
+            examiner.look(&enclosed.container, ended, words).await;
         }
         let removal = async {
             let since = Instant::now();
-            leftover::remove_container(self.job, Some(container)).await;
+            enclosed::remove(self.job, Some(enclosed)).await;
             since.elapsed()
         };
         let publishing = async {
@@ -209,15 +213,13 @@ impl UnitRun<'_> {
         Ok(staged)
     }
 
-    async fn create(&self, folder: &DataFolder) -> Result<(Option<Container>, Duration), Stop> {
+    async fn create(&self, folder: &DataFolder) -> Result<(Option<Enclosed>, Duration), Stop> {
         let since = Instant::now();
         let Some(image) = self.image else {
             return Ok((None, since.elapsed()));
         };
-        let engine = self.job.runner.engine().await?;
-        let plan = self.container_plan(image, folder).await?;
-        let container = runtime::create(engine, plan).await?;
-        Ok((Some(container), since.elapsed()))
+        let enclosed = self.enclose(image, folder).await?;
+        Ok((Some(enclosed), since.elapsed()))
     }
 
     pub(super) async fn container_plan(
@@ -250,7 +252,8 @@ impl UnitRun<'_> {
             timeout: Some(self.unit.timeout.unwrap_or(limits.timeout)),
             grace: options.grace,
             engine_patience: options.engine_patience,
-            network: component.network,
+            // Until its network is there.
+            network: ContainerNetwork::Disabled,
             user: identity.told(),
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),
@@ -271,42 +274,53 @@ impl UnitRun<'_> {
     /// Runs the container and listens to it until both streams have ended.
     async fn watch(
         &self,
-        container: &mut Container,
+        enclosed: &mut Enclosed,
         folder: &DataFolder,
         (staged, beginning): (&Staged, Beginning),
         record: &mut Record<'_>,
     ) -> Result<(Ended, LastWords), Stop> {
         self.job.enter(record, Phase::Run).await?;
+        let Enclosed { container, enclosure, door } = enclosed;
+        enclosed::describe(self, enclosure, record).await?;
         if !record.keep().await? {
             return Err(failure::fence_lost());
         }
-        if beginning == Beginning::Fresh {
-            Note::of(self, staged).write(folder).await;
+        let (is_fresh, known) = match beginning {
+            Beginning::Fresh => (true, Known::default()),
+            Beginning::Resumed { known } => (false, known),
+        };
+        if is_fresh {
+            let logger = door.as_ref().map(GelfDoor::address);
+            Note::of(self, staged, logger).write(folder).await;
         }
         record.has_run = true;
-        let spool = SpoolWriter::create(&folder.root().join("spool")).await?;
+        let spool = folder.root().join("spool");
+        let spool =
+            if is_fresh { SpoolWriter::create(&spool).await? } else { SpoolWriter::resume(&spool).await? };
+        container.listen_at(door.take());
         let reader = spool.reader().await?;
-        let (limits, scribe, news) = (self.job.runner.options.speech, self.job.scribe, self.job.news);
+        let (scribe, news) = (self.job.scribe, self.job.news);
+        let verbosity = self.job.order.component.logging.verbosity.clone();
+        let ear = Ear { limits: self.job.runner.options.speech, verbosity, known };
         let log_path = leftover::log_path(self.job);
         let stop = self.job.halt.token().child_token();
-        let events_known = match beginning {
-            Beginning::Fresh => 0,
-            Beginning::Resumed { events_known } => events_known,
-        };
         let listening = async {
-            let heard = listen(reader, (limits, events_known), &log_path, scribe, news).await;
+            let heard = listen(reader, ear, &log_path, scribe, news).await;
             // What cannot be kept need not be said: the job has failed, and nobody waits for the component's own end.
             heard.inspect_err(|_error| stop.cancel())
         };
+        let has_ended = CancellationToken::new();
         let running = async {
-            match beginning {
-                Beginning::Fresh => container.run(spool, &stop).await,
-                Beginning::Resumed { .. } => {
-                    container.resume(spool, (staged.bytes, staged.files), &stop).await
-                }
+            let _told = has_ended.clone().drop_guard();
+            if is_fresh {
+                container.run(spool, &stop).await
+            } else {
+                container.resume(spool, (staged.bytes, staged.files), &stop).await
             }
         };
-        let (ended, words) = tokio::join!(running, listening);
+        let telling = enclosed::tell_refusals(self.job, enclosure, &has_ended);
+        let (ended, words, ()) = tokio::join!(running, listening, telling);
+        enclosed::note_contacts(self.job, enclosure, record).await?;
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);
@@ -314,6 +328,7 @@ impl UnitRun<'_> {
         if !ended.log_complete {
             scribe.say(Level::Warning, "the engine lost the end of what the component said", news).await;
         }
+        logger::tell_losses(ended.gelf, scribe, news).await;
         if words.left_out > 0 {
             let line = format!("{} further messages are only in the complete log", words.left_out);
             scribe.say(Level::Warning, &line, news).await;

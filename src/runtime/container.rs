@@ -10,17 +10,15 @@ use tracing::{error, warn};
 
 use super::cgroup::{self, CgroupParent};
 use super::follow::{Follower, LogEnd};
+use super::gelf::{GelfDoor, GelfEnd};
 use super::judge::{self, EndFacts, LATE_OOM_LIMIT};
 use super::measure::Weight;
 use super::supervise::Supervisor;
 use super::usage::UsageWatch;
 use super::{ContainerPlan, RuntimeError, SpoolWriter};
-use crate::component::Network;
-use crate::engine::{ContainerNetwork, Engine, EngineError, ExitWait, InspectedContainer};
+use crate::engine::{Engine, EngineError, ExitWait, InspectedContainer};
 use crate::job::{BadExit, Exit};
 
-/// The bridge network that our containers share without seeing each other.
-const BRIDGE_NAME: &str = "longshore";
 /// How soon an engine that stops its containers is gone itself.
 const ENGINE_LEAVES_LIMIT: Duration = Duration::from_secs(1);
 /// An engine that is still there answers long before, also a busy one.
@@ -35,6 +33,8 @@ pub(crate) struct Container {
     id: String,
     plan: ContainerPlan,
     parent: Option<CgroupParent>,
+    /// Where it sends its log messages, if it does.
+    door: Option<GelfDoor>,
     removed: bool,
 }
 
@@ -51,6 +51,7 @@ pub(crate) struct Ended {
     pub drain: Duration,
     /// The spool holds everything that was said.
     pub log_complete: bool,
+    pub gelf: GelfEnd,
     /// The engine's document about the container, without its environment.
     pub inspect: Value,
 }
@@ -60,15 +61,9 @@ pub(crate) async fn create(engine: &Engine, plan: ContainerPlan) -> Result<Conta
     let failed = |source| RuntimeError::Create { name: plan.name.clone(), source };
     let facts = engine.facts().await.map_err(failed)?;
     let parent = CgroupParent::choose(facts, &plan.name);
-    let network = match plan.network {
-        Network::None => ContainerNetwork::Disabled,
-        Network::Bridge => {
-            ContainerNetwork::Id(engine.ensure_isolated_network(BRIDGE_NAME).await.map_err(failed)?)
-        }
-    };
-    let new = plan.new_container(network, parent.as_ref().map(CgroupParent::path));
+    let new = plan.new_container(parent.as_ref().map(CgroupParent::path));
     match engine.create_container(new).await {
-        Ok(id) => Ok(Container { engine: engine.clone(), id, plan, parent, removed: false }),
+        Ok(id) => Ok(Container { engine: engine.clone(), id, plan, parent, door: None, removed: false }),
         Err(source) => {
             if matches!(source, EngineError::Silent { .. } | EngineError::Broken { .. }) {
                 remove_unsure(engine, &plan.name).await;
@@ -86,7 +81,7 @@ pub(crate) async fn adopt(
 ) -> Result<Container, RuntimeError> {
     let facts = engine.facts().await.map_err(|source| RuntimeError::Watch { id: id.clone(), source })?;
     let parent = CgroupParent::choose(facts, &plan.name);
-    Ok(Container { engine: engine.clone(), id, plan, parent, removed: false })
+    Ok(Container { engine: engine.clone(), id, plan, parent, door: None, removed: false })
 }
 
 /// The engine may have made the container although we never heard of it.
@@ -100,6 +95,11 @@ impl Container {
     #[cfg(test)]
     pub(super) fn id(&self) -> &str {
         &self.id
+    }
+
+    /// The door that its environment names, heard from its start on.
+    pub(crate) fn listen_at(&mut self, door: Option<GelfDoor>) {
+        self.door = door;
     }
 
     /// Starts the container and stands by it until it has ended and its log is spooled. Stops it when it goes over a
@@ -158,8 +158,13 @@ impl Container {
         since: Since,
     ) -> Result<Ended, RuntimeError> {
         let Since { start, before, time_left } = since;
+        let door = self.door.take().map(|door| (door, spool.clone()));
         let follower = Follower::new(self.engine.clone(), self.id.clone(), spool, self.plan.log_bytes_max);
-        let supervisor = Supervisor::begin(&self.engine, &self.id, &self.plan, (before, time_left), follower);
+        let mut supervisor =
+            Supervisor::begin(&self.engine, &self.id, &self.plan, (before, time_left), follower);
+        if let Some((door, spool)) = door {
+            supervisor.listen_at(door, spool);
+        }
         let usage_watch = UsageWatch::begin(&self.engine, &self.id, self.parent.clone()).await;
         let watched = supervisor.watch(exit, cancel).await?;
 
@@ -188,6 +193,7 @@ impl Container {
             ran: watched.ran,
             drain: watched.drain,
             log_complete,
+            gelf: watched.gelf,
             inspect: inspected.document,
         })
     }
@@ -243,6 +249,7 @@ impl Container {
             ran: Duration::ZERO,
             drain: Duration::ZERO,
             log_complete: true,
+            gelf: GelfEnd::default(),
             inspect: inspected.document,
         })
     }

@@ -188,5 +188,5 @@ impl Follower {
 }
 
 fn record(frame: LogFrame) -> SpoolRecord {
-    SpoolRecord { stream: frame.stream, time: frame.time, bytes: frame.bytes }
+    SpoolRecord { stream: frame.stream.into(), time: frame.time, bytes: frame.bytes }
 }

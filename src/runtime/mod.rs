@@ -6,10 +6,12 @@ mod cgroup;
 mod container;
 mod error;
 mod follow;
+mod gelf;
 mod judge;
 mod measure;
 mod plan;
 mod spool;
+mod stream;
 mod supervise;
 mod sweep;
 #[cfg(test)]
@@ -17,9 +19,10 @@ mod tests;
 mod usage;
 mod watchdog;
 
-pub(crate) use crate::engine::LogStream as Stream;
 pub(crate) use container::{Container, Ended, adopt, create};
 pub(crate) use error::RuntimeError;
+pub(crate) use gelf::{Callers, GelfDoor, GelfEnd, GelfError};
 pub(crate) use plan::ContainerPlan;
 pub(crate) use spool::{SpoolError, SpoolReader, SpoolRecord, SpoolWriter};
+pub(crate) use stream::Stream;
 pub(crate) use sweep::{find_containers, remove_by_id};

@@ -4,7 +4,6 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::component::Network;
 use crate::engine::{BindMount, ContainerNetwork, NewContainer};
 use crate::job::ImageId;
 
@@ -35,8 +34,7 @@ pub(crate) struct ContainerPlan {
     pub grace: Duration,
     /// How long a restarting engine may be away while the container runs.
     pub engine_patience: Duration,
-    /// `Bridge` is a network of our own, without traffic between containers.
-    pub network: Network,
+    pub network: ContainerNetwork,
     /// `uid:gid`; nothing for the image's own user.
     pub user: Option<String>,
     pub read_only_root: bool,
@@ -68,11 +66,7 @@ impl fmt::Debug for ContainerPlan {
 
 impl ContainerPlan {
     /// The engine's view of the plan.
-    pub(super) fn new_container<'a>(
-        &'a self,
-        network: ContainerNetwork,
-        cgroup_parent: Option<&'a str>,
-    ) -> NewContainer<'a> {
+    pub(super) fn new_container<'a>(&'a self, cgroup_parent: Option<&'a str>) -> NewContainer<'a> {
         NewContainer {
             name: &self.name,
             image: self.image.as_str(),
@@ -83,7 +77,7 @@ impl ContainerPlan {
             nano_cpus: self.nano_cpus,
             pids: self.pids,
             tmp_bytes: self.tmp_bytes,
-            network,
+            network: self.network.clone(),
             user: self.user.as_deref(),
             read_only_root: self.read_only_root,
             capabilities: &self.capabilities,

@@ -5,11 +5,12 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use jiff::Timestamp;
 use tokio::fs::File;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, BufReader};
-use tokio::sync::watch;
+use tokio::sync::{Mutex, watch};
 
 use super::Stream;
 use crate::blob::is_disk_full;
@@ -35,6 +36,10 @@ impl SpoolError {
         }
     }
 
+    fn is_missing(&self) -> bool {
+        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::NotFound)
+    }
+
     fn from_io(action: &'static str, path: &Path, source: io::Error) -> Self {
         Self::Io { action, path: path.to_owned(), source }
     }
@@ -48,37 +53,88 @@ pub(crate) struct SpoolRecord {
     pub bytes: Vec<u8>,
 }
 
-/// The writing end. Dropping it finishes the spool.
-#[derive(Debug)]
+/// The writing end; its clones write to the same spool in turn. When the last is dropped the spool is finished.
+#[derive(Debug, Clone)]
 pub(crate) struct SpoolWriter {
-    file: File,
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
     path: PathBuf,
-    buffer: Vec<u8>,
-    /// Bytes of complete records on disk; closed when the writer is gone.
+    pen: Mutex<Pen>,
+    /// Bytes of complete records on disk; closed when the writers are gone.
     written: watch::Sender<u64>,
+}
+
+#[derive(Debug)]
+struct Pen {
+    file: File,
+    buffer: Vec<u8>,
+    /// A write failed and may have left half a record: nothing is written behind it.
+    failed: Option<io::ErrorKind>,
 }
 
 impl SpoolWriter {
     /// Begins a new spool; an older one of the same path is emptied.
     pub(crate) async fn create(path: &Path) -> Result<Self, SpoolError> {
         let file = File::create(path).await.map_err(|error| SpoolError::from_io("create", path, error))?;
-        Ok(Self { file, path: path.to_owned(), buffer: Vec::new(), written: watch::Sender::new(0) })
+        Ok(Self::of(file, path, 0))
+    }
+
+    /// Goes on with the spool that a dead writer left. GELF messages are kept, because nobody can hear them again; the rest
+    /// is read from the engine anew.
+    pub(crate) async fn resume(path: &Path) -> Result<Self, SpoolError> {
+        let failed = |error| SpoolError::from_io("resume", path, error);
+        let next = path.with_extension("next");
+        let mut old = match SpoolReader::of_dead(path).await {
+            Ok(old) => old,
+            Err(error) if error.is_missing() => return Self::create(path).await,
+            Err(error) => return Err(error),
+        };
+        let writer = Self::create(&next).await?;
+        // What is damaged is the end, where the writer died within a record.
+        while let Ok(Some(record)) = old.next().await {
+            if record.stream == Stream::Gelf {
+                writer.append(&[record]).await?;
+            }
+        }
+        let length = *writer.shared.written.borrow();
+        drop(writer);
+        // In one step: who dies here leaves the one or the other.
+        tokio::fs::rename(&next, path).await.map_err(failed)?;
+        let file = File::options().append(true).open(path).await.map_err(failed)?;
+        Ok(Self::of(file, path, length))
+    }
+
+    fn of(file: File, path: &Path, length: u64) -> Self {
+        let pen = Mutex::new(Pen { file, buffer: Vec::new(), failed: None });
+        let shared = Shared { path: path.to_owned(), pen, written: watch::Sender::new(length) };
+        Self { shared: Arc::new(shared) }
     }
 
     /// A reader from the beginning. May outlive the writer.
     pub(crate) async fn reader(&self) -> Result<SpoolReader, SpoolError> {
-        let file =
-            File::open(&self.path).await.map_err(|error| SpoolError::from_io("open", &self.path, error))?;
-        Ok(SpoolReader {
-            file: BufReader::with_capacity(READ_BUFFER_BYTES, file),
-            path: self.path.clone(),
-            position: 0,
-            written: self.written.subscribe(),
-        })
+        SpoolReader::open(&self.shared.path, self.shared.written.subscribe()).await
     }
 
     /// Writes records and tells the readers. After an error nothing of this batch counts.
-    pub(crate) async fn append(&mut self, records: &[SpoolRecord]) -> Result<(), SpoolError> {
+    pub(crate) async fn append(&self, records: &[SpoolRecord]) -> Result<(), SpoolError> {
+        let mut pen = self.shared.pen.lock().await;
+        let written = pen.write(records).await;
+        let length = written.map_err(|error| SpoolError::from_io("write", &self.shared.path, error))?;
+        // Still in turn, so that the count never runs ahead of the file.
+        self.shared.written.send_modify(|total| *total += length);
+        Ok(())
+    }
+}
+
+impl Pen {
+    /// Returns how many bytes the records took.
+    async fn write(&mut self, records: &[SpoolRecord]) -> io::Result<u64> {
+        if let Some(kind) = self.failed {
+            return Err(kind.into());
+        }
         self.buffer.clear();
         for record in records {
             encode(&mut self.buffer, record);
@@ -87,10 +143,9 @@ impl SpoolWriter {
             self.file.write_all(&self.buffer).await?;
             self.file.flush().await
         };
-        written.await.map_err(|error| SpoolError::from_io("write", &self.path, error))?;
-        let length = self.buffer.len() as u64;
-        self.written.send_modify(|total| *total += length);
-        Ok(())
+        let written = written.await;
+        self.failed = written.as_ref().err().map(io::Error::kind);
+        written.map(|()| self.buffer.len() as u64)
     }
 }
 
@@ -104,6 +159,18 @@ pub(crate) struct SpoolReader {
 }
 
 impl SpoolReader {
+    async fn open(path: &Path, written: watch::Receiver<u64>) -> Result<Self, SpoolError> {
+        let file = File::open(path).await.map_err(|error| SpoolError::from_io("open", path, error))?;
+        let file = BufReader::with_capacity(READ_BUFFER_BYTES, file);
+        Ok(Self { file, path: path.to_owned(), position: 0, written })
+    }
+
+    /// Reads what a dead writer left.
+    async fn of_dead(path: &Path) -> Result<Self, SpoolError> {
+        let (_gone, written) = watch::channel(u64::MAX);
+        Self::open(path, written).await
+    }
+
     /// The next record, as soon as there is one; `None` after the writer has finished and all was read.
     pub(crate) async fn next(&mut self) -> Result<Option<SpoolRecord>, SpoolError> {
         let position = self.position;
@@ -154,6 +221,7 @@ fn encode(buffer: &mut Vec<u8>, record: &SpoolRecord) {
     let stream = match record.stream {
         Stream::Stdout => 1,
         Stream::Stderr => 2,
+        Stream::Gelf => 3,
     };
     // Times beyond the year 2262 do not fit; the log of such a job may show the last one that does.
     let time = i64::try_from(record.time.as_nanosecond()).unwrap_or(i64::MAX);
@@ -177,6 +245,7 @@ fn decode(header: [u8; HEADER_BYTES]) -> Option<(Stream, Timestamp, usize)> {
     let stream = match stream {
         1 => Stream::Stdout,
         2 => Stream::Stderr,
+        3 => Stream::Gelf,
         _ => return None,
     };
     let time = Timestamp::from_nanosecond(i64::from_le_bytes(time.try_into().ok()?).into()).ok()?;
@@ -208,7 +277,7 @@ mod tests {
     #[tokio::test]
     async fn a_reader_sees_each_record_as_it_comes_and_the_end_after_the_writer() {
         let folder = tempfile::tempdir().unwrap();
-        let mut writer = SpoolWriter::create(&folder.path().join("log")).await.unwrap();
+        let writer = SpoolWriter::create(&folder.path().join("log")).await.unwrap();
         let mut reader = writer.reader().await.unwrap();
         let (one, two) = (record(Stream::Stdout, b"one\n"), record(Stream::Stderr, b"two"));
         writer.append(std::slice::from_ref(&one)).await.unwrap();
@@ -221,7 +290,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_disk_is_its_own_error() {
-        let mut writer = SpoolWriter::create(Path::new("/dev/full")).await.unwrap();
+        let writer = SpoolWriter::create(Path::new("/dev/full")).await.unwrap();
         let error = writer.append(&[record(Stream::Stdout, b"x")]).await.unwrap_err();
         assert!(error.is_disk_full(), "{error:?}");
     }
@@ -230,7 +299,7 @@ mod tests {
     async fn a_damaged_spool_is_named_with_its_position() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
-        let mut writer = SpoolWriter::create(&path).await.unwrap();
+        let writer = SpoolWriter::create(&path).await.unwrap();
         let mut reader = writer.reader().await.unwrap();
         writer.append(&[record(Stream::Stdout, b"four")]).await.unwrap();
         tokio::fs::write(&path, [9; 17]).await.unwrap();
@@ -247,7 +316,7 @@ mod tests {
             let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
             runtime.block_on(async {
                 let folder = tempfile::tempdir().unwrap();
-                let mut writer = SpoolWriter::create(&folder.path().join("log")).await.unwrap();
+                let writer = SpoolWriter::create(&folder.path().join("log")).await.unwrap();
                 let reader = writer.reader().await.unwrap();
                 let batches: Vec<Vec<SpoolRecord>> = batches.into_iter().map(|batch| batch.into_iter().map(|(out, nanos, bytes)| {
                     let stream = if out { Stream::Stdout } else { Stream::Stderr };

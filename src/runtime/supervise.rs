@@ -9,9 +9,10 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::follow::{Follower, LogEnd};
+use super::gelf::{GelfDoor, GelfEnd};
 use super::measure::{OutputLimits, Weight};
 use super::watchdog::Watchdog;
-use super::{ContainerPlan, RuntimeError, SpoolError};
+use super::{ContainerPlan, RuntimeError, SpoolError, SpoolWriter};
 use crate::engine::{Engine, EngineError, ExitWait, SignalOutcome};
 use crate::job::BadExit;
 
@@ -29,6 +30,7 @@ pub(super) struct Watched {
     /// Why we stopped it; nothing when it ended by itself.
     pub(super) stopped_for: Option<BadExit>,
     pub(super) log: LogEnd,
+    pub(super) gelf: GelfEnd,
     pub(super) ran: Duration,
     pub(super) drain: Duration,
     /// The container ended while the engine was away.
@@ -88,6 +90,7 @@ enum Wake {
 #[derive(Debug)]
 enum TaskEnd {
     Log(Result<LogEnd, SpoolError>),
+    Gelf(Result<GelfEnd, SpoolError>),
     Output(io::Result<Option<BadExit>>),
 }
 
@@ -98,6 +101,7 @@ pub(super) struct Supervisor<'a> {
     state: State,
     stop: Option<Stop>,
     log: Option<LogEnd>,
+    gelf: GelfEnd,
     tasks: JoinSet<TaskEnd>,
     /// Tells the tasks that the container has ended; then they end too.
     ended: CancellationToken,
@@ -131,7 +135,25 @@ impl<'a> Supervisor<'a> {
         let watchdog_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Output(watchdog.watch(watchdog_ended).await) });
         let state = State::Running { time_up: time_left.map(|left| started + left) };
-        Self { engine, id, plan, state, stop: None, log: None, tasks, ended, started, ended_unseen: false }
+        Self {
+            engine,
+            id,
+            plan,
+            state,
+            stop: None,
+            log: None,
+            gelf: GelfEnd::default(),
+            tasks,
+            ended,
+            started,
+            ended_unseen: false,
+        }
+    }
+
+    /// Hears what the container sends to this door too.
+    pub(super) fn listen_at(&mut self, door: GelfDoor, spool: SpoolWriter) {
+        let (ended, bytes_max) = (self.ended.clone(), self.plan.log_bytes_max);
+        self.tasks.spawn(async move { TaskEnd::Gelf(door.hear(spool, bytes_max, ended).await) });
     }
 
     /// Watches to the end, whoever brings it about. The container is stopped when it comes back, unless the error is
@@ -259,8 +281,14 @@ impl<'a> Supervisor<'a> {
                 self.log = Some(log);
                 excess.map(Stop::Exit)
             }
+            Ok(TaskEnd::Gelf(Ok(gelf))) => {
+                self.gelf = gelf;
+                let limit = self.plan.log_bytes_max;
+                let excess = gelf.excess.map(|found| BadExit::SizeLimit { what: "log", limit, found });
+                excess.map(Stop::Exit)
+            }
             Ok(TaskEnd::Output(Ok(excess))) => excess.map(Stop::Exit),
-            Ok(TaskEnd::Log(Err(source))) => {
+            Ok(TaskEnd::Log(Err(source)) | TaskEnd::Gelf(Err(source))) => {
                 Some(Stop::Trouble(RuntimeError::Spool { id: self.id.into(), source }))
             }
             Ok(TaskEnd::Output(Err(source))) => {
@@ -322,6 +350,7 @@ impl<'a> Supervisor<'a> {
             None => None,
         };
         let log = self.log.unwrap_or(LogEnd { complete: false, only_line: None, excess: None });
-        Ok(Watched { stopped_for, log, ran, drain: ended_at.elapsed(), ended_unseen: self.ended_unseen })
+        let (gelf, ended_unseen) = (self.gelf, self.ended_unseen);
+        Ok(Watched { stopped_for, log, gelf, ran, drain: ended_at.elapsed(), ended_unseen })
     }
 }

@@ -4,7 +4,7 @@ use crate::component::Preset;
 use crate::component::document::{Entry, Node, Place, Value};
 
 /// Keys that are texts, durations or amounts of bytes.
-const TEXT_KEYS: [&str; 36] = [
+const TEXT_KEYS: [&str; 43] = [
     "state_dir",
     "component_specs_dir",
     "work_dir",
@@ -41,6 +41,13 @@ const TEXT_KEYS: [&str; 36] = [
     "log.format",
     "otlp.endpoint",
     "git.size_max",
+    "network.guard",
+    "network.subnets",
+    "secrets.identity",
+    "secrets.identity_file",
+    "secrets.recipients",
+    "secrets.plain",
+    "secrets.in_outputs",
 ];
 
 /// Keys that are numbers or flags.

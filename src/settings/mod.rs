@@ -4,10 +4,12 @@
 mod environment;
 mod git;
 mod machine;
+mod network;
 mod notices;
 mod outlook;
 mod registries;
 mod secret;
+mod secrets;
 mod shared;
 mod worker;
 
@@ -22,9 +24,11 @@ use crate::component::{
 };
 
 pub(crate) use environment::process_environment;
+pub(crate) use secrets::SecretOptions;
 
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;
+use crate::egress::EgressOptions;
 use crate::image::GitOptions;
 use crate::image::RegistryAccess;
 use crate::queue::QueueOptions;
@@ -75,8 +79,11 @@ pub(crate) struct Settings {
     pub otlp: Option<OtlpOptions>,
     /// Where images may be built from.
     pub git: GitOptions,
+    /// How components are kept from what they may not reach.
+    pub network: EgressOptions,
     /// Who we are at the registries of images.
     pub registries: RegistryAccess,
+    pub secrets: SecretOptions,
 }
 
 /// What becomes of column names with other characters than `A-Z a-z 0-9 _`.
@@ -181,9 +188,11 @@ fn read_settings(
     let presets = fields.get("presets").map(|item| read_presets(&item)).unwrap_or_default();
     let small = presets.of(Preset::DEFAULT);
     let folder = &project_dir;
+    let catalog = fields.get("catalog");
     let settings = Settings {
         file: None,
-        catalog: fields.get("catalog").and_then(|item| shared::read_catalog(&item, folder)),
+        secrets: secrets::read_secrets(fields.get("secrets"), folder, catalog.is_some()),
+        catalog: catalog.and_then(|item| shared::read_catalog(&item, folder)),
         blobs: fields.get("blobs").and_then(|item| shared::read_blobs(&item, folder)),
         queue: fields.get("queue").and_then(|item| shared::read_queue(&item, folder)),
         worker: worker::read_worker(fields.get("worker"), &machine(&work_dir), &small),
@@ -197,6 +206,7 @@ fn read_settings(
             .map(|item| registries::read_registries(&item, folder, environment))
             .unwrap_or_default(),
         otlp: fields.get("otlp").and_then(|item| outlook::read_otlp(&item)),
+        network: network::read_network(fields.get("network")),
         git: git::read_git(fields.get("git"), folder, environment),
         state_dir,
         component_specs_dir,

@@ -12,6 +12,7 @@ use std::time::Duration;
 use crate::blob::{BlobError, BlobStore};
 use crate::catalog::{Catalog, CatalogError, OpenAttempt, PutBack};
 use crate::component::DocumentFormat;
+use crate::egress;
 use crate::engine::{Engine, EngineError};
 use crate::job::{Failure, FailureCode, IdError, JobId};
 use crate::mapping::{self, DataFolder, DiscardError, FolderError, Owner};
@@ -124,17 +125,36 @@ impl Sweep<'_> {
             let found = runtime::find_containers(&engine, WORKER_LABEL, Some(folder.worker.as_str())).await?;
             doomed.extend(found.into_iter().map(|found| found.id));
         }
-        if self.is_shared {
-            return self.remove_containers(&engine, doomed, swept).await;
+        if !self.is_shared {
+            let found = runtime::find_containers(&engine, PROJECT_LABEL, Some(self.project_id)).await?;
+            let ownerless = found.into_iter().filter(|found| self.has_no_owner(found.label("worker")));
+            doomed.extend(ownerless.map(|found| found.id));
         }
-        for found in runtime::find_containers(&engine, PROJECT_LABEL, Some(self.project_id)).await? {
-            let worker = found.labels.iter().find(|(label, _)| label == WORKER_LABEL);
-            let worker = worker.and_then(|(_, worker)| worker.parse().ok());
-            if worker.is_some_and(|worker| !self.workers.is_known(&worker)) {
-                doomed.insert(found.id);
-            }
+        self.remove_containers(&engine, doomed, swept).await?;
+        self.networks(&engine, dead).await
+    }
+
+    /// Removes the networks that were made for those containers, and the rules of bridges that are gone.
+    async fn networks(&self, engine: &Engine, dead: &[WorkerFolder]) -> Result<(), Leftover> {
+        let mut doomed = Vec::new();
+        for folder in dead.iter().filter(|folder| !folder.is_copy) {
+            doomed.extend(egress::find_networks(engine, WORKER_LABEL, Some(folder.worker.as_str())).await?);
         }
-        self.remove_containers(&engine, doomed, swept).await
+        if !self.is_shared {
+            let found = egress::find_networks(engine, PROJECT_LABEL, Some(self.project_id)).await?;
+            doomed.extend(found.into_iter().filter(|found| self.has_no_owner(found.label("worker"))));
+        }
+        for network in doomed {
+            egress::remove_network(engine, &network).await?;
+        }
+        egress::forget_rules().await;
+        Ok(())
+    }
+
+    /// Whether nobody lives, or is still to be cleaned up after, who made this.
+    fn has_no_owner(&self, worker: Option<&str>) -> bool {
+        let worker = worker.and_then(|worker| worker.parse().ok());
+        worker.is_some_and(|worker| !self.workers.is_known(&worker))
     }
 
     async fn remove_containers(

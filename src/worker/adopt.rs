@@ -9,6 +9,7 @@ use tokio::task::JoinHandle;
 use super::admission::Share;
 use super::{Worker, WorkerError, job};
 use crate::catalog::OpenAttempt;
+use crate::egress;
 use crate::engine::Engine;
 use crate::failure;
 use crate::runner::Adoption;
@@ -42,7 +43,7 @@ async fn take_over(worker: &Arc<Worker>, folder: WorkerFolder) -> Result<(), Wor
             Vec::new()
         }
     };
-    let (mut adopted, mut tasks) = (Vec::new(), Vec::new());
+    let (mut adopted, mut kept, mut tasks) = (Vec::new(), Vec::new(), Vec::new());
     let mut swept = Swept::default();
     for attempt in &attempts {
         let container = left
@@ -55,6 +56,7 @@ async fn take_over(worker: &Arc<Worker>, folder: WorkerFolder) -> Result<(), Wor
         match (task, container) {
             (Some(task), Some(container)) => {
                 adopted.push(container.id.clone());
+                kept.push((container.job.clone(), container.attempt.clone()));
                 tasks.push(task);
             }
             (_, _) => worker.sweep().end_lost(attempt, &mut swept).await,
@@ -67,6 +69,9 @@ async fn take_over(worker: &Arc<Worker>, folder: WorkerFolder) -> Result<(), Wor
         if let Err(error) = remove(worker, &container.id).await {
             tracing::warn!(%error, "a container of a dead worker stays for now");
         }
+    }
+    if let Err(error) = remove_networks(worker, &folder, &kept).await {
+        tracing::warn!(%error, "networks of a dead worker stay for now");
     }
     catalog.sign_off(&folder.worker).await?;
     clear_when_done(worker, tasks, folder);
@@ -132,6 +137,26 @@ async fn remove(worker: &Worker, id: &str) -> Result<(), RuntimeError> {
     let failed = |source| RuntimeError::Remove { id: id.to_owned(), source };
     let engine = worker.runner.engine().await.map_err(failed)?;
     runtime::remove_by_id(engine, id).await
+}
+
+/// Removes the networks of a dead worker's containers but for those of attempts that are gone on with.
+async fn remove_networks(
+    worker: &Worker,
+    folder: &WorkerFolder,
+    kept: &[(String, String)],
+) -> Result<(), crate::engine::EngineError> {
+    let engine = worker.runner.engine().await?;
+    let found = egress::find_networks(engine, "longshore.worker", Some(folder.worker.as_str())).await?;
+    for network in found {
+        let is_kept = kept.iter().any(|(job, attempt)| {
+            network.label("job") == Some(job) && network.label("attempt") == Some(attempt)
+        });
+        if !is_kept {
+            egress::remove_network(engine, &network).await?;
+        }
+    }
+    egress::forget_rules().await;
+    Ok(())
 }
 
 /// The dead worker's folder is needed until what was adopted from it has ended.

@@ -4,7 +4,7 @@
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::{PAUSE_AFTER_ERROR, Worker};
+use super::{PAUSE_AFTER_ERROR, Worker, sealing};
 use crate::catalog::{Accepted, NewJob, ReplyAddress};
 use crate::component::Complaints;
 use crate::job::JobId;
@@ -32,8 +32,8 @@ pub(super) async fn take_in(worker: &Worker, stop: &CancellationToken) {
 /// Records a batch, in its order; tries again until the catalog answers, as the broker keeps what is not answered.
 async fn accept(worker: &Worker, batch: Vec<Delivery>, stop: &CancellationToken) {
     let (mut jobs, mut accepted) = (Vec::new(), Vec::new());
-    for delivery in batch {
-        match new_job(&delivery, worker.options.attempts_max) {
+    for mut delivery in batch {
+        match new_job(&delivery, worker).await {
             Ok(job) => {
                 jobs.push(job);
                 accepted.push(delivery);
@@ -41,6 +41,7 @@ async fn accept(worker: &Worker, batch: Vec<Delivery>, stop: &CancellationToken)
             Err(reason) => {
                 worker.meters.delivery(DeliveryEnd::Refused);
                 tracing::warn!(message.id = delivery.message_id, reason, "a message is refused");
+                delivery.body = sealing::buried(worker, std::mem::take(&mut delivery.body));
                 if let Err(error) = delivery.refuse(&reason).await {
                     tracing::warn!(%error, "the message will come again");
                 }
@@ -76,7 +77,7 @@ async fn accept(worker: &Worker, batch: Vec<Delivery>, stop: &CancellationToken)
 }
 
 /// What a message asks for, or why it is refused.
-fn new_job(delivery: &Delivery, attempts_max: u32) -> Result<NewJob, String> {
+async fn new_job(delivery: &Delivery, worker: &Worker) -> Result<NewJob, String> {
     let Some(key) = delivery.message_id.clone().filter(|key| !key.is_empty()) else {
         return Err(
             "the message has no message_id: without it a second delivery would run the job twice".to_owned()
@@ -85,6 +86,7 @@ fn new_job(delivery: &Delivery, attempts_max: u32) -> Result<NewJob, String> {
     let document = request::parse(&delivery.body, "message").map_err(|Complaints(complaints)| {
         complaints.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
     })?;
+    let document = sealing::sealed(worker, document).await?;
     let reply_to = delivery.reply_to.clone();
     Ok(NewJob {
         id: JobId::of_key(&key),
@@ -93,7 +95,7 @@ fn new_job(delivery: &Delivery, attempts_max: u32) -> Result<NewJob, String> {
         priority: document.priority.unwrap_or(delivery.lane),
         request: document.to_json(),
         key: Some(key),
-        attempts_max,
+        attempts_max: worker.options.attempts_max,
         reply: reply_to
             .map(|reply_to| ReplyAddress { reply_to, correlation_id: delivery.correlation_id.clone() }),
     })

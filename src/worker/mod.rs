@@ -13,6 +13,7 @@ mod job;
 mod lease;
 mod load;
 mod options;
+mod sealing;
 mod stop;
 mod sweeping;
 mod tell;

@@ -1,17 +1,62 @@
-//! Containers on our engine that nobody stands by any more: an engine may make one after its worker died, a machine's
-//! worker may never come back, and one whose engine was away could not remove its own. Looked for now and then, and
-//! removed only when seen twice.
+//! Containers and networks on our engine that nobody stands by any more: an engine may make one after its worker died, a
+//! machine's worker may never come back, and one whose engine was away could not remove its own. Looked for now and then,
+//! and removed only when seen twice.
 
 use std::collections::HashSet;
 
 use tokio_util::sync::CancellationToken;
 
 use super::Worker;
+use crate::egress::{self, FoundNetwork};
+use crate::engine::{Engine, FoundContainer};
 use crate::failure;
 use crate::job::WorkerId;
 use crate::runtime;
 
-/// Removes forgotten containers until it is told to stop.
+/// What is left on an engine.
+enum Left {
+    Container(FoundContainer),
+    Network(FoundNetwork),
+}
+
+impl Left {
+    fn id(&self) -> &str {
+        match self {
+            Self::Container(container) => &container.id,
+            Self::Network(network) => &network.id,
+        }
+    }
+
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Container(_) => "container",
+            Self::Network(_) => "network",
+        }
+    }
+
+    fn label(&self, name: &str) -> Option<&str> {
+        match self {
+            Self::Container(container) => container.label(name),
+            Self::Network(network) => network.label(name),
+        }
+    }
+
+    /// Why it stays, if it does.
+    async fn remove(&self, engine: &Engine) -> Result<(), String> {
+        match self {
+            Self::Container(container) => {
+                runtime::remove_by_id(engine, &container.id).await.map_err(|error| failure::chain(&error))
+            }
+            Self::Network(network) => {
+                let removed = egress::remove_network(engine, network).await;
+                egress::forget_rules().await;
+                removed.map_err(|error| failure::chain(&error))
+            }
+        }
+    }
+}
+
+/// Removes what is forgotten until it is told to stop.
 pub(super) async fn sweep_containers(worker: &Worker, stop: &CancellationToken) {
     let mut suspects = HashSet::new();
     while !stop.is_cancelled() {
@@ -23,54 +68,52 @@ pub(super) async fn sweep_containers(worker: &Worker, stop: &CancellationToken) 
     }
 }
 
-/// Ids of containers of this project whose worker is neither signed on nor holds a lock here, and of our own whose
-/// attempt is not under way.
-async fn forgotten(worker: &Worker) -> Result<HashSet<String>, String> {
+/// What is this project's and whose worker is neither signed on nor holds a lock here, and what is our own and whose
+/// attempt is not under way. Containers come first: a network is removed after its container.
+async fn forgotten(worker: &Worker) -> Result<Vec<Left>, String> {
     let engine = worker.runner.engine().await.map_err(|error| failure::chain(&error))?;
     let project = Some(worker.project_id.as_str());
-    let found = runtime::find_containers(engine, "longshore.project", project).await;
-    let found = found.map_err(|error| failure::chain(&error))?;
+    let containers = runtime::find_containers(engine, "longshore.project", project).await;
+    let networks = egress::find_networks(engine, "longshore.project", project).await;
+    let containers = containers.map_err(|error| failure::chain(&error))?.into_iter().map(Left::Container);
+    let networks = networks.map_err(|error| failure::chain(&error))?.into_iter().map(Left::Network);
+    let mut found: Vec<Left> = containers.chain(networks).collect();
     if found.is_empty() {
-        return Ok(HashSet::new());
+        return Ok(found);
     }
     // Asked after the containers: who signs on in between is seen.
     let beats = worker.runner.catalog.beats().await.map_err(|error| failure::chain(&error))?;
     let is_known = |id: &WorkerId| beats.iter().any(|beat| beat.worker == *id) || worker.workers.is_known(id);
-    let mut forgotten = HashSet::new();
     let under_way = worker.desk.berths.list();
-    for container in found {
-        let owner = container.label("worker").and_then(|value| value.parse::<WorkerId>().ok());
-        let is_left = match owner {
+    found.retain(|left| {
+        let owner = left.label("worker").and_then(|value| value.parse::<WorkerId>().ok());
+        match owner {
             Some(owner) if owner == *worker.id() => !under_way.iter().any(|(job, attempt, _)| {
-                container.label("job") == Some(job.to_string().as_str())
-                    && container.label("attempt") == Some(attempt.to_string().as_str())
+                left.label("job") == Some(job.to_string().as_str())
+                    && left.label("attempt") == Some(attempt.to_string().as_str())
             }),
             Some(owner) => !is_known(&owner),
             None => false,
-        };
-        if is_left {
-            forgotten.insert(container.id);
         }
-    }
-    Ok(forgotten)
+    });
+    Ok(found)
 }
 
-/// Returns who was seen for the first time.
-async fn remove_seen_twice(
-    worker: &Worker,
-    found: HashSet<String>,
-    suspects: &HashSet<String>,
-) -> HashSet<String> {
-    let Ok(engine) = worker.runner.engine().await else { return found };
+/// Returns the ids of what was seen for the first time.
+async fn remove_seen_twice(worker: &Worker, found: Vec<Left>, suspects: &HashSet<String>) -> HashSet<String> {
+    let Ok(engine) = worker.runner.engine().await else {
+        return found.iter().map(|left| left.id().to_owned()).collect();
+    };
     let mut once = HashSet::new();
-    for id in found {
+    for left in found {
+        let id = left.id().to_owned();
         if !suspects.contains(&id) {
             once.insert(id);
-        } else if let Err(error) = runtime::remove_by_id(engine, &id).await {
-            tracing::warn!(error = %failure::chain(&error), "a forgotten container stays for now");
+        } else if let Err(why) = left.remove(engine).await {
+            tracing::warn!(id, why, "a forgotten {} stays for now", left.kind());
             once.insert(id);
         } else {
-            tracing::info!(container.id = id, "a forgotten container is removed");
+            tracing::info!(id, "a forgotten {} is removed", left.kind());
         }
     }
     once

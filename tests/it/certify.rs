@@ -255,8 +255,11 @@ fn a_secret_is_found_in_tables_files_and_state() {
     }
     let house = House::new();
     let ran = certify(&house, &broken("keeps-its-secret"), &["--only", "secret"]).failed(3);
-    let expected =
-        json!(["it is in file configuration.json", "it is in state", "it is in table out.c-main.copy"]);
+    let expected = json!([
+        "out/files/configuration.json holds a secret of the configuration, first on line 4",
+        "out/tables/copy.csv holds a secret of the configuration, first on line 2",
+        "the state holds a secret of the configuration outside of `#` keys",
+    ]);
     assert_eq!(check(&ran.document(), "secret")["seen"], expected);
     is_clean(&house);
 }

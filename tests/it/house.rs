@@ -10,6 +10,9 @@ use tempfile::TempDir;
 /// What [`House::versions`] says of a table that does not exist.
 pub(crate) const NO_VERSIONS: [u64; 0] = [];
 
+/// What a file compressed by zstd begins with (RFC 8878).
+const ZSTD_MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
 /// A project in a folder of its own.
 pub(crate) struct House {
     folder: TempDir,
@@ -135,19 +138,30 @@ impl House {
         assert!(left.is_empty(), "folders were left behind: {left:?}");
         let containers = self.containers();
         assert!(containers.is_empty(), "containers were left behind: {containers:?}");
+        let networks = docker(&["network", "ls", "--filter", "label=longshore.job", "--format", "{{.Name}}"]);
+        let networks = self.of_our_jobs(&networks);
+        assert!(networks.is_empty(), "networks were left behind: {networks:?}");
     }
 
     /// Names of the containers that belong to jobs of this project.
     pub(crate) fn containers(&self) -> Vec<String> {
+        let format = "{{.Names}}";
+        let listed = docker(&["ps", "--all", "--filter", "label=longshore.job", "--format", format]);
+        self.of_our_jobs(&listed)
+    }
+
+    /// Of the engine's names, those that hold the id of a job of this project.
+    fn of_our_jobs(&self, names: &str) -> Vec<String> {
+        if names.is_empty() {
+            return Vec::new();
+        }
         let jobs: Value =
             serde_json::from_str(&self.call(&["job", "ls", "--format", "json"]).succeeded().stdout).unwrap();
         let ids: Vec<&str> = jobs.as_array().unwrap().iter().map(|job| job["id"].as_str().unwrap()).collect();
-        let format = "{{.Names}}";
-        let listed = docker(&["ps", "--all", "--filter", "label=longshore.job", "--format", format]);
-        listed.lines().filter(|name| ids.iter().any(|id| name.contains(id))).map(str::to_owned).collect()
+        names.lines().filter(|name| ids.iter().any(|id| name.contains(id))).map(str::to_owned).collect()
     }
 
-    /// All bytes below the project's own data, blobs decompressed where they are logs: to search for what must not be there.
+    /// All bytes below the project's own data, logs and archives decompressed: to search for what must not be there.
     pub(crate) fn all_bytes(&self) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut folders = vec![self.path().join(".longshore")];
@@ -159,10 +173,14 @@ impl House {
                 }
                 if path.is_dir() {
                     folders.push(path);
-                } else if path.extension().is_some_and(|extension| extension == "zst") {
-                    bytes.extend(zstd::decode_all(fs::File::open(path).unwrap()).unwrap());
                 } else {
-                    bytes.extend(fs::read(path).unwrap());
+                    let read = fs::read(path).unwrap();
+                    let is_compressed = read.starts_with(&ZSTD_MAGIC);
+                    bytes.extend(if is_compressed {
+                        zstd::decode_all(read.as_slice()).unwrap()
+                    } else {
+                        read
+                    });
                 }
             }
         }

@@ -151,6 +151,7 @@ async fn a_nul_that_somebody_said_is_kept_as_its_picture(#[values(On::Sqlite, On
         level: crate::events::Level::Info,
         source: crate::events::Source::Stdout,
         message: "a\0b".into(),
+        fields: None,
     };
     house.catalog.add_events(job, &[event]).await.unwrap();
     assert_eq!(house.catalog.events(job, 0, 1).await.unwrap()[0].message, "a\u{2400}b");

@@ -223,6 +223,24 @@ async fn a_state_is_replaced_and_a_row_has_its_own(#[values(On::Sqlite, On::Post
 
 #[rstest]
 #[tokio::test]
+async fn a_state_is_replaced_from_outside_only_when_it_is_the_one_that_was_read(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
+    for (row, document) in [(Some("a"), "2"), (None, "1")] {
+        let commit = Commit { state: Some((state_key(row), document.into())), ..Commit::default() };
+        house.catalog.commit(&commit).await.unwrap();
+    }
+    let both = [(state_key(None), "1".to_owned()), (state_key(Some("a")), "2".to_owned())];
+    assert_eq!(house.catalog.states().await.unwrap(), both);
+    assert!(!house.catalog.replace_state(&state_key(None), "2", "3").await.unwrap());
+    assert!(house.catalog.replace_state(&state_key(Some("a")), "2", "3").await.unwrap());
+    let expected = [(state_key(None), "1".to_owned()), (state_key(Some("a")), "3".to_owned())];
+    assert_eq!(house.catalog.states().await.unwrap(), expected);
+}
+
+#[rstest]
+#[tokio::test]
 async fn a_load_of_thousands_of_slices_keeps_their_order_and_what_is_deleted_of_each(
     #[values(On::Sqlite, On::Postgres)] on: On,
 ) {

@@ -195,6 +195,7 @@ fn event(sequence: u64) -> Event {
         level: Level::ALL[usize::try_from(sequence).unwrap() % Level::ALL.len()],
         source: Source::ALL[usize::try_from(sequence).unwrap() % Source::ALL.len()],
         message: format!("line {sequence} 'quoted' \u{1F6A2}\n"),
+        fields: sequence.is_multiple_of(2).then(|| format!("{{\"n\":{sequence}}}")),
     }
 }
 

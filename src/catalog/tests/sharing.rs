@@ -339,13 +339,20 @@ async fn the_events_of_a_later_attempt_follow_those_of_the_first(#[values(On::Sq
         level: Level::Info,
         source,
         message: "line".into(),
+        fields: None,
     };
     let said = [Source::Runner, Source::Stdout, Source::Stderr, Source::Stdout, Source::Runner];
     let events: Vec<_> = (0..).zip(said).map(|(sequence, source)| event(sequence, source)).collect();
     house.catalog.add_events(job, &events).await.unwrap();
     assert_eq!(house.catalog.next_event(job).await.unwrap(), 5);
-    let since = async |from| house.catalog.component_events_since(job, from).await.unwrap();
-    assert_eq!((since(0).await, since(2).await, since(4).await), (3, 2, 0));
+    let since = async |from, source| {
+        let counts = house.catalog.events_by_source_since(job, from).await.unwrap();
+        counts.into_iter().find(|(counted, _events)| *counted == source).map(|(_source, events)| events)
+    };
+    assert_eq!(since(0, Source::Stdout).await, Some(2));
+    assert_eq!(since(2, Source::Stdout).await, Some(1));
+    assert_eq!(since(2, Source::Stderr).await, Some(1));
+    assert_eq!(since(3, Source::Stderr).await, None);
 }
 
 #[rstest]

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::exit::{ExitStatus, Trouble, chain};
 use super::print::{Format, Printer, bytes_text, grid};
+use super::sealing;
 use super::view::{CheckView, ComplaintView};
 use crate::component::{self, Complaint, Component, LoadError};
 use crate::configuration::{self, Parsed};
@@ -116,6 +117,13 @@ fn check(
                     complaints.push(unplaced(&file, trouble.to_string()));
                 }
                 let id = id.ok();
+                if let Some(component) = &component {
+                    let of = (&component.id, Some(component));
+                    match sealing::complaints(&text, &file, of, id.as_ref(), settings) {
+                        Ok(found) => complaints.extend(found),
+                        Err(error) => complaints.push(unplaced("secrets", chain(&error))),
+                    }
+                }
                 complaints.extend(check_configuration(
                     &text,
                     &file,

@@ -43,8 +43,15 @@ pub(super) async fn order(arguments: &Arguments, home: &Home) -> Result<Order, T
     let (parsed, id) = configuration(arguments.config.as_deref())?;
     let (pretended, mut messages) = pretended(&arguments.tables);
     messages.extend(parsed.complaints.iter().map(ToString::to_string));
-    let found =
-        runner::complaints(&home.catalog, &component, &parsed.configuration, id.as_ref(), &pretended).await?;
+    let found = runner::complaints(
+        &home.catalog,
+        &component,
+        &parsed.configuration,
+        id.as_ref(),
+        &pretended,
+        &settings.secret_rules(),
+    )
+    .await?;
     messages.extend(found.iter().map(ToString::to_string));
     if !messages.is_empty() {
         return Err(Trouble {

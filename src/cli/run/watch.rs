@@ -86,6 +86,10 @@ pub(in crate::cli) fn show(event: &Event, printer: Printer) {
     let mark = match (event.source, event.level) {
         (Source::Stdout, _) => printer.paint("2", "out |"),
         (Source::Stderr, _) => printer.paint("33", "err |"),
+        (Source::Gelf, Level::Debug | Level::Info | Level::Notice) => printer.paint("2", "log |"),
+        (Source::Gelf, Level::Warning | Level::Error | Level::Critical | Level::Alert | Level::Emergency) => {
+            printer.paint("33", "log |")
+        }
         (Source::Runner, Level::Debug | Level::Info | Level::Notice) => printer.paint("36", "    ·"),
         (
             Source::Runner,

@@ -5,9 +5,11 @@ use crate::cli::component::{check_configuration, configuration_id, load_trouble}
 use crate::cli::exit::{ExitStatus, Trouble, chain};
 use crate::cli::home::Home;
 use crate::cli::print::Printer;
+use crate::cli::sealing;
 use crate::component::{self, Component, LoadError, document};
 use crate::job::{ComponentId, ConfigurationId};
 use crate::request::RequestDocument;
+use crate::secret::Binding;
 
 /// The request, or all that is wrong with it.
 pub(super) async fn document(
@@ -21,7 +23,9 @@ pub(super) async fn document(
             let text = component::read_text(path).map_err(|error| Trouble::user(chain(&error)))?;
             let id = id.clone().map_or_else(|| configuration_id(path), Ok)?;
             let file = path.display().to_string();
-            let data = checked(&text, &file, &id, component.as_ref(), home)?;
+            let data = checked(&text, &file, &id, (&arguments.component, component.as_ref()), home)?;
+            let binding = Binding { component: &arguments.component, configuration: Some(&id) };
+            let data = sealing::sealed_data(data, binding, home).await?;
             (Some(id), Some(data))
         }
         (None, Some(id)) => {
@@ -63,10 +67,11 @@ pub(in crate::cli) fn checked(
     text: &str,
     file: &str,
     id: &ConfigurationId,
-    component: Option<&Component>,
+    component: (&ComponentId, Option<&Component>),
     home: &Home,
 ) -> Result<serde_json::Value, Trouble> {
-    let complaints = check_configuration(text, file, Some(id), component, &home.settings);
+    let mut complaints = check_configuration(text, file, Some(id), component.1, &home.settings);
+    complaints.extend(sealing::complaints(text, file, component, Some(id), &home.settings)?);
     if complaints.is_empty() {
         return match document::parse(text, file) {
             Ok(node) => Ok(node.to_json()),

@@ -1,6 +1,7 @@
 mod input;
 mod output;
 mod rows;
+mod sealing;
 
 use serde_json::json;
 

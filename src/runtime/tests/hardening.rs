@@ -3,7 +3,6 @@
 use std::fs;
 
 use super::house::House;
-use crate::component::Network;
 use crate::job::Exit;
 use crate::runtime::Stream;
 
@@ -39,19 +38,6 @@ async fn a_component_without_network_sees_no_device_and_not_the_hosts() {
     let namespace = lines.pop().unwrap();
     assert_ne!(namespace, fs::read_link("/proc/self/ns/net").unwrap().to_str().unwrap());
     assert!(lines.iter().all(|device| *device == "lo"), "{lines:?}");
-}
-
-#[tokio::test]
-async fn the_bridge_gives_a_device_on_our_own_network() {
-    let Some(house) = House::open("the_bridge_gives_a_device").await else {
-        return;
-    };
-    let mut plan = house.plan("ls /sys/class/net");
-    plan.network = Network::Bridge;
-    let story = house.run(plan).await;
-    assert!(story.said(Stream::Stdout).lines().any(|device| device == "eth0"), "{story:?}");
-    let network = house.engine.ensure_isolated_network("longshore").await.unwrap();
-    assert_eq!(story.ended.inspect["HostConfig"]["NetworkMode"], network);
 }
 
 #[tokio::test]

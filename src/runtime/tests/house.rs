@@ -9,8 +9,7 @@ use tempfile::TempDir;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::component::Network;
-use crate::engine::{Engine, EngineOptions};
+use crate::engine::{ContainerNetwork, Engine, EngineOptions};
 use crate::job::{Exit, ImageId, JobId};
 use crate::runtime::{ContainerPlan, Ended, SpoolReader, SpoolRecord, SpoolWriter, Stream, create};
 
@@ -96,7 +95,7 @@ impl House {
             timeout: Some(Duration::from_secs(120)),
             grace: Duration::from_secs(1),
             engine_patience: Duration::from_secs(60),
-            network: Network::None,
+            network: ContainerNetwork::Disabled,
             user: None,
             read_only_root: false,
             capabilities: Vec::new(),

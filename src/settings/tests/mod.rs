@@ -4,7 +4,9 @@ use super::*;
 
 mod examples;
 mod git;
+mod network;
 mod registries;
+mod secrets;
 mod service;
 
 fn load(text: &str, environment: &[(&str, &str)]) -> Result<Settings, SettingsError> {
@@ -58,7 +60,9 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             log_format: LogFormat::Text,
             otlp: None,
             git: GitOptions::default(),
+            network: crate::egress::EgressOptions::default(),
             registries: RegistryAccess::default(),
+            secrets: SecretOptions::default(),
         }
     );
     assert!(settings.worker.slots > 0 && settings.worker.memory_bytes > 0 && settings.worker.disk_bytes > 0);

@@ -14,6 +14,7 @@ mod orchestrator;
 mod outages;
 mod proxy;
 mod room;
+mod secrets;
 mod server;
 mod steering;
 mod store;

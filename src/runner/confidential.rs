@@ -1,0 +1,190 @@
+//! What a job does for its secrets: opens them when it is resolved, seals what its state remembers, and looks for them in
+//! what the component leaves.
+
+use serde_json::Value;
+
+use super::record::Record;
+use super::unit::UnitRun;
+use super::{Order, Runner, resolve};
+use crate::catalog::CatalogError;
+use crate::component::{Complaint, Component};
+use crate::configuration::{Configuration, SecretCheck, Unit, spec_secret_complaints};
+use crate::events::{Level, Redactor};
+use crate::failure::Stop;
+use crate::job::{ConfigurationId, FailureCode};
+use crate::mapping::{self, DataFolder, Leak, LeakPlace, State};
+use crate::secret::{self, Binding, KeyError, Keys, LeakPolicy, PlainPolicy, SealError, SecretRules};
+
+/// Shorter secrets are likelier to be met by chance than to be leaked: a name, a region, a number.
+const LEAK_LENGTH_MIN: usize = 8;
+
+impl Order {
+    /// Where this order's sealed values may stand.
+    pub(super) fn binding(&self) -> Binding<'_> {
+        Binding { component: &self.request.component, configuration: self.request.configuration.as_ref() }
+    }
+}
+
+/// Opens the secrets of all units, those of their states included, and says what is wrong with any.
+pub(super) async fn open(
+    runner: &Runner,
+    order: &Order,
+    units: &mut [Unit],
+) -> Result<Vec<Complaint>, CatalogError> {
+    let keys = match runner.secrets.keyring.keys().await {
+        Ok(keys) => keys,
+        Err(error) => return Ok(vec![of_key(&error)]),
+    };
+    for unit in units.iter_mut() {
+        unit.open_secrets(order.binding(), &keys);
+        if let Some(key) = resolve::state_key(order, unit)
+            && let Some(text) = runner.catalog.state(&key).await?
+            // What is wrong with it is said when the unit is planned.
+            && let Ok(mut state) = State::parse(&text)
+        {
+            secret::open_values(&mut state.component, order.binding(), &keys);
+            unit.add_secrets(&state.component);
+        }
+    }
+    let (component, id) = (&order.component, order.request.configuration.as_ref());
+    Ok(with_keys(component, &order.configuration, id, runner.secrets.plain, &keys))
+}
+
+/// What is wrong with the secrets of a configuration and of its component's spec.
+pub(super) async fn complaints(
+    component: &Component,
+    configuration: &Configuration,
+    id: Option<&ConfigurationId>,
+    rules: &SecretRules,
+) -> Vec<Complaint> {
+    match rules.keyring.keys().await {
+        Ok(keys) => with_keys(component, configuration, id, rules.plain, &keys),
+        Err(error) => vec![of_key(&error)],
+    }
+}
+
+fn with_keys(
+    component: &Component,
+    configuration: &Configuration,
+    id: Option<&ConfigurationId>,
+    plain: PlainPolicy,
+    keys: &Keys,
+) -> Vec<Complaint> {
+    let check = SecretCheck { component: &component.id, configuration: id, plain, keys: Some(keys) };
+    let mut found = configuration.secret_complaints(&check, Some(component));
+    found.extend(spec_secret_complaints(component, &check));
+    found
+}
+
+/// A key that cannot be read, as a complaint: nothing of the configuration is wrong, but nothing of it can run.
+pub(super) fn of_key(error: &KeyError) -> Complaint {
+    Complaint {
+        file: "secrets".to_owned(),
+        line: None,
+        column: None,
+        path: String::new(),
+        message: crate::failure::chain(error),
+        hint: None,
+    }
+}
+
+/// Opens the state that a component is to be given.
+pub(super) async fn open_state(runner: &Runner, order: &Order, state: &mut State) -> Result<(), Stop> {
+    let keys = runner.secrets.keyring.keys().await.map_err(|error| Stop::complaints(&[of_key(&error)]))?;
+    let refused = secret::open_values(&mut state.component, order.binding(), &keys);
+    let component = &order.request.component;
+    let complaint = |(path, error): (String, secret::OpenError)| Complaint {
+        file: format!("the state of {component}"),
+        line: None,
+        column: None,
+        path,
+        message: error.to_string(),
+        hint: Some(error.remedy(component.as_str())),
+    };
+    let complaints: Vec<Complaint> = refused.into_iter().map(complaint).collect();
+    if complaints.is_empty() { Ok(()) } else { Err(Stop::complaints(&complaints)) }
+}
+
+impl UnitRun<'_> {
+    /// Seals what the component remembers under `#` keys: nothing of it reaches the catalog in plain text.
+    pub(super) async fn seal_state(&self, component: &mut Value) -> Result<(), Stop> {
+        if secret::plain_values(component).is_empty() {
+            return Ok(());
+        }
+        let sealed = match self.job.runner.secrets.keyring.keys_to_seal().await {
+            Ok(keys) if keys.can_open() => secret::seal_values(component, self.job.order.binding(), &keys),
+            Ok(_) => Err(SealError::NoKey),
+            Err(error) => Err(error.into()),
+        };
+        sealed.map(drop).map_err(|error| {
+            Stop::users(
+                FailureCode::ConfigurationInvalid,
+                format!(
+                    "the component keeps secrets in its state, which cannot be encrypted: {}; set `secrets.identity_file` to the file that `longshore secret keygen` wrote",
+                    crate::failure::chain(&error)
+                ),
+            )
+        })
+    }
+
+    /// Looks for the job's secrets in what is about to be published, and says or forbids what it finds.
+    pub(super) async fn look_for_leaks(
+        &self,
+        folder: &DataFolder,
+        state: &Value,
+        record: &mut Record<'_>,
+    ) -> Result<(), Stop> {
+        let policy = self.job.runner.secrets.in_outputs;
+        if policy == LeakPolicy::Ignore {
+            return Ok(());
+        }
+        let leaks = mapping::find_leaks(folder, state, &self.seeker()).await?;
+        if leaks.is_empty() {
+            return Ok(());
+        }
+        let sentences: Vec<String> = leaks.iter().map(words).collect();
+        if let Some(examiner) = &self.job.runner.examiner {
+            examiner.note_leaks(&sentences);
+        }
+        if policy == LeakPolicy::Block {
+            return Err(blocked(&sentences));
+        }
+        for sentence in sentences {
+            self.job.scribe.say(Level::Warning, &sentence, self.job.news).await;
+            record.document.notices.push(sentence.clone());
+            record.leaks.push(sentence);
+        }
+        Ok(())
+    }
+}
+
+impl UnitRun<'_> {
+    /// Whether what a unit left may be kept for somebody to look at: where outputs with secrets are blocked, none of
+    /// them is kept either.
+    pub(super) async fn may_be_kept(&self, folder: &DataFolder) -> bool {
+        if self.job.runner.secrets.in_outputs != LeakPolicy::Block {
+            return true;
+        }
+        let found = mapping::find_leaks(folder, &Value::Null, &self.seeker()).await;
+        found.is_ok_and(|leaks| leaks.is_empty())
+    }
+
+    fn seeker(&self) -> Redactor {
+        let secrets = self.unit.secrets.iter().filter(|secret| secret.len() >= LEAK_LENGTH_MIN);
+        Redactor::new(secrets.map(String::as_str))
+    }
+}
+
+fn words(leak: &Leak) -> String {
+    let path = &leak.path;
+    match leak.place {
+        LeakPlace::Line(line) => format!("{path} holds a secret of the configuration, first on line {line}"),
+        LeakPlace::Name => format!("{path} has a secret of the configuration in its name"),
+        LeakPlace::State => format!("{path} holds a secret of the configuration outside of `#` keys"),
+    }
+}
+
+fn blocked(sentences: &[String]) -> Stop {
+    let why = "nothing was published or kept, as `secrets.in_outputs: block` has it";
+    Stop::users(FailureCode::SecretInOutput, format!("{}\n{why}", sentences.join("\n")))
+}

@@ -1,0 +1,195 @@
+//! A unit's container together with the network that was made for it.
+
+use std::net::SocketAddr;
+
+use tokio_util::sync::CancellationToken;
+
+use super::record::Record;
+use super::unit::UnitRun;
+use super::{Job, leftover, logger};
+use crate::catalog::CatalogError;
+use crate::component::{Component, LogChannel, Network, User};
+use crate::egress::{self, Enclosure, Wanted};
+use crate::engine::IdMapping;
+use crate::events::Level;
+use crate::failure::{Stop, chain};
+use crate::image::ResolvedImage;
+use crate::mapping::DataFolder;
+use crate::result::{IsolationPart, NetworkPart};
+use crate::runtime::{self, Container, GelfDoor};
+
+/// A container on its network; [`remove`] ends both.
+#[derive(Debug)]
+pub(super) struct Enclosed {
+    pub(super) container: Container,
+    pub(super) enclosure: Enclosure,
+    /// Where the container sends its log messages, where it does.
+    pub(super) door: Option<GelfDoor>,
+}
+
+impl UnitRun<'_> {
+    /// Makes the network, then the container on it.
+    pub(super) async fn enclose(&self, image: &ResolvedImage, folder: &DataFolder) -> Result<Enclosed, Stop> {
+        let runner = self.job.runner;
+        let engine = runner.engine().await?;
+        let plan = self.container_plan(image, folder).await?;
+        let wanted = self.wanted(&plan.name, &plan.labels);
+        let mut enclosure = egress::prepare(engine, &runner.options.egress, wanted).await?;
+        let made = async {
+            let channel = self.job.order.component.logging.channel;
+            let door = logger::open(channel, &mut enclosure, None).await?;
+            let mut plan = runtime::ContainerPlan { network: enclosure.attachment(), ..plan };
+            plan.environment.extend(door.iter().flat_map(logger::environment));
+            Ok::<_, Stop>((runtime::create(engine, plan).await?, door))
+        };
+        match made.await {
+            Ok((container, door)) => Ok(Enclosed { container, enclosure, door }),
+            Err(stop) => {
+                remove_network(self.job, enclosure).await;
+                Err(stop)
+            }
+        }
+    }
+
+    /// Takes over a container that another worker started, with its network and the address it sends its log messages to.
+    pub(super) async fn take_over(
+        &self,
+        id: String,
+        logger: Option<SocketAddr>,
+        image: &ResolvedImage,
+        folder: &DataFolder,
+    ) -> Result<Enclosed, Stop> {
+        let runner = self.job.runner;
+        let engine = runner.engine().await?;
+        let plan = self.container_plan(image, folder).await?;
+        let wanted = self.wanted(&plan.name, &plan.labels);
+        let enclosure = egress::resume(engine, &runner.options.egress, wanted).await;
+        let container = runtime::adopt(engine, id, plan).await?;
+        let taken = async {
+            let mut enclosure = enclosure?;
+            let channel = self.job.order.component.logging.channel;
+            let door = logger::open(channel, &mut enclosure, logger).await?;
+            Ok::<_, Stop>((enclosure, door))
+        };
+        match taken.await {
+            Ok((enclosure, door)) => Ok(Enclosed { container, enclosure, door }),
+            Err(stop) => {
+                leftover::remove_container(self.job, Some(container)).await;
+                Err(stop)
+            }
+        }
+    }
+
+    fn wanted<'a>(&'a self, name: &'a str, labels: &'a [(String, String)]) -> Wanted<'a> {
+        let component = &self.job.order.component;
+        let has_listener = match component.logging.channel {
+            LogChannel::Gelf(_) => true,
+            LogChannel::Standard => false,
+        };
+        Wanted { network: &component.network, name, labels, has_listener }
+    }
+}
+
+/// Puts into the job's record what keeps the component in, and says what does not although it should.
+pub(super) async fn describe(
+    run: &UnitRun<'_>,
+    enclosure: &Enclosure,
+    record: &mut Record<'_>,
+) -> Result<(), Stop> {
+    let (job, component) = (run.job, &run.job.order.component);
+    let identity = job.runner.identity(component.user, true).await?;
+    let ids = match job.runner.engine().await?.facts().await?.ids {
+        IdMapping::Same => "same",
+        IdMapping::Shifted { .. } => "remapped",
+        IdMapping::Rootless => "rootless",
+    };
+    record.document.isolation = Some(IsolationPart {
+        user: identity.told().unwrap_or_else(|| "image".to_owned()),
+        ids: ids.to_owned(),
+        capabilities: component.capabilities.clone(),
+        no_new_privileges: true,
+        read_only_root: component.read_only_root,
+        read_only_inputs: component.read_only_inputs,
+        opt_outs: opt_outs(component),
+    });
+    if record.document.network.is_none() {
+        record.document.network = Some(NetworkPart {
+            mode: component.network.as_str().to_owned(),
+            guarded: enclosure.is_guarded(),
+            contacted: Vec::new(),
+            refused: Vec::new(),
+            left_out: 0,
+        });
+    }
+    if let Some(notice) = enclosure.notice() {
+        job.scribe.say(Level::Notice, notice, job.news).await;
+        let notice = notice.to_owned();
+        if !record.document.notices.contains(&notice) {
+            record.document.notices.push(notice);
+        }
+    }
+    Ok(())
+}
+
+/// What the spec asks for beyond a container that can do nothing but read its inputs and write its outputs.
+fn opt_outs(component: &Component) -> Vec<String> {
+    let mut opt_outs = Vec::new();
+    match component.user {
+        User::Runner => {}
+        User::Image => opt_outs.push("user: image".to_owned()),
+        User::Id { uid, gid } => opt_outs.push(format!("user: {uid}:{}", gid.unwrap_or(uid))),
+    }
+    opt_outs.extend(component.capabilities.iter().map(|name| format!("capability {name}")));
+    match &component.network {
+        Network::None => {}
+        Network::Bridge { private } => {
+            opt_outs.push("network: bridge".to_owned());
+            opt_outs.extend(private.iter().map(|range| format!("private range {range}")));
+        }
+        Network::Listed(list) => {
+            opt_outs.extend(list.iter().map(|destination| format!("allowed {destination}")));
+        }
+    }
+    if !component.read_only_root {
+        opt_outs.push("writable root".to_owned());
+    }
+    opt_outs
+}
+
+/// Tells of each destination that is refused, until `ended`.
+pub(super) async fn tell_refusals(job: &Job<'_>, enclosure: &mut Enclosure, ended: &CancellationToken) {
+    while let Some(refusal) = ended.run_until_cancelled(enclosure.next_refusal()).await {
+        job.scribe.say(Level::Warning, &refusal.words(), job.news).await;
+    }
+}
+
+/// Puts into the job's record what the component reached and what it was refused, at once: it must not be lost with
+/// whatever comes later.
+pub(super) async fn note_contacts(
+    job: &Job<'_>,
+    enclosure: &Enclosure,
+    record: &mut Record<'_>,
+) -> Result<(), CatalogError> {
+    let contacts = enclosure.contacts();
+    if let (Some(network), Some(contacts)) = (&mut record.document.network, contacts) {
+        network.add(contacts.map_texts(|text| job.scribe.mask(text)));
+        // Whether the attempt is still ours is asked by the commit.
+        record.keep().await?;
+    }
+    Ok(())
+}
+
+/// Removes both, the container first: the engine keeps a network that somebody is on.
+pub(super) async fn remove(job: &Job<'_>, enclosed: Option<Enclosed>) {
+    let Some(Enclosed { container, enclosure, door: _closed }) = enclosed else { return };
+    leftover::remove_container(job, Some(container)).await;
+    remove_network(job, enclosure).await;
+}
+
+async fn remove_network(job: &Job<'_>, enclosure: Enclosure) {
+    let removed = async { Ok::<_, Stop>(enclosure.remove(job.runner.engine().await?).await) };
+    if let Ok(Err(error)) = removed.await {
+        tracing::warn!(error = %chain(&error), "a network was not removed");
+        leftover::leave_reminder(job).await;
+    }
+}

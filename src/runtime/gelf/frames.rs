@@ -1,0 +1,149 @@
+//! One TCP connection's bytes to messages: ended by NUL as GELF has it, or by a newline as many clients do.
+
+use std::sync::Arc;
+
+use serde::de::IgnoredAny;
+
+use super::MESSAGE_BYTES_MAX;
+use super::budget::Budget;
+
+/// How often a message is looked at whether it may be whole: JSON over several lines is not whole at each of them.
+const LOOKS_MAX: u8 = 16;
+
+/// Holds at most one message, within the door's budget.
+#[derive(Debug)]
+pub(super) struct Frames {
+    budget: Arc<Budget>,
+    pending: Vec<u8>,
+    looks_left: u8,
+    /// The message was too long: its beginning was given, the rest of it is passed over.
+    is_skipping: bool,
+    /// This client ends its messages by newlines.
+    is_by_line: bool,
+}
+
+impl Frames {
+    pub(super) fn new(budget: Arc<Budget>) -> Self {
+        Self { budget, pending: Vec::new(), looks_left: LOOKS_MAX, is_skipping: false, is_by_line: false }
+    }
+
+    /// Takes what was received; gives each message that ended in it. A message that is too long is given cut.
+    pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Vec<u8>)) {
+        let mut rest = bytes;
+        while let Some(at) = memchr::memchr2(0, b'\n', rest) {
+            let is_end = rest[at] == 0;
+            self.grow(&rest[..at], &mut each);
+            if is_end || (self.is_by_line && self.is_skipping) {
+                self.end(&mut each);
+            } else {
+                self.grow(b"\n", &mut each);
+                if self.is_whole() {
+                    self.is_by_line = true;
+                    self.end(&mut each);
+                }
+            }
+            rest = &rest[at + 1..];
+        }
+        self.grow(rest, &mut each);
+    }
+
+    /// What was sent last without an end.
+    pub(super) fn finish(&mut self, mut each: impl FnMut(Vec<u8>)) {
+        self.end(&mut each);
+    }
+
+    fn grow(&mut self, bytes: &[u8], each: &mut impl FnMut(Vec<u8>)) {
+        if self.is_skipping || bytes.is_empty() {
+            return;
+        }
+        let fitting = bytes.len().min(MESSAGE_BYTES_MAX - self.pending.len());
+        let has_room = self.budget.take(fitting);
+        if has_room {
+            self.pending.extend_from_slice(&bytes[..fitting]);
+        }
+        if !has_room || fitting < bytes.len() {
+            self.end(each);
+            self.is_skipping = true;
+        }
+    }
+
+    fn end(&mut self, each: &mut impl FnMut(Vec<u8>)) {
+        self.is_skipping = false;
+        self.looks_left = LOOKS_MAX;
+        self.budget.give(self.pending.len());
+        let message = std::mem::take(&mut self.pending);
+        if !message.trim_ascii().is_empty() {
+            each(message);
+        }
+    }
+
+    fn is_whole(&mut self) -> bool {
+        let message = self.pending.trim_ascii();
+        if self.looks_left == 0 || !message.starts_with(b"{") || !message.ends_with(b"}") {
+            return false;
+        }
+        self.looks_left -= 1;
+        serde_json::from_slice::<IgnoredAny>(message).is_ok()
+    }
+}
+
+impl Drop for Frames {
+    fn drop(&mut self) {
+        self.budget.give(self.pending.len());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn messages(pieces: &[&[u8]]) -> Vec<Vec<u8>> {
+        let mut frames = Frames::new(Arc::new(Budget::new()));
+        let mut found = Vec::new();
+        for piece in pieces {
+            frames.push(piece, |message| found.push(message));
+        }
+        frames.finish(|message| found.push(message));
+        found
+    }
+
+    #[test]
+    fn a_message_ends_at_a_nul_wherever_the_pieces_fall() {
+        assert_eq!(
+            messages(&[b"{\"a\":", b"1}\0{\n\"b\":2\n}\0\0{\"c\"", b":3}"]),
+            [b"{\"a\":1}".as_slice(), b"{\n\"b\":2\n}", b"{\"c\":3}"]
+        );
+    }
+
+    #[test]
+    fn a_message_ends_at_a_newline_where_it_is_whole() {
+        assert_eq!(
+            messages(&[b"{\"a\":1}\n{\"b\":", b"{}\n}\ngarbage\n"]),
+            [b"{\"a\":1}\n".as_slice(), b"{\"b\":{}\n}\n", b"garbage\n"]
+        );
+    }
+
+    #[test]
+    fn a_message_without_an_end_is_cut_and_the_next_one_is_heard() {
+        let long = vec![b'x'; 10 << 20];
+        let pieces: Vec<&[u8]> = long.chunks(64 << 10).chain([b"\0{\"a\":1}\0".as_slice()]).collect();
+        let found = messages(&pieces);
+        assert_eq!(found.len(), 2);
+        assert_eq!(found[0].len(), MESSAGE_BYTES_MAX);
+        assert_eq!(found[1], b"{\"a\":1}");
+    }
+
+    #[test]
+    fn all_connections_share_one_budget() {
+        let budget = Arc::new(Budget::new());
+        let mut all: Vec<Frames> = (0..40).map(|_| Frames::new(Arc::clone(&budget))).collect();
+        let mut cut = 0;
+        for frames in &mut all {
+            frames.push(&vec![b'x'; MESSAGE_BYTES_MAX], |_message| cut += 1);
+        }
+        assert!(!budget.take(1));
+        drop(all);
+        assert!(budget.take(16 << 20), "what they held was given back");
+        assert_eq!(cut, 0, "what found no room had no beginning to give");
+    }
+}

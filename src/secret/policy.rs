@@ -1,0 +1,32 @@
+//! What a project allows, and the keys it has.
+
+use super::Keyring;
+
+/// What becomes of plain values under `#` keys.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum PlainPolicy {
+    /// They are used as they are, and sealed before anything of them is stored.
+    #[default]
+    Accept,
+    /// They are mistakes of the configuration.
+    Refuse,
+}
+
+/// What becomes of outputs that hold a secret of their job.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum LeakPolicy {
+    Ignore,
+    /// Published, and the job ends as `warning`.
+    #[default]
+    Warn,
+    /// Not published: the job fails.
+    Block,
+}
+
+/// How a runner treats secrets.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct SecretRules {
+    pub(crate) keyring: Keyring,
+    pub(crate) plain: PlainPolicy,
+    pub(crate) in_outputs: LeakPolicy,
+}
