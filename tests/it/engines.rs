@@ -12,9 +12,11 @@ use tempfile::TempDir;
 use crate::house::{House, has_engine};
 use crate::service::{HOLDS, Port, Worker, append, eventually, is_served};
 
-/// A second engine on this machine, without a bridge and without a word to the firewall.
+/// A second engine on this machine, with a bridge of its own and without a word to the firewall. (An engine that is told
+/// to have no bridge removes the usual engine's.)
 struct OwnEngine {
     folder: TempDir,
+    bridge: String,
     options: &'static [&'static str],
     daemon: Child,
 }
@@ -22,8 +24,11 @@ struct OwnEngine {
 impl OwnEngine {
     fn start(options: &'static [&'static str]) -> Self {
         let folder = TempDir::new().unwrap();
-        let daemon = spawn(folder.path(), options);
-        let mut engine = Self { folder, options, daemon };
+        // Names of devices have at most 15 characters.
+        let bridge = format!("lsown{:x}", std::process::id());
+        ip(&["link", "add", &bridge, "type", "bridge"]);
+        let daemon = spawn(folder.path(), &bridge, options);
+        let mut engine = Self { folder, bridge, options, daemon };
         engine.wait_until_it_answers();
         engine
     }
@@ -35,7 +40,7 @@ impl OwnEngine {
     }
 
     fn start_again(&mut self) {
-        self.daemon = spawn(self.folder.path(), self.options);
+        self.daemon = spawn(self.folder.path(), &self.bridge, self.options);
         self.wait_until_it_answers();
     }
 
@@ -85,15 +90,20 @@ impl Drop for OwnEngine {
         // Asked to end it lets go of its mounts, so that its folder can be removed.
         kill_process(Pid::from_child(&self.daemon), Signal::TERM).ok();
         self.daemon.wait().ok();
+        ip(&["link", "delete", &self.bridge]);
     }
 }
 
-fn spawn(folder: &Path, options: &[&str]) -> Child {
+fn ip(arguments: &[&str]) {
+    assert!(Command::new("ip").args(arguments).status().unwrap().success(), "ip {arguments:?}");
+}
+
+fn spawn(folder: &Path, bridge: &str, options: &[&str]) -> Child {
     let path = |name: &str| folder.join(name).display().to_string();
     Command::new("dockerd")
         .args(["--data-root", &path("data"), "--exec-root", &path("exec"), "--pidfile", &path("pid")])
         .args(["--host", &format!("unix://{}", path("engine.sock"))])
-        .args(["--bridge=none", "--iptables=false", "--ip-forward=false"])
+        .args(["--bridge", bridge, "--iptables=false", "--ip-forward=false"])
         .args(options)
         .stdout(Stdio::null())
         .stderr(File::options().create(true).append(true).open(path("log")).unwrap())
