@@ -144,7 +144,7 @@ impl UnitRun<'_> {
     ) -> Result<Receipt, Stop> {
         let ran = self.watch(&mut enclosed, folder, (&staged, beginning), record).await;
         if let (Some(examiner), Ok((ended, words))) = (&self.job.runner.examiner, &ran) {
-            examiner.look(&enclosed.container, ended, words).await;
+            Box::pin(examiner.look(&enclosed.container, ended, words)).await;
         }
         let removal = async {
             let since = Instant::now();
