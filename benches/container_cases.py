@@ -47,7 +47,27 @@ def containers(bench):
             Bar(target, f"÷ docker run --rm --network {network}", ratio("Longshore", "docker run"), hold, aim),
             Bar("T12", "beside the engine's calls", beside_engine, 50, 20, unit="ms"),
         ], runs_factor=3, note="The whole process from the command line, not a worker's message to reply."))
-    return [*cases, in_flight(bench)]
+    return [*cases, hardening(bench), in_flight(bench)]
+
+
+# What a job gets by default, as the client of the engine spells it.
+HARDENING = (
+    "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=256", "--memory=1g", "--memory-swap=1g", "--cpus=2",
+    "--shm-size=64m", "--ulimit=nofile=16384", "--ulimit=core=0", "--ulimit=fsize=10737418240", "--init", "--ipc=private",
+    "--user=10001:10001", "--tmpfs=/tmp:rw,exec,nosuid,nodev,mode=1777,size=536870912,nr_inodes=100000", "--oom-score-adj=500",
+)
+
+
+def hardening(bench):
+    """The same component in a container without a single option, and with everything that a job has by default."""
+    return Case("hardening", "a container of no data, with the default hardening and without", [
+        Contender("Longshore", lambda: Sample(bench.program.run("bench.nothing-bridge", sync=True)[0].seconds)),
+        Contender("hardened", lambda: peers.docker_run(*HARDENING)),
+        Contender("unhardened", peers.docker_run),
+    ], [
+        Bar("I1", "hardened ÷ unhardened docker run", ratio("hardened", "unhardened"), 1.15, 1.05),
+        Bar("I2", "a whole job ÷ unhardened docker run", ratio("Longshore", "unhardened"), 1.15, 1.0),
+    ], runs_factor=3, note="The whole process on either side; a job also stages, watches, collects and commits.")
 
 
 def four_at_once(command, count):

@@ -44,6 +44,8 @@ collect_services() {
     need postgresql-client psql
     # A client of another language, to which our documentation of messages speaks.
     /usr/bin/python3 -c 'import pika' 2>/dev/null || packages+=(python3-pika)
+    # Fetches a client of GELF, and nothing else.
+    python3 -m pip --version >/dev/null 2>&1 || packages+=(python3-pip)
 }
 
 install_packages() {

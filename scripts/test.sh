@@ -3,6 +3,7 @@
 source "$(dirname "$0")/prelude.sh"
 
 scripts/services.sh
+scripts/gelf-client.sh
 # R is large, so a developer builds it when it is wanted (`make base-images`); its tests then run here too.
 families=(shell python)
 [ "${CI-}" != true ] || families+=(r)

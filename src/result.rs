@@ -2,6 +2,8 @@
 //!
 //! It grows while the job runs (inputs and image are known long before the end) and lies in the catalog with the job.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 use crate::egress::{Contact, Contacts, Refusal};
@@ -29,6 +31,9 @@ pub(crate) struct ResultDocument {
     /// The data folder before and after the container; in debug mode only.
     #[serde(default)]
     pub(crate) archives: Vec<FilePart>,
+    /// What a run of it might use, by limit; empty until the job is resolved.
+    #[serde(default)]
+    pub(crate) limits: BTreeMap<String, LimitPart>,
     pub(crate) phases: Vec<PhasePart>,
     /// `null` until a container has run.
     #[serde(default)]
@@ -133,9 +138,18 @@ pub(crate) struct PhasePart {
     pub(crate) bytes: u64,
 }
 
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub(crate) struct LimitPart {
+    pub(crate) value: serde_json::Number,
+    /// In words: who set it, and where.
+    pub(crate) origin: String,
+}
+
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(crate) struct UsagePart {
     pub(crate) memory_peak_bytes: Option<u64>,
+    #[serde(default)]
+    pub(crate) memory_needed_bytes: Option<u64>,
     pub(crate) memory_limit_bytes: u64,
     pub(crate) cpu_seconds: Option<f64>,
     pub(crate) input_bytes: u64,
@@ -207,6 +221,7 @@ impl ResultDocument {
             input: InputPart::default(),
             output: OutputPart::default(),
             archives: Vec::new(),
+            limits: BTreeMap::new(),
             phases: Vec::new(),
             isolation: None,
             network: None,
@@ -252,6 +267,7 @@ impl ResultDocument {
     pub(crate) fn add_usage(&mut self, usage: &Usage) {
         let sum = &mut self.usage;
         sum.memory_peak_bytes = sum.memory_peak_bytes.max(usage.memory_peak_bytes);
+        sum.memory_needed_bytes = sum.memory_needed_bytes.max(usage.memory_needed_bytes);
         sum.memory_limit_bytes = sum.memory_limit_bytes.max(usage.memory_limit_bytes);
         if let Some(cpu) = usage.cpu {
             sum.cpu_seconds = Some(sum.cpu_seconds.unwrap_or(0.0) + cpu.as_secs_f64());

@@ -25,6 +25,7 @@ impl Examination<'_> {
                 | BadExit::OutOfMemory { .. }
                 | BadExit::TimeLimit { .. }
                 | BadExit::SizeLimit { .. }
+                | BadExit::DiskReserve { .. }
                 | BadExit::Cancelled,
             )
             | None => Finding::passed(),
@@ -56,6 +57,7 @@ impl Examination<'_> {
                 BadExit::Code(_)
                 | BadExit::OutOfMemory { .. }
                 | BadExit::SizeLimit { .. }
+                | BadExit::DiskReserve { .. }
                 | BadExit::Cancelled
                 | BadExit::CouldNotStart(_),
             )

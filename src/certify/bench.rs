@@ -113,7 +113,8 @@ impl<'a> Bench<'a> {
         let runner = self.runner(scratch, examiner);
         let order = order(subject, &trial.component, trial.configuration);
         let halt = Halt::default();
-        let (document, heard) = self.conduct(&runner, &order, &halt, trial.stop_after, &trial.name).await?;
+        let conducted = Box::pin(self.conduct(&runner, &order, &halt, trial.stop_after, &trial.name));
+        let (document, heard) = conducted.await?;
         if self.means.stop.is_cancelled() {
             return Err(CertifyError::Interrupted);
         }

@@ -64,6 +64,7 @@ fn bad_words(exit: &BadExit, ran: &Ran) -> String {
         BadExit::Code(_)
         | BadExit::OutOfMemory { .. }
         | BadExit::SizeLimit { .. }
+        | BadExit::DiskReserve { .. }
         | BadExit::Cancelled
         | BadExit::CouldNotStart(_) => ran.message(),
     }

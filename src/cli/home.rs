@@ -16,6 +16,7 @@ use crate::job::{JobId, JobState, Phase, RunMode};
 use crate::queue::Publisher;
 use crate::result::OutputPart;
 use crate::runner::{RetryDelay, Runner, RunnerOptions};
+use crate::runtime::DiskGuard;
 use crate::settings::{ColumnNames, Settings};
 use crate::sweep::{Sweep, SweepError, Trade, WorkerFolder, Workers};
 
@@ -126,7 +127,8 @@ impl Home {
                 grace: settings.stop_grace,
                 engine_patience: settings.engine_patience,
                 log_bytes_max: settings.log_bytes_max,
-                output_files_max: settings.output_files_max,
+                outputs: settings.outputs,
+                disk_guard: DiskGuard::new(settings.disk_reserve),
                 speech,
                 egress: settings.network.clone(),
                 retry_delay: RetryDelay {

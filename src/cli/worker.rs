@@ -45,7 +45,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let worker = Arc::new(Worker {
         runner: home.runner(arguments.hold_at),
         options: settings.worker.clone(),
-        specs: Specs { folder: settings.component_specs_dir.clone(), presets: settings.presets },
+        specs: Specs { folder: settings.component_specs_dir.clone(), presets: settings.presets.clone() },
         workers: home.workers.clone(),
         queue: settings.queue.clone(),
         publisher: settings.queue.clone().map(Publisher::new),

@@ -1,14 +1,15 @@
-//! What one run may use: named presets, which settings may change, and a spec's own words over them.
+//! What one run may use, limit by limit: how each is called, read and told.
 
 use std::time::Duration;
 
-use super::document::Item;
-use super::quantity::{parse_bytes, parse_duration};
+use super::document::{Fields, Item, Place};
+use super::quantity::{bytes_words, parse_bytes, parse_duration};
 
 /// The engine refuses less.
 const MEMORY_BYTES_MIN: u64 = 6 << 20;
 const CPUS_MIN: f64 = 0.01;
 const CPUS_MAX: f64 = 1024.0;
+const NANOS_IN_CPU: u64 = 1_000_000_000;
 
 /// What one run of a component may use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,7 +20,7 @@ pub(crate) struct Limits {
     pub nano_cpus: i64,
     /// Processes and threads.
     pub pids: u64,
-    /// What may be left in the data folder's `out/`.
+    /// What a run may add to its data folder and, apart from that, write over its image's files.
     pub disk_bytes: u64,
     /// From start to exit.
     pub timeout: Duration,
@@ -27,122 +28,139 @@ pub(crate) struct Limits {
     pub tmp_bytes: u64,
 }
 
-/// A named size.
+/// The limits, one by one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Preset {
-    Xsmall,
-    Small,
-    Medium,
-    Large,
-    Xlarge,
+pub(crate) enum LimitKind {
+    Memory,
+    Cpus,
+    Pids,
+    Disk,
+    Timeout,
+    Tmp,
 }
 
-impl Preset {
-    pub(crate) const ALL: [Self; 5] = [Self::Xsmall, Self::Small, Self::Medium, Self::Large, Self::Xlarge];
+impl LimitKind {
+    pub(crate) const ALL: [Self; 6] =
+        [Self::Memory, Self::Cpus, Self::Pids, Self::Disk, Self::Timeout, Self::Tmp];
 
-    /// What a spec gets that names none.
-    pub(crate) const DEFAULT: Self = Self::Small;
-
-    pub(crate) fn as_str(self) -> &'static str {
+    /// The key of specs and settings.
+    pub(crate) fn key(self) -> &'static str {
         match self {
-            Self::Xsmall => "xsmall",
-            Self::Small => "small",
-            Self::Medium => "medium",
-            Self::Large => "large",
-            Self::Xlarge => "xlarge",
+            Self::Memory => "memory",
+            Self::Cpus => "cpus",
+            Self::Pids => "pids",
+            Self::Disk => "disk",
+            Self::Timeout => "timeout",
+            Self::Tmp => "tmp",
         }
     }
 
-    pub(crate) fn words() -> [(&'static str, Self); 5] {
-        Self::ALL.map(|preset| (preset.as_str(), preset))
-    }
-}
-
-/// What each preset means on this machine.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Presets {
-    limits: [Limits; 5],
-}
-
-impl Presets {
-    pub(crate) fn of(&self, preset: Preset) -> Limits {
-        let [xsmall, small, medium, large, xlarge] = self.limits;
-        match preset {
-            Preset::Xsmall => xsmall,
-            Preset::Small => small,
-            Preset::Medium => medium,
-            Preset::Large => large,
-            Preset::Xlarge => xlarge,
+    /// What messages call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Memory => "memory limit",
+            Self::Cpus => "processor limit",
+            Self::Pids => "process limit",
+            Self::Disk => "disk limit",
+            Self::Timeout => "time limit",
+            Self::Tmp => "limit of /tmp",
         }
     }
 
-    pub(crate) fn set(&mut self, preset: Preset, limits: Limits) {
-        let [xsmall, small, medium, large, xlarge] = &mut self.limits;
-        *match preset {
-            Preset::Xsmall => xsmall,
-            Preset::Small => small,
-            Preset::Medium => medium,
-            Preset::Large => large,
-            Preset::Xlarge => xlarge,
-        } = limits;
-    }
-}
-
-impl Default for Presets {
-    fn default() -> Self {
-        let limits = |memory_mib: u64, cpus: i64, pids: u64, disk_gib: u64, tmp_mib: u64| Limits {
-            memory_bytes: memory_mib << 20,
-            nano_cpus: cpus * 1_000_000_000,
-            pids,
-            disk_bytes: disk_gib << 30,
-            timeout: Duration::from_secs(3_600),
-            tmp_bytes: tmp_mib << 20,
-        };
-        Self {
-            limits: [
-                limits(256, 1, 128, 5, 128),
-                limits(1_024, 2, 256, 10, 512),
-                limits(2_048, 2, 512, 20, 1_024),
-                limits(8_192, 4, 1_024, 50, 2_048),
-                limits(16_384, 8, 2_048, 100, 4_096),
-            ],
-        }
-    }
-}
-
-/// A spec's `resources`: a preset, and what it says over it.
-pub(super) fn read_resources(item: &Item<'_>, presets: &Presets) -> Limits {
-    let Some(mut fields) = item.fields() else {
-        return presets.of(Preset::DEFAULT);
-    };
-    let preset =
-        fields.get("preset").and_then(|item| item.one_of(&Preset::words())).unwrap_or(Preset::DEFAULT);
-    let limits = read_limits(&mut fields, presets.of(preset));
-    fields.finish();
-    limits
-}
-
-/// The keys of limits over `base`. A wrong one leaves the base's value and a complaint.
-pub(crate) fn read_limits(fields: &mut super::document::Fields<'_>, base: Limits) -> Limits {
-    let bytes = |item: Option<Item<'_>>, least: u64, base: u64| {
-        let read = |item: Item<'_>| {
-            let bytes = item.amount(parse_bytes)?;
-            if bytes < least {
-                item.complain(format!("at least {least} bytes are needed"));
-                return None;
+    /// An amount for people. Amounts are bytes, billionths of a processor, processes or seconds, as the kind has it.
+    pub(crate) fn words(self, amount: u64) -> String {
+        match self {
+            Self::Memory | Self::Disk | Self::Tmp => bytes_words(amount),
+            Self::Cpus => {
+                #[expect(clippy::cast_precision_loss, reason = "at most 1024 billion, and for people only")]
+                let cpus = amount as f64 / NANOS_IN_CPU as f64;
+                if amount == NANOS_IN_CPU { "1 processor".to_owned() } else { format!("{cpus} processors") }
             }
-            Some(bytes)
-        };
-        item.and_then(read).unwrap_or(base)
-    };
-    Limits {
-        memory_bytes: bytes(fields.get("memory"), MEMORY_BYTES_MIN, base.memory_bytes),
-        nano_cpus: fields.get("cpus").and_then(|item| read_nano_cpus(&item)).unwrap_or(base.nano_cpus),
-        pids: fields.get("pids").and_then(|item| read_positive(&item)).unwrap_or(base.pids),
-        disk_bytes: bytes(fields.get("disk"), 1, base.disk_bytes),
-        timeout: fields.get("timeout").and_then(|item| read_timeout(&item)).unwrap_or(base.timeout),
-        tmp_bytes: bytes(fields.get("tmp"), 1, base.tmp_bytes),
+            Self::Pids if amount == 1 => "1 process".to_owned(),
+            Self::Pids => format!("{amount} processes"),
+            Self::Timeout => format!("{amount} s"),
+        }
     }
+
+    /// An amount as a document has it; a wrong one leaves a complaint.
+    fn read(self, item: &Item<'_>) -> Option<u64> {
+        match self {
+            Self::Memory => read_bytes(item, MEMORY_BYTES_MIN),
+            Self::Disk | Self::Tmp => read_bytes(item, 1),
+            Self::Cpus => read_nano_cpus(item),
+            Self::Pids => read_positive(item),
+            Self::Timeout => read_timeout(item).map(|timeout| timeout.as_secs()),
+        }
+    }
+}
+
+impl Limits {
+    pub(crate) fn amount(&self, kind: LimitKind) -> u64 {
+        match kind {
+            LimitKind::Memory => self.memory_bytes,
+            LimitKind::Cpus => u64::try_from(self.nano_cpus).unwrap_or(0),
+            LimitKind::Pids => self.pids,
+            LimitKind::Disk => self.disk_bytes,
+            LimitKind::Timeout => self.timeout.as_secs(),
+            LimitKind::Tmp => self.tmp_bytes,
+        }
+    }
+
+    pub(super) fn set(&mut self, kind: LimitKind, amount: u64) {
+        match kind {
+            LimitKind::Memory => self.memory_bytes = amount,
+            LimitKind::Cpus => self.nano_cpus = i64::try_from(amount).unwrap_or(i64::MAX),
+            LimitKind::Pids => self.pids = amount,
+            LimitKind::Disk => self.disk_bytes = amount,
+            LimitKind::Timeout => self.timeout = Duration::from_secs(amount),
+            LimitKind::Tmp => self.tmp_bytes = amount,
+        }
+    }
+
+    /// The larger of each.
+    pub(crate) fn max(self, other: Self) -> Self {
+        let mut largest = self;
+        for kind in LimitKind::ALL {
+            largest.set(kind, self.amount(kind).max(other.amount(kind)));
+        }
+        largest
+    }
+}
+
+/// The limits that a document says itself, each with its place.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct SaidLimits([Option<(u64, Place)>; 6]);
+
+impl SaidLimits {
+    /// Reads the keys of all limits. One that is wrong counts as not said and leaves a complaint.
+    pub(crate) fn read(fields: &mut Fields<'_>) -> Self {
+        Self(LimitKind::ALL.map(|kind| {
+            let item = fields.get(kind.key())?;
+            Some((kind.read(&item)?, item.node.place))
+        }))
+    }
+
+    /// The amount and where it is said.
+    pub(crate) fn get(&self, kind: LimitKind) -> Option<(u64, Place)> {
+        let [memory, cpus, pids, disk, timeout, tmp] = self.0;
+        match kind {
+            LimitKind::Memory => memory,
+            LimitKind::Cpus => cpus,
+            LimitKind::Pids => pids,
+            LimitKind::Disk => disk,
+            LimitKind::Timeout => timeout,
+            LimitKind::Tmp => tmp,
+        }
+    }
+}
+
+fn read_bytes(item: &Item<'_>, least: u64) -> Option<u64> {
+    let bytes = item.amount(parse_bytes)?;
+    if bytes < least {
+        item.complain(format!("at least {least} bytes are needed"));
+        return None;
+    }
+    Some(bytes)
 }
 
 pub(crate) fn read_positive(item: &Item<'_>) -> Option<u64> {
@@ -164,13 +182,17 @@ pub(crate) fn read_timeout(item: &Item<'_>) -> Option<Duration> {
     Some(timeout)
 }
 
-fn read_nano_cpus(item: &Item<'_>) -> Option<i64> {
+fn read_nano_cpus(item: &Item<'_>) -> Option<u64> {
     let cpus = item.decimal()?;
     if !(CPUS_MIN..=CPUS_MAX).contains(&cpus) {
         item.complain(format!("must be a number of processors from {CPUS_MIN} to {CPUS_MAX}"));
         return None;
     }
-    #[expect(clippy::cast_possible_truncation, reason = "at most 1024 billion, checked above")]
-    let nano_cpus = (cpus * 1e9).round() as i64;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "positive and at most 1024 billion, checked above"
+    )]
+    let nano_cpus = (cpus * 1e9).round() as u64;
     Some(nano_cpus)
 }

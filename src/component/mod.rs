@@ -2,6 +2,7 @@
 //! Holds also the reading of documents that configurations, manifests and settings share.
 //! Never talks to the engine and never asks whether an image exists.
 
+mod allotment;
 mod build;
 mod complaint;
 pub(crate) mod document;
@@ -10,6 +11,7 @@ mod git_address;
 mod limits;
 mod logging;
 mod network;
+mod presets;
 mod quantity;
 mod source;
 mod spec;
@@ -20,14 +22,15 @@ use std::path::PathBuf;
 
 use crate::job::{ComponentId, ContentHash};
 
+pub(crate) use allotment::{Allotment, AskedResources, Resources};
 pub(crate) use complaint::{Complaint, Complaints};
 pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use git_address::{GitAddress, GitAddressError, GitScheme};
-pub(crate) use limits::{Limits, Preset, Presets};
-pub(crate) use limits::{read_limits, read_positive, read_timeout};
+pub(crate) use limits::{LimitKind, Limits, read_positive, read_timeout};
 pub(crate) use logging::{GelfTransport, LogChannel, Logging};
 pub(crate) use network::{Destination, Host, NamePattern, Network, Range};
-pub(crate) use quantity::{parse_bytes, parse_duration};
+pub(crate) use presets::{Preset, Presets, read_presets};
+pub(crate) use quantity::{bytes_words, parse_bytes, parse_duration};
 pub(crate) use source::read_tag;
 pub(crate) use source::{BuildContext, ImageSource, Policy, Stale};
 pub(crate) use spec::content_hash;
@@ -42,7 +45,9 @@ pub(crate) struct Component {
     pub name: String,
     pub description: String,
     pub image: ImageSource,
+    /// Of a run for which a configuration asks nothing else.
     pub limits: Limits,
+    pub resources: Resources,
     pub network: Network,
     pub user: User,
     pub read_only_root: bool,

@@ -65,6 +65,16 @@ pub(crate) fn parse_duration(text: &str) -> Result<Duration, QuantityError> {
     }
 }
 
+/// Bytes for people, by 1024: `64 MiB`, `1.5 GiB`; one decimal at most.
+pub(crate) fn bytes_words(bytes: u64) -> String {
+    const UNITS: [(u64, &str); 4] = [(1 << 40, "TiB"), (1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")];
+    let Some((size, unit)) = UNITS.into_iter().find(|(size, _unit)| bytes >= *size) else {
+        return format!("{bytes} bytes");
+    };
+    let tenths = bytes % size * 10 / size;
+    if tenths == 0 { format!("{} {unit}", bytes / size) } else { format!("{}.{tenths} {unit}", bytes / size) }
+}
+
 /// The digits at the start and what follows; `None` without digits.
 fn split_amount(text: &str) -> Option<(&str, &str)> {
     let digits_end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
@@ -89,6 +99,15 @@ mod tests {
             assert_eq!(parse_bytes(bad), Err(QuantityError::Bytes { text: bad.into() }), "{bad}");
         }
         assert!(matches!(parse_bytes("99999999999t"), Err(QuantityError::TooMuch { .. })));
+    }
+
+    #[test]
+    fn bytes_are_told_in_the_largest_unit_that_they_fill() {
+        let told = [0, 1023, 1024, 64 << 20, (3 << 30) / 2, (1 << 30) - 1, 5 << 40].map(bytes_words);
+        assert_eq!(
+            told,
+            ["0 bytes", "1023 bytes", "1 KiB", "64 MiB", "1.5 GiB", "1023.9 MiB", "5 TiB"].map(str::to_owned)
+        );
     }
 
     #[test]

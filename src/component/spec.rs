@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::allotment::{AskedResources, Resources};
 use super::complaint::Complaints;
 use super::document::{self, Fields, Item, Report, has_extension};
-use super::limits::{Preset, Presets, read_resources};
 use super::logging::read_logging;
 use super::network::read_network;
+use super::presets::Presets;
 use super::source::read_image;
 use super::{Component, DocumentFormat, Network, ProcessorPosition, User};
 use crate::job::{ComponentId, ContentHash};
@@ -27,8 +28,7 @@ fn read_component(item: &Item<'_>, text: &str, file: &str, presets: &Presets) ->
     let name = read_text(&mut fields, "name");
     let description = read_text(&mut fields, "description").unwrap_or_default();
     let image = fields.required("image").and_then(|item| read_image(&item));
-    let resources = fields.get("resources");
-    let limits = resources.map_or_else(|| presets.of(Preset::DEFAULT), |item| read_resources(&item, presets));
+    let resources = Resources::read(fields.get("resources").as_ref(), file, presets);
     let network = fields
         .get("network")
         .map_or(Some(Network::Bridge { private: Vec::new() }), |item| read_network(&item));
@@ -50,7 +50,8 @@ fn read_component(item: &Item<'_>, text: &str, file: &str, presets: &Presets) ->
         id,
         description,
         image: image?,
-        limits,
+        limits: resources.allot(AskedResources::default()).limits,
+        resources,
         // Without one there is a complaint.
         network: network?,
         user,

@@ -56,6 +56,7 @@ fn a_spec_becomes_a_component() {
                 timeout: Duration::from_secs(900),
                 ..small
             },
+            resources: component.resources.clone(),
             network: Network::None,
             user: User::Id { uid: 1000, gid: Some(1000) },
             read_only_root: true,

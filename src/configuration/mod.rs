@@ -16,10 +16,9 @@ mod secrets;
 mod unit;
 
 use std::fmt;
-use std::time::Duration;
 
 use crate::component::document::Node;
-use crate::component::{Complaint, Component};
+use crate::component::{Allotment, Complaint, Component, Limits};
 use crate::job::{ConfigurationId, ContentHash, InputMapping, OutputMapping, RowId};
 
 pub(crate) use confidential::{SecretCheck, spec_secret_complaints};
@@ -65,8 +64,8 @@ pub(crate) struct Unit {
     pub config_document: serde_json::Value,
     /// Every value under a `#` key, also those of the component's image parameters. To be masked, never shown.
     pub secrets: Vec<String>,
-    /// Replaces the component's own.
-    pub timeout: Option<Duration>,
+    /// What this run may use, from the spec and from what this configuration asks for over it.
+    pub allotment: Allotment,
     /// Replaces the spec's.
     pub image_tag: Option<String>,
     /// What the configuration asks for and this runner leaves out although it would change data.
@@ -112,6 +111,13 @@ impl Configuration {
         }
         complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
         (units, complaints)
+    }
+
+    /// The most that any of its runs of this component may use.
+    pub(crate) fn limits(&self, component: &Component) -> Limits {
+        let (units, _complaints) = self.units(component, None, jiff::Timestamp::UNIX_EPOCH);
+        let each = units.iter().map(|unit| unit.allotment.limits);
+        each.reduce(Limits::max).unwrap_or(component.limits)
     }
 
     /// The file it was read from, as complaints name it.

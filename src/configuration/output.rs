@@ -5,7 +5,7 @@ use jiff::Timestamp;
 use super::names::entry_name;
 use super::options::{read_file_options, read_table_options};
 use crate::component::document::Item;
-use crate::job::{OutputFile, OutputMapping, OutputTable, TableId};
+use crate::job::{OutputFile, OutputLimits, OutputMapping, OutputTable, TableId};
 
 pub(super) fn read_output(item: &Item<'_>, now: Timestamp, notices: &mut Vec<String>) -> OutputMapping {
     let Some(mut fields) = item.fields() else {
@@ -39,7 +39,13 @@ pub(super) fn read_output(item: &Item<'_>, now: Timestamp, notices: &mut Vec<Str
     fields.ignore(&["data_type_support", "table_modifications", "table_files"]);
     fields.finish();
     // Whether names are changed is set for the whole house, not by a configuration.
-    OutputMapping { tables, files, default_bucket, sanitize_column_names: false }
+    OutputMapping {
+        tables,
+        files,
+        default_bucket,
+        sanitize_column_names: false,
+        limits: OutputLimits::default(),
+    }
 }
 
 fn read_bucket(item: &Item<'_>) -> Option<String> {

@@ -9,8 +9,8 @@ use super::Unit;
 use super::input::read_input;
 use super::output::read_output;
 use super::secrets::collect_secrets;
-use crate::component::document::{Fields, Item, Node, Report, Value as Tree};
-use crate::component::{Complaint, Component, read_positive, read_tag, read_timeout};
+use crate::component::document::{Fields, Item, Node, Place, Report, Value as Tree};
+use crate::component::{AskedResources, Complaint, Component, Preset, read_positive, read_tag, read_timeout};
 use crate::job::{ConfigurationId, InputMapping, OutputMapping, RowId, TableId};
 
 /// What a unit is read for.
@@ -30,7 +30,22 @@ pub(super) fn read_unit(
     let report = Report::new(asked.file);
     let path = row.map_or_else(String::new, |(_id, index)| format!("rows[{index}].configuration"));
     let unit = build_unit(&Item::root(node, &path, &report), row, asked);
-    (unit.into_iter().collect(), report.into_complaints())
+    let mut complaints = report.into_complaints();
+    complaints.extend(unit.iter().flat_map(|unit| over_ceilings(unit, node, asked)));
+    (unit.into_iter().collect(), complaints)
+}
+
+/// What this unit may use and the settings do not allow, at its place in the configuration where it says so.
+fn over_ceilings(unit: &Unit, node: &Node, asked: &Asked<'_>) -> Vec<Complaint> {
+    let resources = &asked.component.resources;
+    let mut complaints = resources.over_ceilings(&unit.allotment, asked.file, &unit.path_prefix);
+    for complaint in complaints.iter_mut().filter(|complaint| complaint.file == asked.file) {
+        let path = complaint.path.strip_prefix(&unit.path_prefix).unwrap_or(&complaint.path);
+        let place = node.locate(path).filter(|place| *place != Place::default());
+        complaint.line = place.map(|place| place.line);
+        complaint.column = place.map(|place| place.column);
+    }
+    complaints
 }
 
 fn build_unit(item: &Item<'_>, row: Option<(&RowId, usize)>, asked: &Asked<'_>) -> Option<Unit> {
@@ -42,7 +57,7 @@ fn build_unit(item: &Item<'_>, row: Option<(&RowId, usize)>, asked: &Asked<'_>) 
     if output.default_bucket.is_none() {
         output.default_bucket = default_bucket(item, asked);
     }
-    let runtime = fields.get("runtime").map(|item| read_runtime(&item)).unwrap_or_default();
+    let runtime = fields.get("runtime").map(|item| read_runtime(&item, &mut notices)).unwrap_or_default();
     read_unsupported(&mut fields);
     if let Some(item) =
         fields.filled("action").filter(|item| item.text().is_some_and(|action| action != "run"))
@@ -60,7 +75,7 @@ fn build_unit(item: &Item<'_>, row: Option<(&RowId, usize)>, asked: &Asked<'_>) 
         output,
         secrets: collect_secrets(&config_document),
         config_document,
-        timeout: runtime.timeout,
+        allotment: asked.component.resources.allot(runtime.resources),
         image_tag: runtime.image_tag,
         notices,
         path_prefix: if row.is_some() { format!("{}.", item.path) } else { String::new() },
@@ -101,22 +116,37 @@ fn default_bucket(item: &Item<'_>, asked: &Asked<'_>) -> Option<String> {
 
 #[derive(Default)]
 struct Runtime {
-    timeout: Option<Duration>,
+    resources: AskedResources,
     image_tag: Option<String>,
 }
 
 /// `runtime` belongs to many tools: keys that mean nothing here are nobody's mistake.
-fn read_runtime(item: &Item<'_>) -> Runtime {
+fn read_runtime(item: &Item<'_>, notices: &mut Vec<String>) -> Runtime {
     let Some(mut fields) = item.fields() else {
         return Runtime::default();
     };
     let timeout = fields.filled("process_timeout").and_then(|item| read_process_timeout(&item));
+    let preset = fields.filled("backend").and_then(|item| read_backend(&item, notices));
     let tags = [fields.filled("tag"), fields.filled("image_tag")];
     let image_tag = tags.into_iter().flatten().find_map(|item| read_tag(&item));
     if let Some(item) = fields.get("use_file_storage_only").filter(|item| item.flag() == Some(true)) {
         item.complain("publishing tables as files is not supported");
     }
-    Runtime { timeout, image_tag }
+    Runtime { resources: AskedResources { preset, timeout }, image_tag }
+}
+
+/// The size that a configuration asks for. One that is not known here is a notice and no mistake, as Keboola has it: a
+/// configuration may come from where there are others. The rest of `backend` is for warehouses.
+fn read_backend(item: &Item<'_>, notices: &mut Vec<String>) -> Option<Preset> {
+    let size = item.fields()?.filled("type")?.text()?;
+    let preset = Preset::parse(size);
+    if preset.is_none() {
+        let known = Preset::ALL.map(Preset::as_str).join(", ");
+        notices.push(format!(
+            "`runtime.backend.type` {size:?} is none of the sizes known here ({known}): the component's own limits hold"
+        ));
+    }
+    preset
 }
 
 /// Seconds as a number, or a duration with its unit.

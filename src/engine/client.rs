@@ -10,7 +10,7 @@ use bollard::models::{SystemInfoCgroupDriverEnum, SystemInfoCgroupVersionEnum};
 use bollard::{API_DEFAULT_VERSION, Docker};
 use tokio::sync::OnceCell;
 
-use super::EngineError;
+use super::{EngineError, storage};
 
 const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 
@@ -95,6 +95,14 @@ pub(crate) struct EngineFacts {
     pub local: bool,
     /// Limits that it takes and does not enforce, in words: as a rootless engine does on cgroup v1.
     pub unenforced: Vec<&'static str>,
+    pub root_quota: RootQuota,
+}
+
+/// Whether the engine can hold a size of what a container writes over its image's files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum RootQuota {
+    Held,
+    None,
 }
 
 /// How user and group ids inside containers relate to those of the host.
@@ -157,6 +165,7 @@ impl Engine {
 
     async fn ask_facts(&self) -> Result<EngineFacts, EngineError> {
         let info = self.ask("tell", "its configuration", self.docker.info()).await?;
+        let is_held = self.address.is_local() && storage::has_root_quota(&info);
         let security = info.security_options.unwrap_or_default();
         let has = |name: &str| security.iter().any(|option| option.split(',').any(|part| part == name));
         Ok(EngineFacts {
@@ -172,6 +181,7 @@ impl Engine {
                 IdMapping::Same
             },
             local: self.address.is_local(),
+            root_quota: if is_held { RootQuota::Held } else { RootQuota::None },
             unenforced: unenforced(&[
                 ("memory", info.memory_limit),
                 ("swap", info.swap_limit),

@@ -1,5 +1,7 @@
 //! The life of a container, call by call.
 
+use std::path::PathBuf;
+
 use bollard::models::{ContainerInspectResponse, ContainerSummary};
 use bollard::query_parameters::{
     CreateContainerOptions, InspectContainerOptions, KillContainerOptions, ListContainersOptions,
@@ -104,6 +106,15 @@ impl Engine {
         let asked = self.docker.inspect_container(id, options);
         let response = self.ask("measure", &subject(id), asked).await?;
         Ok(response.size_rw.and_then(|bytes| u64::try_from(bytes).ok()))
+    }
+
+    /// The folder of this machine with what the container has changed in its image's files; `None` where the engine is
+    /// elsewhere or keeps them otherwise. Whether it can be read is for the caller to see.
+    pub(crate) async fn changed_files(&self, id: &str) -> Option<PathBuf> {
+        let inspected = self.inspect_container(id).await.ok().filter(|_| self.address.is_local())?;
+        // As the overlay drivers of Docker say it: https://docs.docker.com/engine/storage/drivers/overlayfs-driver
+        let folder = inspected.document["GraphDriver"]["Data"]["UpperDir"].as_str()?;
+        Some(PathBuf::from(folder))
     }
 
     /// Removes a container, running or not, with its anonymous volumes. A container that is gone or on its way

@@ -17,10 +17,13 @@ mod profile;
 mod pull;
 mod shelf;
 mod stats;
+mod storage;
 mod wait;
 
 pub(crate) use build::{LabelledImage, NewBuild};
-pub(crate) use client::{CgroupDriver, CgroupVersion, Engine, EngineFacts, EngineOptions, IdMapping};
+pub(crate) use client::{
+    CgroupDriver, CgroupVersion, Engine, EngineFacts, EngineOptions, IdMapping, RootQuota,
+};
 pub(crate) use container::{FoundContainer, InspectedContainer, SignalOutcome};
 pub(crate) use error::EngineError;
 pub(crate) use image::ImageFacts;

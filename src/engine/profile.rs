@@ -30,6 +30,12 @@ pub(crate) struct NewContainer<'a> {
     pub nano_cpus: i64,
     pub pids: i64,
     pub tmp_bytes: u64,
+    /// Files and folders in `/tmp`.
+    pub tmp_files: u64,
+    /// Of each single file, wherever it is.
+    pub file_bytes: u64,
+    /// Of what is written over the image's files, where the engine can hold that.
+    pub root_bytes: Option<u64>,
     pub network: ContainerNetwork,
     /// `uid:gid`; nothing for the image's own user.
     pub user: Option<&'a str>,
@@ -93,7 +99,12 @@ fn host_config(new: NewContainer<'_>, network: Option<String>) -> HostConfig {
         pids_limit: Some(new.pids),
         shm_size: Some(SHARED_MEMORY_BYTES),
         oom_score_adj: Some(OOM_SCORE),
-        ulimits: Some(vec![ulimit("nofile", OPEN_FILES), ulimit("core", 0)]),
+        ulimits: Some(vec![
+            ulimit("nofile", OPEN_FILES),
+            ulimit("core", 0),
+            ulimit("fsize", i64::try_from(new.file_bytes).unwrap_or(i64::MAX)),
+        ]),
+        storage_opt: new.root_bytes.map(|bytes| HashMap::from([("size".to_owned(), bytes.to_string())])),
         init: Some(true),
         auto_remove: Some(false),
         restart_policy: Some(RestartPolicy {
@@ -115,7 +126,7 @@ fn host_config(new: NewContainer<'_>, network: Option<String>) -> HostConfig {
         // Components unpack and run programs in /tmp, so it is not `noexec`.
         tmpfs: Some(HashMap::from([(
             "/tmp".into(),
-            format!("rw,exec,nosuid,nodev,mode=1777,size={}", new.tmp_bytes),
+            format!("rw,exec,nosuid,nodev,mode=1777,size={},nr_inodes={}", new.tmp_bytes, new.tmp_files),
         )])),
         log_config: Some(log_config()),
         ..HostConfig::default()
@@ -173,6 +184,9 @@ mod tests {
             nano_cpus: 5,
             pids: 7,
             tmp_bytes: 9,
+            tmp_files: 11,
+            file_bytes: 12,
+            root_bytes: None,
             network: ContainerNetwork::Disabled,
             user: None,
             read_only_root: false,
@@ -197,6 +211,7 @@ mod tests {
                 "Ulimits": [
                     {"Name": "nofile", "Soft": 16384, "Hard": 16384},
                     {"Name": "core", "Soft": 0, "Hard": 0},
+                    {"Name": "fsize", "Soft": 12, "Hard": 12},
                 ],
                 "Init": true,
                 "AutoRemove": false,
@@ -207,7 +222,7 @@ mod tests {
                 "IpcMode": "private",
                 "ReadonlyRootfs": false,
                 "Mounts": [],
-                "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=9"},
+                "Tmpfs": {"/tmp": "rw,exec,nosuid,nodev,mode=1777,size=9,nr_inodes=11"},
                 "LogConfig": {
                     "Type": "json-file",
                     "Config": {"max-size": "1000t", "max-file": "1", "compress": "false", "mode": "blocking"},

@@ -105,7 +105,10 @@ fn cut(text: String, bytes_max: usize) -> String {
 mod tests {
     use super::*;
 
-    fn heard(payload: &[u8]) -> Vec<(String, Option<(Level, String, Option<String>)>)> {
+    /// Level, message and fields.
+    type Told = (Level, String, Option<String>);
+
+    fn heard(payload: &[u8]) -> Vec<(String, Option<Told>)> {
         let redactor = Redactor::new(["hunter22"]);
         let message = |heard: Heard| {
             let line = heard.line.clone();

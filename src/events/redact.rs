@@ -207,10 +207,11 @@ fn ascii_json(text: &str) -> String {
 
 /// Every character as `\\uXXXX`, as some encoders write all of a text.
 fn unicode_escapes(text: &str) -> [Vec<u8>; 2] {
-    let units = || text.encode_utf16();
-    let lower: String = units().map(|unit| format!("\\u{unit:04x}")).collect();
-    let upper: String = units().map(|unit| format!("\\u{unit:04X}")).collect();
-    [lower.into_bytes(), upper.into_bytes()]
+    let written = |escape: fn(u16) -> String| text.encode_utf16().map(escape).collect::<Vec<_>>().concat();
+    [
+        written(|unit| format!("\\u{unit:04x}")).into_bytes(),
+        written(|unit| format!("\\u{unit:04X}")).into_bytes(),
+    ]
 }
 
 /// The secret in capitals and in small letters, where it is so long that a word of the language would hardly be it.

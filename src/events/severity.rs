@@ -8,50 +8,28 @@ use super::Level;
 /// knows counts as an error, so that it is not overlooked.
 pub(super) fn level_of(value: &Value) -> Option<Level> {
     match value {
-        Value::Number(number) => {
-            Some(number.as_f64().map_or(Level::Error, |number| of_number(number.trunc())))
+        Value::Number(number) => Some(number.as_i64().map_or(Level::Error, of_number)),
+        Value::String(word) => {
+            let word = word.trim();
+            Some(word.parse().map_or_else(|_not_a_number| of_word(word), of_number))
         }
-        Value::String(word) => Some(match word.trim().parse::<f64>() {
-            Ok(number) => of_number(number.trunc()),
-            Err(_a_word) => of_word(word.trim()),
-        }),
         Value::Null | Value::Bool(_) | Value::Array(_) | Value::Object(_) => None,
     }
 }
 
-/// 0 to 7 are syslog's (RFC 5424, 6.2.1), up to 99 those of Python's `logging`, from 100 on Monolog's.
-fn of_number(number: f64) -> Level {
-    const SYSLOG: [Level; 8] = [
-        Level::Emergency,
-        Level::Alert,
-        Level::Critical,
-        Level::Error,
-        Level::Warning,
-        Level::Notice,
-        Level::Info,
-        Level::Debug,
-    ];
-    const FLOORS: [(f64, Level); 13] = [
-        (600.0, Level::Emergency),
-        (550.0, Level::Alert),
-        (500.0, Level::Critical),
-        (400.0, Level::Error),
-        (300.0, Level::Warning),
-        (250.0, Level::Notice),
-        (200.0, Level::Info),
-        (100.0, Level::Debug),
-        (50.0, Level::Critical),
-        (40.0, Level::Error),
-        (30.0, Level::Warning),
-        (20.0, Level::Info),
-        (8.0, Level::Debug),
-    ];
-    let syslog = (0_u8..8).zip(SYSLOG).find(|(known, _level)| f64::from(*known) == number);
-    let floor = || FLOORS.into_iter().find(|(floor, _level)| number >= *floor && number < 700.0);
-    syslog
-        .map(|(_number, level)| level)
-        .or_else(|| floor().map(|(_floor, level)| level))
-        .unwrap_or(Level::Error)
+/// 0 to 7 are syslog's (RFC 5424, 6.2.1), up to 99 those of Python's `logging`, from 100 on Monolog's. In between a number counts
+/// as the known one below it.
+fn of_number(number: i64) -> Level {
+    match number {
+        0 | 600..700 => Level::Emergency,
+        1 | 550..600 => Level::Alert,
+        2 | 50..100 | 500..550 => Level::Critical,
+        4 | 30..40 | 300..400 => Level::Warning,
+        5 | 250..300 => Level::Notice,
+        6 | 20..30 | 200..250 => Level::Info,
+        7..20 | 100..200 => Level::Debug,
+        _ => Level::Error,
+    }
 }
 
 /// Words of syslog, Python, Monolog, log4j, `java.util.logging` and Go.

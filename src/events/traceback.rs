@@ -166,10 +166,10 @@ KeyError: 'x'"#;
 Caused by: java.sql.SQLException: closed
 	at org.db.Driver.open(Driver.java:99)
 	... 2 more"#;
-    const JAVA_LOGGED: &str = r#"12:00:01.5 [main] ERROR com.acme.Main - com.acme.LoadException: no table
+    const JAVA_LOGGED: &str = r"12:00:01.5 [main] ERROR com.acme.Main - com.acme.LoadException: no table
 	at com.acme.Load.run(Load.java:12)
 	Suppressed: java.io.IOException: x
-		at com.acme.Load.close(Load.java:14)"#;
+		at com.acme.Load.close(Load.java:14)";
     const R: &str = r#"Error in read.csv("a.csv") : cannot open the connection
 Calls: load -> read.csv
 In addition: Warning message:

@@ -4,6 +4,8 @@
 mod egress;
 mod gelf;
 mod image;
+mod limit;
+mod outputs;
 
 use std::error::Error;
 
@@ -11,15 +13,15 @@ use serde_json::Value;
 
 use crate::blob::{BlobError, is_disk_full};
 use crate::catalog::CatalogError;
-use crate::component::{Complaint, Logging};
+use crate::component::{Allotment, Complaint, Logging};
 use crate::engine::EngineError;
 use crate::events::LastWords;
 use crate::job::{BadExit, Failure, FailureCode};
 use crate::mapping::{
-    ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UnsafeError,
-    UploadError,
+    ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UploadError,
 };
 use crate::runtime::{RuntimeError, SpoolError};
+use outputs::{all, of_collect, of_unsafe, of_upload};
 
 /// Why a step could not go on.
 #[derive(Debug)]
@@ -139,7 +141,13 @@ pub(crate) fn disk_full(stop: Stop) -> Stop {
 ///
 /// `state` is the engine's own account of the end, for the operator. A component may ask that its own failures are told
 /// as its users' (Keboola's `no_application_errors`).
-pub(crate) fn of_exit(exit: &BadExit, words: &LastWords, logging: &Logging, state: &Value) -> Stop {
+pub(crate) fn of_exit(
+    exit: &BadExit,
+    words: &LastWords,
+    allotment: &Allotment,
+    logging: &Logging,
+    state: &Value,
+) -> Stop {
     let said = [&words.stderr, &words.stdout].into_iter().find(|said| !said.is_empty());
     let said = said.unwrap_or(&words.last_error);
     let (code, message) = match exit {
@@ -153,17 +161,14 @@ pub(crate) fn of_exit(exit: &BadExit, words: &LastWords, logging: &Logging, stat
             (FailureCode::ComponentFailed, format!("the component ended with {}: {last}", code_words(*code)))
         }
         BadExit::OutOfMemory { limit_bytes, peak_bytes } => {
-            let peak =
-                peak_bytes.map(|peak| format!(", its peak was {}", mebibytes(peak))).unwrap_or_default();
-            let limit = mebibytes(*limit_bytes);
-            (FailureCode::OutOfMemory, format!("out of memory: the component may use {limit}{peak}"))
+            (FailureCode::OutOfMemory, limit::out_of_memory(*limit_bytes, *peak_bytes, allotment))
         }
-        BadExit::TimeLimit { limit } => (
-            FailureCode::TimeLimit,
-            format!("the component ran longer than its limit of {} s", limit.as_secs_f64()),
-        ),
+        BadExit::TimeLimit { limit } => (FailureCode::TimeLimit, limit::too_long(*limit, allotment)),
         BadExit::SizeLimit { what, limit, found } => {
-            (FailureCode::SizeLimit, format!("the {what} grew over its limit of {limit} (found {found})"))
+            (FailureCode::SizeLimit, limit::too_large(*what, *limit, *found, allotment))
+        }
+        BadExit::DiskReserve { what, written, free, reserve } => {
+            (FailureCode::DiskFull, limit::disk_low(*what, *written, *free, *reserve))
         }
         BadExit::CouldNotStart(failure) => {
             let entrypoint = &failure.entrypoint;
@@ -189,10 +194,6 @@ fn code_words(code: i64) -> String {
         _ => return format!("exit code {code}"),
     };
     format!("exit code {code} ({signal})")
-}
-
-fn mebibytes(bytes: u64) -> String {
-    format!("{} MiB", bytes / (1 << 20))
 }
 
 impl From<CatalogError> for Stop {
@@ -300,86 +301,4 @@ pub(crate) fn of_log(error: &std::io::Error) -> Stop {
 /// Whether an import by hand failed through the file or the call, rather than through us.
 pub(crate) fn is_users(error: &UploadError) -> bool {
     matches!(of_upload(error), Stop::Failed(failure) if failure.code.blame() == crate::job::Blame::User)
-}
-
-fn of_collect(error: &CollectError) -> Stop {
-    match error {
-        CollectError::Unsafe(error) => of_unsafe(error),
-        CollectError::Destination(_)
-        | CollectError::Manifest { .. }
-        | CollectError::OrphanedManifest { .. }
-        | CollectError::SourceMissing { .. }
-        | CollectError::DuplicateDestination { .. }
-        | CollectError::SlicedWithoutColumns { .. }
-        | CollectError::EmptyWithoutColumns { .. }
-        | CollectError::HeadlessWithoutColumns { .. }
-        | CollectError::ColumnUnnamed { .. }
-        | CollectError::ColumnTwice { .. } => Stop::users(FailureCode::OutputInvalid, error.to_string()),
-    }
-}
-
-fn of_upload(error: &UploadError) -> Stop {
-    match error {
-        UploadError::Unsafe(error) => of_unsafe(error),
-        UploadError::Csv { source, .. } => match source.io() {
-            Some(io) => Stop::storage(is_disk_full(io), error),
-            // A slice was sound when it was stored.
-            None if source.is_damage() => Stop::storage(false, error),
-            None => Stop::users(FailureCode::OutputInvalid, error.to_string()),
-        },
-        UploadError::ColumnsMissing { .. }
-        | UploadError::ColumnUnnamed { .. }
-        | UploadError::ColumnTwice { .. }
-        | UploadError::KeyColumnsMissing { .. }
-        | UploadError::KeyDiffers { .. }
-        | UploadError::KeyDuplicates { .. }
-        | UploadError::KeyColumnNew { .. }
-        | UploadError::DeleteColumnUnknown { .. } => {
-            Stop::users(FailureCode::OutputInvalid, error.to_string())
-        }
-        UploadError::Io { source, .. } => Stop::storage(is_disk_full(source), error),
-        UploadError::Blob { source, .. } => Stop::storage(source.is_disk_full(), error),
-        UploadError::Catalog(error) => {
-            let code = if error.is_disk_full() { FailureCode::DiskFull } else { FailureCode::CatalogFailed };
-            Stop::platform(code, error)
-        }
-    }
-}
-
-fn of_unsafe(error: &UnsafeError) -> Stop {
-    match error {
-        UnsafeError::NotAFile { .. }
-        | UnsafeError::NotAFolder { .. }
-        | UnsafeError::Sparse { .. }
-        | UnsafeError::NameNotUtf8 { .. }
-        | UnsafeError::NameControl { .. }
-        | UnsafeError::NameTooLong { .. }
-        | UnsafeError::CaseCollision { .. }
-        | UnsafeError::TooMany { .. }
-        | UnsafeError::TooLarge { .. }
-        | UnsafeError::Unreadable { .. } => Stop::users(FailureCode::OutputUnsafe, error.to_string()),
-        UnsafeError::Io { source, .. } => Stop::storage(is_disk_full(source), error),
-    }
-}
-
-/// Several failures as one: a fault of the platform hides the rest, which may come from it; else all are told under
-/// the code of the first.
-fn all(stops: impl Iterator<Item = Stop>) -> Stop {
-    let mut failures = Vec::new();
-    for stop in stops {
-        match stop {
-            Stop::Cancelled => return Stop::Cancelled,
-            Stop::Failed(failure) if failure.code.blame() == crate::job::Blame::Platform => {
-                return Stop::Failed(failure);
-            }
-            Stop::Failed(failure) => failures.push(failure),
-        }
-    }
-    let join = |text: fn(&Failure) -> &str| failures.iter().map(text).collect::<Vec<_>>().join("\n");
-    let code = failures.first().map_or(FailureCode::OutputInvalid, |failure| failure.code);
-    Stop::Failed(Failure {
-        code,
-        message: join(|failure| &failure.message),
-        detail: join(|failure| &failure.detail),
-    })
 }

@@ -31,12 +31,40 @@ pub(crate) enum BadExit {
     OutOfMemory { limit_bytes: u64, peak_bytes: Option<u64> },
     /// Stopped by us: it ran longer than allowed.
     TimeLimit { limit: Duration },
-    /// Stopped by us: it wrote more than allowed. `what` is `data folder`, `file count` or `log`.
-    SizeLimit { what: &'static str, limit: u64, found: u64 },
+    /// Stopped by us, or by the kernel at our limit: it wrote more than allowed.
+    SizeLimit { what: SizeKind, limit: u64, found: u64 },
+    /// Stopped by us: below its own limit, but the disk was about to be full and it was the one that filled it.
+    DiskReserve { what: Scarce, written: u64, free: u64, reserve: u64 },
     /// Stopped by us because somebody asked.
     Cancelled,
     /// The engine could not start the image's entrypoint.
     CouldNotStart(StartFailure),
+}
+
+/// What a disk runs out of: bytes, or files and folders.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scarce {
+    Bytes,
+    Inodes,
+}
+
+/// What grew too large. Bytes, entries or levels, as the kind has it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum SizeKind {
+    /// What was added to the data folder.
+    DataFolder,
+    /// One file of the data folder.
+    DataFile,
+    /// One file, wherever it was.
+    File,
+    /// What was written over the image's own files.
+    ImageFiles,
+    /// Files and folders in the data folder.
+    DataFileCount,
+    /// Files and folders beside the image's own.
+    ImageFileCount,
+    FolderDepth,
+    Log,
 }
 
 /// The entrypoint could not be started: missing, not executable, wrong architecture.

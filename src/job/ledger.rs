@@ -81,7 +81,10 @@ impl PhaseLedger {
 /// What a container used and was given.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Usage {
+    /// By the kernel's counter, page cache included.
     pub memory_peak_bytes: Option<u64>,
+    /// By samples, without page cache.
+    pub memory_needed_bytes: Option<u64>,
     pub memory_limit_bytes: u64,
     pub cpu: Option<Duration>,
     pub input_bytes: u64,

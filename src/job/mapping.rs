@@ -2,6 +2,7 @@
 
 use jiff::Timestamp;
 
+use super::output_limits::OutputLimits;
 use super::{FileId, TableId};
 
 /// Everything staged before the component starts.
@@ -20,6 +21,8 @@ pub(crate) struct OutputMapping {
     pub default_bucket: Option<String>,
     /// What the configuration asks of columns whose names are not `[A-Za-z0-9_]`.
     pub sanitize_column_names: bool,
+    /// The settings' word on what is taken at all.
+    pub limits: OutputLimits,
 }
 
 /// One table to stage as `in/tables/<destination>`.

@@ -7,11 +7,12 @@ mod ids;
 mod ledger;
 mod mapping;
 mod outcome;
+mod output_limits;
 mod request;
 mod state;
 mod table;
 
-pub(crate) use exit::{BadExit, CleanExit, Exit, StartFailure};
+pub(crate) use exit::{BadExit, CleanExit, Exit, Scarce, SizeKind, StartFailure};
 pub(crate) use hidden::Hidden;
 pub(crate) use ids::{
     AttemptNumber, ComponentId, ConfigurationId, ContentHash, FileId, IdError, ImageId, JobId, RowId,
@@ -23,6 +24,7 @@ pub(crate) use mapping::{
     InputTable, LoadKind, OutputFile, OutputMapping, OutputTable, TableOptions,
 };
 pub(crate) use outcome::{Blame, Failure, FailureCode, FileReceipt, Outcome, Receipt, TableReceipt};
+pub(crate) use output_limits::OutputLimits;
 pub(crate) use request::{JobRequest, Priority, RunMode};
 pub(crate) use state::{JobEnd, JobState, JobStatus};
 pub(crate) use table::{TableId, TableIdError};

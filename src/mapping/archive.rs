@@ -20,6 +20,7 @@ use crate::blob::{BlobError, BlobStore, Source, is_disk_full};
 use crate::catalog::NewFile;
 use crate::component::document;
 use crate::events::Redactor;
+use crate::job::OutputLimits;
 
 /// Stands for every value under a key that begins with `#`.
 const MASK: &str = "[hidden]";
@@ -200,7 +201,7 @@ impl<W: Write> Packer<'_, W> {
 
     /// What is safe to read, and what is not. Names that differ only in case are a matter of publishing.
     fn entries_of(&self, shown: &str) -> (Vec<Entry>, Vec<UnsafeError>) {
-        let (entries, mut complaints) = match OutputFolder::open(self.data, shown) {
+        let (entries, mut complaints) = match OutputFolder::open(self.data, shown, OutputLimits::default()) {
             Ok(Some(folder)) => folder.entries(),
             Ok(None) => (Vec::new(), Vec::new()),
             Err(complaint) => (Vec::new(), vec![complaint]),

@@ -9,12 +9,8 @@ use std::path::{Path, PathBuf};
 use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, fstat, openat, statat};
 use rustix::io::Errno;
 
-/// Entries of one output folder, more of which nobody means to publish.
-pub(super) const ENTRIES_MAX: usize = 20_000;
-/// Leaves room for the `<id>_` that a stored file's name gets when it is staged (255 bytes in all).
-const NAME_BYTES_MAX: usize = 200;
-/// A file that says it is larger than this must have a good part of it really on disk.
-const SPARSE_BYTES_MIN: u64 = 1 << 30;
+use crate::job::OutputLimits;
+
 /// How many times its size on disk a large file may claim. File systems that compress stay far below.
 const SPARSE_FACTOR: u64 = 64;
 const BLOCK_BYTES: u64 = 512;
@@ -26,21 +22,31 @@ pub(crate) enum UnsafeError {
     NotAFile { path: String, what: &'static str },
     #[error("{path} is a {what}: expected a folder")]
     NotAFolder { path: String, what: &'static str },
-    #[error("{path} claims {bytes} bytes but has only {on_disk} on disk: sparse files are not taken")]
+    #[error(
+        "{path} claims {bytes} bytes but has only {on_disk} on disk: sparse files are not taken, write what the file holds"
+    )]
     Sparse { path: String, bytes: u64, on_disk: u64 },
-    #[error("{folder} has a name that is not valid UTF-8: {shown}")]
+    #[error("{folder} has a name that is not valid UTF-8: {shown} (name it in UTF-8)")]
     NameNotUtf8 { folder: String, shown: String },
-    #[error("{folder} has a name with a control character: {shown}")]
+    #[error("{folder} has a name with a control character: {shown} (name it without)")]
     NameControl { folder: String, shown: String },
-    #[error("{folder} has a name of {bytes} bytes, at most {NAME_BYTES_MAX} are allowed: {shown}")]
-    NameTooLong { folder: String, shown: String, bytes: usize },
-    #[error("{folder} has both {first:?} and {second:?}, which differ only in case")]
+    #[error("{folder} has a name of {bytes} bytes, at most {bytes_max} are allowed: {shown} (shorten it)")]
+    NameTooLong { folder: String, shown: String, bytes: usize, bytes_max: u64 },
+    #[error("{folder} has both {first:?} and {second:?}, which differ only in case (rename one)")]
     CaseCollision { folder: String, first: String, second: String },
-    #[error("{folder} has more than {ENTRIES_MAX} entries")]
-    TooMany { folder: String },
-    #[error("{path} has {bytes} bytes, at most {bytes_max} are read")]
+    #[error(
+        "{folder} has more than {entries_max} entries: write fewer and larger files, or raise `outputs.entries_max` in \
+         the settings"
+    )]
+    TooMany { folder: String, entries_max: u64 },
+    #[error("{path} has {bytes} bytes, at most {bytes_max} are read (write less into it)")]
     TooLarge { path: String, bytes: u64, bytes_max: u64 },
-    #[error("{path} may not be read: the component took the permission away")]
+    #[error(
+        "{path} has {bytes} bytes, at most {bytes_max} make a table: write less, or raise `outputs.table_bytes_max` in \
+         the settings"
+    )]
+    TableTooLarge { path: String, bytes: u64, bytes_max: u64 },
+    #[error("{path} may not be read: the component took the permission away (leave it readable)")]
     Unreadable { path: String },
     #[error("could not read {path}")]
     Io { path: String, source: io::Error },
@@ -53,6 +59,7 @@ pub(super) struct OutputFolder {
     path: PathBuf,
     /// As people know it: `out/tables`.
     pub(super) shown: String,
+    limits: OutputLimits,
 }
 
 /// A plain file that was looked at: what is opened later must be the same one.
@@ -82,7 +89,7 @@ pub(super) enum EntryKind {
 impl OutputFolder {
     /// Opens `shown` (`out/tables`; empty for the data folder itself) below `data`; `None` when the component removed
     /// it.
-    pub(super) fn open(data: &Path, shown: &str) -> Result<Option<Self>, UnsafeError> {
+    pub(super) fn open(data: &Path, shown: &str, limits: OutputLimits) -> Result<Option<Self>, UnsafeError> {
         let mut fd = open_folder_at(CWD, data.as_os_str(), "the data folder")?;
         let mut walked = String::new();
         for part in shown.split('/').filter(|part| !part.is_empty()) {
@@ -95,7 +102,7 @@ impl OutputFolder {
                 None => return Ok(None),
             };
         }
-        Ok(fd.map(|fd| Self { fd, path: data.join(shown), shown: shown.into() }))
+        Ok(fd.map(|fd| Self { fd, path: data.join(shown), shown: shown.into(), limits }))
     }
 
     /// Everything in the folder in the order of names, and every complaint. Names with a leading dot are left out.
@@ -149,7 +156,7 @@ impl OutputFolder {
     fn plain_file(&self, name: &str, shown: String, stat: &Stat) -> Result<PlainFile, UnsafeError> {
         let bytes = u64::try_from(stat.st_size).unwrap_or(0);
         let on_disk = u64::try_from(stat.st_blocks).unwrap_or(0) * BLOCK_BYTES;
-        if bytes > SPARSE_BYTES_MIN && bytes / SPARSE_FACTOR > on_disk {
+        if bytes > self.limits.sparse_bytes_min && bytes / SPARSE_FACTOR > on_disk {
             return Err(UnsafeError::Sparse { path: shown, bytes, on_disk });
         }
         Ok(PlainFile { shown, bytes, path: self.path.join(name), device: stat.st_dev, inode: stat.st_ino })
@@ -168,8 +175,9 @@ impl OutputFolder {
                 Ok(name) => names.push(name),
                 Err(complaint) => complaints.push(complaint),
             }
-            if names.len() + complaints.len() > ENTRIES_MAX {
-                return Err(UnsafeError::TooMany { folder: self.named() });
+            let entries_max = self.limits.entries_max;
+            if (names.len() + complaints.len()) as u64 > entries_max {
+                return Err(UnsafeError::TooMany { folder: self.named(), entries_max });
             }
         }
         names.sort_unstable();
@@ -185,8 +193,9 @@ impl OutputFolder {
         if name.chars().any(char::is_control) {
             return Err(UnsafeError::NameControl { folder, shown: shown() });
         }
-        if name.len() > NAME_BYTES_MAX {
-            return Err(UnsafeError::NameTooLong { folder, shown: shown(), bytes: name.len() });
+        let bytes_max = self.limits.name_bytes_max;
+        if name.len() as u64 > bytes_max {
+            return Err(UnsafeError::NameTooLong { folder, shown: shown(), bytes: name.len(), bytes_max });
         }
         Ok(name.to_owned())
     }

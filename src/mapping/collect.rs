@@ -15,9 +15,6 @@ use crate::component::Complaints;
 use crate::configuration::{manifest_file_options, manifest_table_options};
 use crate::job::{BadExit, CleanExit, FileOptions, OutputMapping, OutputTable, TableId, TableOptions};
 
-/// A manifest is a page of JSON; a larger one is not meant to be read.
-const MANIFEST_BYTES_MAX: u64 = 1024 * 1024;
-
 /// What will be published, nothing of it read yet.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Collected {
@@ -137,7 +134,7 @@ impl<'a> Collector<'a> {
     }
 
     fn paired(&mut self, shown: &str) -> Paired {
-        match OutputFolder::open(&self.folder.data(), shown) {
+        match OutputFolder::open(&self.folder.data(), shown, self.mapping.limits) {
             Ok(Some(folder)) => pair(&folder, &mut self.errors),
             Ok(None) => Paired::default(),
             Err(problem) => {
@@ -165,11 +162,14 @@ impl<'a> Collector<'a> {
 
     /// One entry of `out/tables`: once for each mapping of it, or once by its manifest and name alone.
     fn table(&mut self, pair: &Pair) {
-        let manifest = match read_manifest(pair.manifest.as_ref(), manifest_table_options) {
+        let manifest = match self.manifest(pair.manifest.as_ref(), manifest_table_options) {
             Ok(manifest) => manifest.unwrap_or_default(),
             Err(problem) => return self.errors.push(problem),
         };
         let Some(parts) = self.parts(pair) else { return };
+        if !self.check_size(pair, &parts) {
+            return;
+        }
         let mapped: Vec<&OutputTable> =
             self.mapping.tables.iter().filter(|table| table.source == pair.name).collect();
         let is_shared = mapped.len() > 1;
@@ -218,10 +218,11 @@ impl<'a> Collector<'a> {
         if let EntryKind::File(file) = &pair.kind {
             return Some(vec![file.clone()]);
         }
-        let (entries, problems) = match OutputFolder::open(&self.folder.data(), &pair.shown) {
-            Ok(slices) => slices?.entries(),
-            Err(problem) => (Vec::new(), vec![problem]),
-        };
+        let (entries, problems) =
+            match OutputFolder::open(&self.folder.data(), &pair.shown, self.mapping.limits) {
+                Ok(slices) => slices?.entries(),
+                Err(problem) => (Vec::new(), vec![problem]),
+            };
         let mut is_whole = problems.is_empty();
         self.errors.extend(problems.into_iter().map(CollectError::from));
         let mut parts = Vec::with_capacity(entries.len());
@@ -236,6 +237,28 @@ impl<'a> Collector<'a> {
             }
         }
         is_whole.then_some(parts)
+    }
+
+    fn manifest<T>(
+        &self,
+        manifest: Option<&PlainFile>,
+        parse: impl Fn(&str, &str) -> Result<T, Complaints>,
+    ) -> Result<Option<T>, CollectError> {
+        let Some(file) = manifest else { return Ok(None) };
+        let text = file.read_text(self.mapping.limits.manifest_bytes_max)?;
+        let parsed = parse(&text, &file.shown);
+        parsed.map(Some).map_err(|complaints| CollectError::Manifest { complaints })
+    }
+
+    /// Whether the files of an entry are not too much for one table.
+    fn check_size(&mut self, pair: &Pair, parts: &[PlainFile]) -> bool {
+        let bytes = parts.iter().fold(0_u64, |sum, part| sum.saturating_add(part.bytes));
+        let bytes_max = self.mapping.limits.table_bytes_max;
+        if bytes > bytes_max {
+            let path = pair.shown.clone();
+            self.errors.push(UnsafeError::TableTooLarge { path, bytes, bytes_max }.into());
+        }
+        bytes <= bytes_max
     }
 
     fn duplicate_destinations(&mut self) {
@@ -260,7 +283,7 @@ impl<'a> Collector<'a> {
         };
         let mapped = self.mapping.files.iter().find(|mapped| mapped.source == pair.name);
         // Nothing is merged: the mapping's word is the whole word, but a broken manifest is told all the same.
-        match read_manifest(pair.manifest.as_ref(), manifest_file_options) {
+        match self.manifest(pair.manifest.as_ref(), manifest_file_options) {
             Err(problem) => self.errors.push(problem),
             Ok(manifest) => {
                 let options = mapped.map(|mapped| mapped.options.clone()).or(manifest).unwrap_or_default();
@@ -268,16 +291,6 @@ impl<'a> Collector<'a> {
             }
         }
     }
-}
-
-fn read_manifest<T>(
-    manifest: Option<&PlainFile>,
-    parse: impl Fn(&str, &str) -> Result<T, Complaints>,
-) -> Result<Option<T>, CollectError> {
-    let Some(file) = manifest else { return Ok(None) };
-    let text = file.read_text(MANIFEST_BYTES_MAX)?;
-    let parsed = parse(&text, &file.shown);
-    parsed.map(Some).map_err(|complaints| CollectError::Manifest { complaints })
 }
 
 /// Whether the columns of an output can be known, and what is said of them makes sense.

@@ -10,6 +10,7 @@ use super::data_folder::DataFolder;
 use super::several::Several;
 use super::threads::{at_once, blocking};
 use crate::events::Redactor;
+use crate::job::OutputLimits;
 use crate::secret;
 
 /// A secret in an output.
@@ -29,9 +30,9 @@ pub(crate) enum LeakPlace {
     State,
 }
 
-/// One leak of each output that holds one. A file is read once, whole, beside others; no memory grows with it.
+/// One leak of each output that holds one. With the limits that collecting had, so that nothing is published unseen. A file is read once, whole, beside others; no memory grows with it.
 pub(crate) async fn find_leaks(
-    folder: &DataFolder,
+    (folder, limits): (&DataFolder, OutputLimits),
     state: &Value,
     redactor: &Redactor,
 ) -> Result<Vec<Leak>, Several<CollectError>> {
@@ -40,7 +41,7 @@ pub(crate) async fn find_leaks(
     }
     let (files, mut leaks) = {
         let (folder, redactor) = (folder.clone(), redactor.clone());
-        blocking(move || outputs(&folder, &redactor)).await?
+        blocking(move || outputs(&folder, limits, &redactor)).await?
     };
     let searched = stream::iter(files).map(|file| {
         let redactor = redactor.clone();
@@ -57,11 +58,15 @@ pub(crate) async fn find_leaks(
 }
 
 /// Every file that may be published, and the names that hold a secret themselves.
-fn outputs(folder: &DataFolder, redactor: &Redactor) -> Result<(Vec<PlainFile>, Vec<Leak>), CollectError> {
+fn outputs(
+    folder: &DataFolder,
+    limits: OutputLimits,
+    redactor: &Redactor,
+) -> Result<(Vec<PlainFile>, Vec<Leak>), CollectError> {
     let (mut files, mut leaks) = (Vec::new(), Vec::new());
     let mut folders = vec!["out/tables".to_owned(), "out/files".to_owned()];
     while let Some(shown) = folders.pop() {
-        let Some(opened) = OutputFolder::open(&folder.data(), &shown)? else { continue };
+        let Some(opened) = OutputFolder::open(&folder.data(), &shown, limits)? else { continue };
         // What is wrong with an entry was said when it was collected.
         for entry in opened.entries().0 {
             if redactor.finds(&entry.name) {

@@ -65,6 +65,7 @@ fn refused_name(folder: &str, problem: &UnsafeError) -> Option<String> {
         | UnsafeError::NotAFolder { path, .. }
         | UnsafeError::Sparse { path, .. }
         | UnsafeError::TooLarge { path, .. }
+        | UnsafeError::TableTooLarge { path, .. }
         | UnsafeError::Unreadable { path }
         | UnsafeError::Io { path, .. } => path,
         UnsafeError::NameNotUtf8 { .. }

@@ -10,7 +10,7 @@ use super::files::FoundFiles;
 use super::plan::Fetch;
 use super::threads::blocking;
 use crate::component::{Complaints, document};
-use crate::job::{FileId, FileQuery, TableId};
+use crate::job::{FileId, FileQuery, OutputLimits, TableId};
 
 /// A state is a note, not a table: a larger one is a mistake of the component.
 const STATE_BYTES_MAX: u64 = 16 * 1024 * 1024;
@@ -151,7 +151,7 @@ fn read_output_state(folder: &DataFolder) -> Result<Value, StateError> {
     let empty = Value::Object(Map::new());
     let path = folder.output_state();
     let name = path.trim_start_matches("out/");
-    let Some(out) = OutputFolder::open(&folder.data(), "out")? else {
+    let Some(out) = OutputFolder::open(&folder.data(), "out", OutputLimits::default())? else {
         return Ok(empty);
     };
     let file = match out.look_if_there(name)? {

@@ -141,8 +141,8 @@ impl UnitRun<'_> {
         let line = "the worker of this job died; another one goes on with its container";
         self.job.scribe.say(Level::Notice, line, self.job.news).await;
         let container = resumed.adoption.container.clone();
-        let enclosed = self.take_over(container, resumed.note.logger, image, folder).await?;
+        let enclosed = self.take_over(container, resumed.note.logger, (image, staged.bytes), folder).await?;
         let beginning = Beginning::Resumed { known: Known::new(known) };
-        self.run_container(enclosed, folder, (staged, beginning), record).await
+        Box::pin(self.run_container(enclosed, folder, (staged, beginning), record)).await
     }
 }

@@ -138,7 +138,7 @@ impl UnitRun<'_> {
         if policy == LeakPolicy::Ignore {
             return Ok(());
         }
-        let leaks = mapping::find_leaks(folder, state, &self.seeker()).await?;
+        let leaks = mapping::find_leaks((folder, self.unit.output.limits), state, &self.seeker()).await?;
         if leaks.is_empty() {
             return Ok(());
         }
@@ -165,7 +165,8 @@ impl UnitRun<'_> {
         if self.job.runner.secrets.in_outputs != LeakPolicy::Block {
             return true;
         }
-        let found = mapping::find_leaks(folder, &Value::Null, &self.seeker()).await;
+        let found =
+            mapping::find_leaks((folder, self.unit.output.limits), &Value::Null, &self.seeker()).await;
         found.is_ok_and(|leaks| leaks.is_empty())
     }
 

@@ -36,7 +36,7 @@ impl UnitRun<'_> {
             stage,
             tags: self.file_tags(),
             origin: Origin::Attempt(self.job.order.job, self.job.attempt),
-            bytes_max: input_bytes.saturating_add(self.job.order.component.limits.disk_bytes),
+            bytes_max: input_bytes.saturating_add(self.unit.allotment.limits.disk_bytes),
             redactor: Redactor::new(self.unit.secrets.iter().map(String::as_str)),
         };
         let archived = mapping::archive(folder, order, blobs).await?;

@@ -29,10 +29,15 @@ pub(super) struct Enclosed {
 
 impl UnitRun<'_> {
     /// Makes the network, then the container on it.
-    pub(super) async fn enclose(&self, image: &ResolvedImage, folder: &DataFolder) -> Result<Enclosed, Stop> {
+    pub(super) async fn enclose(
+        &self,
+        image: &ResolvedImage,
+        folder: &DataFolder,
+        largest_input_bytes: u64,
+    ) -> Result<Enclosed, Stop> {
         let runner = self.job.runner;
         let engine = runner.engine().await?;
-        let plan = self.container_plan(image, folder).await?;
+        let plan = self.container_plan(image, folder, largest_input_bytes).await?;
         let wanted = self.wanted(&plan.name, &plan.labels);
         let mut enclosure = egress::prepare(engine, &runner.options.egress, wanted).await?;
         let made = async {
@@ -56,12 +61,12 @@ impl UnitRun<'_> {
         &self,
         id: String,
         logger: Option<SocketAddr>,
-        image: &ResolvedImage,
+        (image, largest_input_bytes): (&ResolvedImage, u64),
         folder: &DataFolder,
     ) -> Result<Enclosed, Stop> {
         let runner = self.job.runner;
         let engine = runner.engine().await?;
-        let plan = self.container_plan(image, folder).await?;
+        let plan = self.container_plan(image, folder, largest_input_bytes).await?;
         let wanted = self.wanted(&plan.name, &plan.labels);
         let enclosure = egress::resume(engine, &runner.options.egress, wanted).await;
         let container = runtime::adopt(engine, id, plan).await?;

@@ -11,6 +11,7 @@ mod examine;
 mod halt;
 mod identity;
 mod leftover;
+mod limits_told;
 mod listen;
 mod logger;
 mod news;
@@ -147,6 +148,7 @@ impl Job<'_> {
             // What its inputs were when it began is what counts.
             Some(_) => asked.into_units()?,
         };
+        record.document.limits = limits_told::parts(&units);
         let images = self.images(&units, record).await?;
         let ended = self.ended_before(record).await?;
         let mut so_far = SoFar::default();
@@ -203,7 +205,7 @@ impl Job<'_> {
         record.leave(0);
         for notice in units.iter().flat_map(|unit| &unit.notices) {
             self.scribe.say(Level::Notice, notice, self.news).await;
-            record.document.notices.push(notice.clone());
+            record.document.notices.push(self.scribe.mask(notice));
         }
         Ok(units)
     }
@@ -278,7 +280,7 @@ impl Job<'_> {
         }
         for warning in &image.warnings {
             self.scribe.say(Level::Warning, warning, self.news).await;
-            record.document.notices.push(warning.clone());
+            record.document.notices.push(self.scribe.mask(warning));
         }
         record.document.image = Some(part);
     }

@@ -16,7 +16,8 @@ use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::failure::Stop;
 use crate::image::{AskedImage, BuildSource, ImageReference, Keeper, KeeperOptions};
-use crate::job::{JobId, JobRequest, Phase, WorkerId};
+use crate::job::{JobId, JobRequest, OutputLimits, Phase, WorkerId};
+use crate::runtime::DiskGuard;
 use crate::secret::SecretRules;
 
 /// One accepted job with everything it names, loaded and parsed.
@@ -62,7 +63,8 @@ pub(crate) struct RunnerOptions {
     /// How long an engine may be away while a container runs.
     pub(crate) engine_patience: Duration,
     pub(crate) log_bytes_max: u64,
-    pub(crate) output_files_max: u64,
+    pub(crate) outputs: OutputLimits,
+    pub(crate) disk_guard: DiskGuard,
     pub(crate) speech: SpeechLimits,
     pub(crate) egress: EgressOptions,
     pub(crate) retry_delay: RetryDelay,

@@ -24,6 +24,15 @@ pub(super) struct Planned {
     pub(super) state: State,
 }
 
+impl Planned {
+    /// How large one staged file may become at most.
+    pub(super) fn largest_input_bytes(&self) -> u64 {
+        let tables = self.fetches.iter().map(|fetch| fetch.version.bytes);
+        let files = self.files.iter().flat_map(|found| found.files.iter().map(|file| file.bytes));
+        tables.chain(files).max().unwrap_or(0)
+    }
+}
+
 /// What an order's own text asks for, before the catalog was looked at.
 #[derive(Debug)]
 pub(super) struct Asked {
@@ -54,6 +63,7 @@ pub(super) async fn ask(runner: &Runner, order: &Order) -> Result<Asked, Catalog
     let (mut units, complaints) = order.configuration.units(&order.component, id, Timestamp::now());
     for unit in &mut units {
         unit.output.sanitize_column_names |= runner.options.sanitize_column_names;
+        unit.output.limits = runner.options.outputs;
     }
     let about_secrets = confidential::open(runner, order, &mut units).await?;
     Ok(Asked { units, complaints, about_secrets })

@@ -11,7 +11,7 @@ use super::listen::{Ear, Known, listen};
 use super::record::Record;
 use super::resolve::{self, Planned};
 use super::so_far::SoFar;
-use super::{Job, debug, leftover, logger};
+use super::{Job, debug, leftover, limits_told, logger};
 use crate::blob::Delivery;
 use crate::configuration::Unit;
 use crate::engine::{ContainerNetwork, EngineError};
@@ -119,7 +119,9 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         self.job.enter(record, Phase::Stage).await?;
-        let (staged, created) = tokio::join!(self.stage(folder, planned, record), self.create(folder));
+        let largest_input_bytes = planned.largest_input_bytes();
+        let creating = self.create(folder, largest_input_bytes);
+        let (staged, created) = tokio::join!(self.stage(folder, planned, record), creating);
         let (enclosed, create_took) = created?;
         let staged = match staged {
             Ok(staged) => staged,
@@ -132,7 +134,7 @@ impl UnitRun<'_> {
         let Some(enclosed) = enclosed else {
             return Ok(Receipt::default());
         };
-        self.run_container(enclosed, folder, (staged, Beginning::Fresh), record).await
+        Box::pin(self.run_container(enclosed, folder, (staged, Beginning::Fresh), record)).await
     }
 
     pub(super) async fn run_container(
@@ -163,13 +165,17 @@ impl UnitRun<'_> {
                 }
                 Exit::Bad(exit) => {
                     let logging = &self.job.order.component.logging;
-                    let stop = failure::of_exit(exit, &words, logging, &ended.inspect["State"]);
+                    let limits = &self.unit.allotment;
+                    let stop = failure::of_exit(exit, &words, limits, logging, &ended.inspect["State"]);
                     self.archive_despite(folder, staged.bytes, record).await;
                     // A component that ran out of disk below its own limit is not at fault.
                     if matches!(exit, BadExit::Code(_))
                         && folder.room().await.is_some_and(|room| room < ROOM_NONE)
                     {
                         return Err(failure::disk_full(stop));
+                    }
+                    if matches!(exit, BadExit::DiskReserve { .. }) {
+                        return Err(stop);
                     }
                     self.publish_despite(exit, &stop, folder, record).await;
                     Err(stop)
@@ -213,23 +219,29 @@ impl UnitRun<'_> {
         Ok(staged)
     }
 
-    async fn create(&self, folder: &DataFolder) -> Result<(Option<Enclosed>, Duration), Stop> {
+    async fn create(
+        &self,
+        folder: &DataFolder,
+        largest_input_bytes: u64,
+    ) -> Result<(Option<Enclosed>, Duration), Stop> {
         let since = Instant::now();
         let Some(image) = self.image else {
             return Ok((None, since.elapsed()));
         };
-        let enclosed = self.enclose(image, folder).await?;
+        let enclosed = self.enclose(image, folder, largest_input_bytes).await?;
         Ok((Some(enclosed), since.elapsed()))
     }
 
+    /// `largest_input_bytes` may be changed in place by a component, so a file may be larger by so much.
     pub(super) async fn container_plan(
         &self,
         image: &ResolvedImage,
         folder: &DataFolder,
+        largest_input_bytes: u64,
     ) -> Result<ContainerPlan, EngineError> {
         let identity = self.job.runner.identity(self.job.order.component.user, true).await?;
         let (order, options) = (self.job.order, &self.job.runner.options);
-        let (component, limits) = (&order.component, &order.component.limits);
+        let (component, limits) = (&order.component, &self.unit.allotment.limits);
         let label = |name: &str, value: String| (format!("longshore.{name}"), value);
         let attempt = self.job.attempt;
         Ok(ContainerPlan {
@@ -249,7 +261,7 @@ impl UnitRun<'_> {
             nano_cpus: limits.nano_cpus,
             pids: i64::try_from(limits.pids).unwrap_or(i64::MAX),
             tmp_bytes: limits.tmp_bytes,
-            timeout: Some(self.unit.timeout.unwrap_or(limits.timeout)),
+            timeout: Some(limits.timeout),
             grace: options.grace,
             engine_patience: options.engine_patience,
             // Until its network is there.
@@ -258,7 +270,10 @@ impl UnitRun<'_> {
             read_only_root: component.read_only_root,
             capabilities: component.capabilities.clone(),
             output_bytes_max: limits.disk_bytes,
-            output_files_max: options.output_files_max,
+            output_files_max: options.outputs.files_max,
+            file_bytes_max: limits.disk_bytes.saturating_add(largest_input_bytes),
+            folder_depth_max: usize::try_from(options.outputs.depth_max).unwrap_or(usize::MAX),
+            disk_guard: options.disk_guard.clone(),
             log_bytes_max: options.log_bytes_max,
         })
     }
@@ -328,6 +343,9 @@ impl UnitRun<'_> {
         if !ended.log_complete {
             scribe.say(Level::Warning, "the engine lost the end of what the component said", news).await;
         }
+        if let Some(line) = limits_told::refusals(&ended, &self.unit.allotment) {
+            scribe.say(Level::Warning, &line, news).await;
+        }
         logger::tell_losses(ended.gelf, scribe, news).await;
         if words.left_out > 0 {
             let line = format!("{} further messages are only in the complete log", words.left_out);
@@ -339,7 +357,8 @@ impl UnitRun<'_> {
     fn note_usage(&self, ended: &Ended, staged: &Staged, record: &mut Record<'_>) {
         record.document.add_usage(&Usage {
             memory_peak_bytes: ended.memory_peak_bytes,
-            memory_limit_bytes: self.job.order.component.limits.memory_bytes,
+            memory_needed_bytes: ended.memory_needed_bytes,
+            memory_limit_bytes: self.unit.allotment.limits.memory_bytes,
             cpu: ended.cpu,
             input_bytes: staged.bytes,
             input_files: staged.files,

@@ -43,6 +43,10 @@ pub(crate) struct Container {
 pub(crate) struct Ended {
     pub exit: Exit,
     pub memory_peak_bytes: Option<u64>,
+    /// The highest of samples of memory that could not have been given back.
+    pub memory_needed_bytes: Option<u64>,
+    /// How often a process was refused because there were too many, where the kernel tells.
+    pub fork_refusals: u64,
     pub cpu: Option<Duration>,
     /// From the request to start until the engine said that it runs.
     pub start: Duration,
@@ -61,7 +65,7 @@ pub(crate) async fn create(engine: &Engine, plan: ContainerPlan) -> Result<Conta
     let failed = |source| RuntimeError::Create { name: plan.name.clone(), source };
     let facts = engine.facts().await.map_err(failed)?;
     let parent = CgroupParent::choose(facts, &plan.name);
-    let new = plan.new_container(parent.as_ref().map(CgroupParent::path));
+    let new = plan.new_container(parent.as_ref().map(CgroupParent::path), facts.root_quota);
     match engine.create_container(new).await {
         Ok(id) => Ok(Container { engine: engine.clone(), id, plan, parent, door: None, removed: false }),
         Err(source) => {
@@ -160,8 +164,9 @@ impl Container {
         let Since { start, before, time_left } = since;
         let door = self.door.take().map(|door| (door, spool.clone()));
         let follower = Follower::new(self.engine.clone(), self.id.clone(), spool, self.plan.log_bytes_max);
+        let parent = self.parent.clone();
         let mut supervisor =
-            Supervisor::begin(&self.engine, &self.id, &self.plan, (before, time_left), follower);
+            Supervisor::begin(&self.engine, &self.id, &self.plan, (before, time_left), parent, follower);
         if let Some((door, spool)) = door {
             supervisor.listen_at(door, spool);
         }
@@ -169,7 +174,8 @@ impl Container {
         let watched = supervisor.watch(exit, cancel).await?;
 
         let usage = usage_watch.read().await;
-        let counted_oom = usage.oom_kills.is_some_and(|kills| kills > 0);
+        let sampled = usage_watch.sampled();
+        let counted_oom = usage.oom_kills.is_some_and(|kills| kills > 0) || sampled.oom_kills > 0;
         let inspected = self.inspect_end(counted_oom, watched.stopped_for.is_some()).await?;
         let is_oom = counted_oom || inspected.state.oom_killed;
         if watched.stopped_for.is_none() && !is_oom && is_signal(inspected.state.exit_code) {
@@ -181,6 +187,7 @@ impl Container {
             oom_killed: counted_oom || inspected.state.oom_killed,
             memory_limit_bytes: self.plan.memory_bytes,
             memory_peak_bytes: usage.memory_peak_bytes,
+            file_bytes_max: self.plan.file_bytes_max,
             entrypoint: &self.plan.entrypoint,
             log: &watched.log,
         });
@@ -188,6 +195,8 @@ impl Container {
         Ok(Ended {
             exit,
             memory_peak_bytes: usage.memory_peak_bytes,
+            memory_needed_bytes: sampled.needed_bytes,
+            fork_refusals: sampled.fork_refusals,
             cpu: usage.cpu,
             start,
             ran: watched.ran,
@@ -219,7 +228,8 @@ impl Container {
     /// What the data folder weighs with its inputs: the rest is the component's.
     async fn weigh(&self) -> Result<Weight, RuntimeError> {
         let path = self.plan.data_folder.clone();
-        let weighed = tokio::task::spawn_blocking(move || Weight::of(&path)).await;
+        let depth_max = self.plan.folder_depth_max;
+        let weighed = tokio::task::spawn_blocking(move || Weight::of(&path, depth_max)).await;
         let weighed =
             weighed.map_err(|source| RuntimeError::TaskLost { task: "weighs the inputs", source })?;
         weighed.map_err(|source| RuntimeError::Measure { path: self.plan.data_folder.clone(), source })
@@ -244,6 +254,8 @@ impl Container {
         Ok(Ended {
             exit: Exit::Bad(bad),
             memory_peak_bytes: None,
+            memory_needed_bytes: None,
+            fork_refusals: 0,
             cpu: None,
             start,
             ran: Duration::ZERO,

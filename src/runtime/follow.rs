@@ -5,6 +5,7 @@
 
 use std::time::Duration;
 
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
@@ -55,6 +56,11 @@ enum Copied {
 impl Follower {
     pub(super) fn new(engine: Engine, id: String, spool: SpoolWriter, bytes_max: u64) -> Self {
         Self { engine, id, spool, bytes_max, bytes: 0, records: 0, first: None, last: None }
+    }
+
+    /// Follows how many bytes are spooled.
+    pub(super) fn spooled(&self) -> watch::Receiver<u64> {
+        self.spool.size()
     }
 
     /// Copies until the container has ended (which the token tells) and its log too. Finishes the spool.

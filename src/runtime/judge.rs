@@ -4,10 +4,12 @@ use std::time::Duration;
 
 use super::follow::LogEnd;
 use crate::engine::EngineError;
-use crate::job::{BadExit, CleanExit, Exit, StartFailure};
+use crate::job::{BadExit, CleanExit, Exit, SizeKind, StartFailure};
 
 /// 128 + SIGKILL: what an out-of-memory kill gives, but also every other kill.
 pub(super) const KILLED_CODE: i64 = 137;
+/// 128 + SIGXFSZ: the kernel's answer to a file over the size that a process may write.
+const FILE_TOO_LARGE_CODE: i64 = 153;
 
 /// Everything known about a container that has ended.
 #[derive(Debug)]
@@ -19,6 +21,7 @@ pub(super) struct EndFacts<'a> {
     pub(super) oom_killed: bool,
     pub(super) memory_limit_bytes: u64,
     pub(super) memory_peak_bytes: Option<u64>,
+    pub(super) file_bytes_max: u64,
     pub(super) entrypoint: &'a str,
     pub(super) log: &'a LogEnd,
 }
@@ -39,6 +42,10 @@ pub(super) fn judge(facts: EndFacts<'_>) -> Exit {
     if let Some(reason) = init_failure(facts.exit_code, facts.log) {
         let entrypoint = facts.entrypoint.to_owned();
         return Exit::Bad(BadExit::CouldNotStart(StartFailure { entrypoint, reason }));
+    }
+    if facts.exit_code == FILE_TOO_LARGE_CODE {
+        let limit = facts.file_bytes_max;
+        return Exit::Bad(BadExit::SizeLimit { what: SizeKind::File, limit, found: limit });
     }
     CleanExit::from_code(facts.exit_code)
 }
@@ -116,6 +123,7 @@ mod tests {
             oom_killed,
             memory_limit_bytes: 100,
             memory_peak_bytes: Some(99),
+            file_bytes_max: 7,
             entrypoint: "/app/run",
             log: &log,
         })
@@ -129,6 +137,7 @@ mod tests {
     #[case(None, 137, false, BadExit::Code(137))]
     #[case(None, 125, false, BadExit::Code(125))]
     #[case(None, 127, false, BadExit::Code(127))]
+    #[case(None, 153, false, BadExit::SizeLimit { what: SizeKind::File, limit: 7, found: 7 })]
     #[case(None, 0, true, OOM)]
     #[case(None, 137, true, OOM)]
     #[case(Some(LATE), 0, false, LATE)]

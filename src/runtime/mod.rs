@@ -4,9 +4,11 @@
 
 mod cgroup;
 mod container;
+mod disk_guard;
 mod error;
 mod follow;
 mod gelf;
+mod image_files;
 mod judge;
 mod measure;
 mod plan;
@@ -16,10 +18,12 @@ mod supervise;
 mod sweep;
 #[cfg(test)]
 mod tests;
+mod unlinked;
 mod usage;
 mod watchdog;
 
 pub(crate) use container::{Container, Ended, adopt, create};
+pub(crate) use disk_guard::DiskGuard;
 pub(crate) use error::RuntimeError;
 pub(crate) use gelf::{Callers, GelfDoor, GelfEnd, GelfError};
 pub(crate) use plan::ContainerPlan;

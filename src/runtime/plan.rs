@@ -4,7 +4,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::engine::{BindMount, ContainerNetwork, NewContainer};
+use super::disk_guard::DiskGuard;
+use crate::engine::{BindMount, ContainerNetwork, NewContainer, RootQuota};
 use crate::job::ImageId;
 
 /// Where the data folder lies inside.
@@ -40,10 +41,17 @@ pub(crate) struct ContainerPlan {
     pub read_only_root: bool,
     /// Capabilities added back after all were dropped.
     pub capabilities: Vec<String>,
-    /// Of everything under `out/`, by the larger of apparent size and blocks.
+    /// Of everything that is added to the data folder, by the larger of apparent size and blocks; and, by itself, of what
+    /// is written over the image's files.
     pub output_bytes_max: u64,
-    /// Of entries under `out/`, folders included.
+    /// Of entries that are added to either, folders included.
     pub output_files_max: u64,
+    /// Of each single file, held by the kernel. At least as much as the largest input, which a component may change.
+    pub file_bytes_max: u64,
+    /// Levels of folders in the data folder.
+    pub folder_depth_max: usize,
+    /// Keeps room on the disks, together with the other containers of this process.
+    pub disk_guard: DiskGuard,
     pub log_bytes_max: u64,
 }
 
@@ -66,7 +74,11 @@ impl fmt::Debug for ContainerPlan {
 
 impl ContainerPlan {
     /// The engine's view of the plan.
-    pub(super) fn new_container<'a>(&'a self, cgroup_parent: Option<&'a str>) -> NewContainer<'a> {
+    pub(super) fn new_container<'a>(
+        &'a self,
+        cgroup_parent: Option<&'a str>,
+        root_quota: RootQuota,
+    ) -> NewContainer<'a> {
         NewContainer {
             name: &self.name,
             image: self.image.as_str(),
@@ -77,6 +89,10 @@ impl ContainerPlan {
             nano_cpus: self.nano_cpus,
             pids: self.pids,
             tmp_bytes: self.tmp_bytes,
+            tmp_files: self.output_files_max,
+            file_bytes: self.file_bytes_max,
+            root_bytes: (root_quota == RootQuota::Held && !self.read_only_root)
+                .then_some(self.output_bytes_max),
             network: self.network.clone(),
             user: self.user.as_deref(),
             read_only_root: self.read_only_root,

@@ -118,6 +118,11 @@ impl SpoolWriter {
         SpoolReader::open(&self.shared.path, self.shared.written.subscribe()).await
     }
 
+    /// Follows how many bytes are written.
+    pub(super) fn size(&self) -> watch::Receiver<u64> {
+        self.shared.written.subscribe()
+    }
+
     /// Writes records and tells the readers. After an error nothing of this batch counts.
     pub(crate) async fn append(&self, records: &[SpoolRecord]) -> Result<(), SpoolError> {
         let mut pen = self.shared.pen.lock().await;

@@ -8,13 +8,14 @@ use tokio::time::{Instant, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::cgroup::CgroupParent;
 use super::follow::{Follower, LogEnd};
 use super::gelf::{GelfDoor, GelfEnd};
-use super::measure::{OutputLimits, Weight};
+use super::measure::{Weight, WriteLimits};
 use super::watchdog::Watchdog;
 use super::{ContainerPlan, RuntimeError, SpoolError, SpoolWriter};
 use crate::engine::{Engine, EngineError, ExitWait, SignalOutcome};
-use crate::job::BadExit;
+use crate::job::{BadExit, SizeKind};
 
 /// An engine may lose the news of an exit; now and then we look for ourselves.
 const LOOK_INTERVAL: Duration = Duration::from_secs(30);
@@ -49,7 +50,7 @@ impl Stop {
     /// Whether it still holds when the container had ended before our signal came.
     fn outlives_the_end(&self) -> bool {
         match self {
-            Self::Trouble(_) | Self::Exit(BadExit::SizeLimit { .. }) => true,
+            Self::Trouble(_) | Self::Exit(BadExit::SizeLimit { .. } | BadExit::DiskReserve { .. }) => true,
             Self::Exit(
                 BadExit::Code(_)
                 | BadExit::OutOfMemory { .. }
@@ -117,11 +118,13 @@ impl<'a> Supervisor<'a> {
         id: &'a str,
         plan: &'a ContainerPlan,
         (before, time_left): (Weight, Option<Duration>),
+        parent: Option<CgroupParent>,
         follower: Follower,
     ) -> Self {
         let started = Instant::now();
         let ended = CancellationToken::new();
         let mut tasks = JoinSet::new();
+        let spooled = follower.spooled();
         let follower_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Log(follower.run(follower_ended).await) });
         let watchdog = Watchdog {
@@ -129,8 +132,16 @@ impl<'a> Supervisor<'a> {
             id: id.to_owned(),
             data_folder: plan.data_folder.clone(),
             before,
-            limits: OutputLimits { bytes_max: plan.output_bytes_max, files_max: plan.output_files_max },
+            limits: WriteLimits {
+                bytes_max: plan.output_bytes_max,
+                files_max: plan.output_files_max,
+                file_bytes_max: plan.file_bytes_max,
+                levels: plan.folder_depth_max,
+            },
             is_root_writable: !plan.read_only_root,
+            guard: plan.disk_guard.clone(),
+            parent,
+            spooled,
         };
         let watchdog_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Output(watchdog.watch(watchdog_ended).await) });
@@ -277,14 +288,15 @@ impl<'a> Supervisor<'a> {
         match task {
             Ok(TaskEnd::Log(Ok(log))) => {
                 let limit = self.plan.log_bytes_max;
-                let excess = log.excess.map(|found| BadExit::SizeLimit { what: "log", limit, found });
+                let excess = log.excess.map(|found| BadExit::SizeLimit { what: SizeKind::Log, limit, found });
                 self.log = Some(log);
                 excess.map(Stop::Exit)
             }
             Ok(TaskEnd::Gelf(Ok(gelf))) => {
                 self.gelf = gelf;
                 let limit = self.plan.log_bytes_max;
-                let excess = gelf.excess.map(|found| BadExit::SizeLimit { what: "log", limit, found });
+                let excess =
+                    gelf.excess.map(|found| BadExit::SizeLimit { what: SizeKind::Log, limit, found });
                 excess.map(Stop::Exit)
             }
             Ok(TaskEnd::Output(Ok(excess))) => excess.map(Stop::Exit),

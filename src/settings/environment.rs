@@ -4,7 +4,7 @@ use crate::component::Preset;
 use crate::component::document::{Entry, Node, Place, Value};
 
 /// Keys that are texts, durations or amounts of bytes.
-const TEXT_KEYS: [&str; 43] = [
+const TEXT_KEYS: [&str; 47] = [
     "state_dir",
     "component_specs_dir",
     "work_dir",
@@ -14,6 +14,10 @@ const TEXT_KEYS: [&str; 43] = [
     "quarantine_retention",
     "stop_grace",
     "log_bytes_max",
+    "disk_reserve",
+    "outputs.manifest_bytes_max",
+    "outputs.sparse_bytes_min",
+    "outputs.table_bytes_max",
     "catalog.url",
     "catalog.url_file",
     "catalog.patience",
@@ -51,10 +55,13 @@ const TEXT_KEYS: [&str; 43] = [
 ];
 
 /// Keys that are numbers or flags.
-const TYPED_KEYS: [&str; 10] = [
+const TYPED_KEYS: [&str; 13] = [
     "sync",
     "events_max",
     "output_files_max",
+    "outputs.entries_max",
+    "outputs.name_bytes_max",
+    "outputs.depth_max",
     "catalog.connections_max",
     "blobs.s3.path_style",
     "queue.publish_events",
@@ -64,6 +71,7 @@ const TYPED_KEYS: [&str; 10] = [
     "git.allow_file",
 ];
 
+/// Of each preset and of the ceilings.
 const PRESET_TEXT_KEYS: [&str; 4] = ["memory", "disk", "timeout", "tmp"];
 const PRESET_TYPED_KEYS: [&str; 2] = ["cpus", "pids"];
 
@@ -102,7 +110,9 @@ pub(super) fn known_keys() -> Vec<(Vec<&'static str>, bool)> {
         let texts = PRESET_TEXT_KEYS.into_iter().map(move |name| (key(name), false));
         texts.chain(PRESET_TYPED_KEYS.into_iter().map(move |name| (key(name), true)))
     });
-    root.chain(of_preset).collect()
+    let ceilings = PRESET_TEXT_KEYS.into_iter().map(|name| (vec!["ceilings", name], false));
+    let ceilings = ceilings.chain(PRESET_TYPED_KEYS.into_iter().map(|name| (vec!["ceilings", name], true)));
+    root.chain(of_preset).chain(ceilings).collect()
 }
 
 fn typed(text: String) -> Value {

@@ -7,6 +7,7 @@ mod machine;
 mod network;
 mod notices;
 mod outlook;
+mod outputs;
 mod registries;
 mod secret;
 mod secrets;
@@ -19,8 +20,8 @@ use std::time::Duration;
 
 use crate::component::document::{self, Fields, Item, Node, Place, Report, Value};
 use crate::component::{
-    Complaint, Complaints, Preset, Presets, ReadError, parse_bytes, parse_duration, read_limits,
-    read_positive, read_text,
+    Complaint, Complaints, Preset, Presets, ReadError, parse_bytes, parse_duration, read_positive,
+    read_presets, read_text,
 };
 
 pub(crate) use environment::process_environment;
@@ -31,6 +32,7 @@ use crate::catalog::PostgresOptions;
 use crate::egress::EgressOptions;
 use crate::image::GitOptions;
 use crate::image::RegistryAccess;
+use crate::job::OutputLimits;
 use crate::queue::QueueOptions;
 use crate::telemetry::{LogFormat, OtlpOptions};
 use crate::worker::WorkerOptions;
@@ -63,8 +65,11 @@ pub(crate) struct Settings {
     pub stop_grace: Duration,
     /// How long an engine may be away while a container runs.
     pub engine_patience: Duration,
-    pub output_files_max: u64,
+    pub outputs: OutputLimits,
     pub log_bytes_max: u64,
+    /// Kept free of the disks that containers write to; `None`: what suits the disk.
+    pub disk_reserve: Option<u64>,
+    /// With the ceilings.
     pub presets: Presets,
     /// `None`: a file in the state folder.
     pub catalog: Option<PostgresOptions>,
@@ -184,8 +189,8 @@ fn read_settings(
     let engine_patience = duration("engine_patience", 60);
     let mut count = |key, default| fields.get(key).and_then(|item| read_positive(&item)).unwrap_or(default);
     let events_max = count("events_max", 10_000);
-    let output_files_max = count("output_files_max", 100_000);
-    let presets = fields.get("presets").map(|item| read_presets(&item)).unwrap_or_default();
+    let output_files_max = count("output_files_max", OutputLimits::default().files_max);
+    let presets = read_presets(fields.get("presets"), fields.get("ceilings"));
     let small = presets.of(Preset::DEFAULT);
     let folder = &project_dir;
     let catalog = fields.get("catalog");
@@ -221,7 +226,8 @@ fn read_settings(
         quarantine_retention,
         stop_grace,
         engine_patience,
-        output_files_max,
+        outputs: outputs::read_outputs(fields.get("outputs"), output_files_max),
+        disk_reserve: fields.get("disk_reserve").and_then(|item| item.amount(parse_bytes)),
         log_bytes_max: fields
             .get("log_bytes_max")
             .and_then(|item| item.amount(parse_bytes))
@@ -231,21 +237,6 @@ fn read_settings(
     };
     fields.finish();
     settings
-}
-
-fn read_presets(item: &Item<'_>) -> Presets {
-    let mut presets = Presets::default();
-    let Some(mut fields) = item.fields() else {
-        return presets;
-    };
-    for preset in Preset::ALL {
-        if let Some(mut fields) = fields.get(preset.as_str()).and_then(|item| item.fields()) {
-            presets.set(preset, read_limits(&mut fields, presets.of(preset)));
-            fields.finish();
-        }
-    }
-    fields.finish();
-    presets
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use tokio::task::JoinHandle;
 
 use super::admission::Share;
-use super::{Worker, WorkerError, job};
+use super::{Worker, WorkerError, job, load};
 use crate::catalog::OpenAttempt;
 use crate::egress;
 use crate::engine::Engine;
@@ -96,7 +96,10 @@ async fn adopt(
     }
     let component = worker.specs.component(&request.component).await;
     // It runs already: whether there is room for it is not asked.
-    let share = component.as_ref().map_or(Share::SLOT, |component| Share::of(&component.limits));
+    let share = match &component {
+        Ok(component) => load::share(open.job, &request, component, catalog).await?,
+        Err(_) => Share::SLOT,
+    };
     let berth = worker.desk.berths.take(open.job, open.attempt, share);
     let adoption = Adoption { attempt: open.attempt, folder, container: container.id.clone() };
     let work = job::Work {

@@ -10,10 +10,10 @@ use tokio_util::sync::CancellationToken;
 use super::admission::{Admission, Share};
 use super::footing::Footing;
 use super::lease::STUCK_AFTER;
-use super::{PAUSE_AFTER_ERROR, Worker, job};
+use super::{PAUSE_AFTER_ERROR, Worker, job, load};
 use crate::catalog::{CatalogError, WaitingJob};
 use crate::component::Component;
-use crate::job::{ComponentId, Failure, JobId};
+use crate::job::{ComponentId, ContentHash, Failure, JobId};
 use crate::telemetry::Loop;
 
 /// Waiting jobs looked at in one round.
@@ -28,6 +28,8 @@ struct Rounds {
     footing: Footing,
     /// Waiting jobs that are too large for this machine; said once of each.
     too_large: HashSet<JobId>,
+    /// What waiting jobs may use, with the spec by which that was found: a job's configuration does not change.
+    rooms: HashMap<JobId, (ContentHash, Share)>,
 }
 
 /// Claims jobs until it is told to stop.
@@ -70,6 +72,7 @@ async fn claim_round(
     let look_at = LOOK_AT_MAX + rounds.too_large.len() as u64;
     let waiting = worker.runner.catalog.waiting_jobs(look_at).await?;
     rounds.too_large.retain(|id| waiting.iter().any(|waiting| waiting.id == *id));
+    rounds.rooms.retain(|id, _room| waiting.iter().any(|waiting| waiting.id == *id));
     if waiting.is_empty() || !rounds.footing.is_firm(worker).await {
         return Ok(());
     }
@@ -78,9 +81,12 @@ async fn claim_round(
         if stop.is_cancelled() || !worker.desk.berths.has_slot() {
             break;
         }
-        let component = load(worker, &waiting.request.component, &mut known).await;
+        let component = component(worker, &waiting.request.component, &mut known).await;
         // A job that cannot be run needs no room to be told so.
-        let share = component.as_ref().map_or(Share::SLOT, |component| Share::of(&component.limits));
+        let share = match &component {
+            Ok(component) => room(worker, &waiting, component, rounds).await?,
+            Err(_) => Share::SLOT,
+        };
         match worker.desk.berths.admission(share, waited(&waiting)) {
             Admission::Admitted => claim(worker, waiting, component, share).await?,
             Admission::TooLarge => {
@@ -113,7 +119,24 @@ async fn claim(
     Ok(())
 }
 
-async fn load(worker: &Worker, id: &ComponentId, known: &mut Known) -> Result<Component, Failure> {
+/// What a job may use by its spec and its configuration.
+async fn room(
+    worker: &Worker,
+    waiting: &WaitingJob,
+    component: &Component,
+    rounds: &mut Rounds,
+) -> Result<Share, CatalogError> {
+    if let Some((spec, share)) = rounds.rooms.get(&waiting.id)
+        && *spec == component.spec_hash
+    {
+        return Ok(*share);
+    }
+    let share = load::share(waiting.id, &waiting.request, component, &worker.runner.catalog).await?;
+    rounds.rooms.insert(waiting.id, (component.spec_hash.clone(), share));
+    Ok(share)
+}
+
+async fn component(worker: &Worker, id: &ComponentId, known: &mut Known) -> Result<Component, Failure> {
     if let Some(component) = known.get(id) {
         return component.clone();
     }

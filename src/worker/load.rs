@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use super::admission::Share;
 use crate::catalog::{AcceptedRequest, Catalog, CatalogError};
 use crate::component::{self, Component, Presets};
 use crate::configuration;
@@ -69,4 +70,15 @@ fn not_stored(component: &ComponentId, id: &ConfigurationId) -> Failure {
     invalid(format!(
         "configuration {id} of {component} is not stored: `longshore config put {component} {id} FILE`, or send it with the job as `data`"
     ))
+}
+
+/// What a job may use by its spec and its configuration. One that cannot be read needs no room to be told so.
+pub(super) async fn share(
+    job: JobId,
+    request: &AcceptedRequest,
+    component: &Component,
+    catalog: &Catalog,
+) -> Result<Share, CatalogError> {
+    let order = order(job, request, component.clone(), catalog).await?;
+    Ok(order.map_or(Share::SLOT, |order| Share::of(&order.configuration.limits(&order.component))))
 }

@@ -152,7 +152,11 @@ fn a_run_over_its_time_is_stopped_though_it_ignores_the_signal() {
     let ran = ran(command.env("LONGSHORE_STOP_GRACE", "1s").output().unwrap()).failed(1);
     assert_eq!(
         (ran.error_code().as_str(), ran.message().as_str()),
-        ("time_limit", "the component ran longer than its limit of 1 s")
+        (
+            "time_limit",
+            "the component ran longer than its limit of 1 s (time limit 1 s, from `runtime.process_timeout` of the \
+             configuration)"
+        )
     );
     house.is_clean();
 }

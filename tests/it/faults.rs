@@ -200,8 +200,13 @@ pub(crate) struct SmallDisk(pub(crate) PathBuf);
 
 impl SmallDisk {
     pub(crate) fn at(path: PathBuf, megabytes: u32) -> Option<Self> {
+        Self::with(path, megabytes, "")
+    }
+
+    /// `more` are further options of the mount, with a comma before each.
+    pub(crate) fn with(path: PathBuf, megabytes: u32, more: &str) -> Option<Self> {
         std::fs::create_dir(&path).unwrap();
-        let size = format!("size={megabytes}m");
+        let size = format!("size={megabytes}m{more}");
         let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &size, "tmpfs"]).arg(&path).status();
         if mounted.is_ok_and(|status| status.success()) {
             return Some(Self(path));

@@ -11,7 +11,7 @@ use super::exit::{ExitStatus, Trouble, chain};
 use super::print::{Format, Printer, bytes_text, grid};
 use super::sealing;
 use super::view::{CheckView, ComplaintView};
-use crate::component::{self, Complaint, Component, LoadError};
+use crate::component::{self, AskedResources, Complaint, Component, LoadError};
 use crate::configuration::{self, Parsed};
 use crate::job::ConfigurationId;
 use crate::settings::Settings;
@@ -108,6 +108,11 @@ fn check(
             None
         }
     };
+    if let (Some(component), None) = (&component, config) {
+        let resources = &component.resources;
+        let allotment = resources.allot(AskedResources::default());
+        complaints.extend(resources.over_ceilings(&allotment, spec, ""));
+    }
     if let Some(path) = config {
         let file = path.display().to_string();
         match component::read_text(path) {

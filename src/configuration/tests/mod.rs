@@ -1,4 +1,5 @@
 mod input;
+mod limits;
 mod output;
 mod rows;
 mod sealing;
@@ -79,7 +80,8 @@ fn the_component_reads_what_was_written_but_for_what_is_the_runners() {
         unit.secrets,
         ["s3cret", "platform", "inner-token", "{\"access_token\":\"inner-token\",\"token_type\":\"bearer\"}"]
     );
-    assert_eq!((unit.timeout, unit.image_tag.as_deref()), (Some(Duration::from_secs(90)), Some("1.2")));
+    let timeout = unit.allotment.limits.timeout;
+    assert_eq!((timeout, unit.image_tag.as_deref()), (std::time::Duration::from_secs(90), Some("1.2")));
 }
 
 #[test]

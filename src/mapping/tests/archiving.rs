@@ -130,7 +130,7 @@ async fn what_is_unsafe_or_too_large_is_left_out_and_told() {
         [
             "config.json is a symbolic link: only plain files are taken",
             "out/linked is a symbolic link: only plain files are taken",
-            "out/files/giant claims 1099511627776 bytes but has only 0 on disk: sparse files are not taken",
+            "out/files/giant claims 1099511627776 bytes but has only 0 on disk: sparse files are not taken, write what the file holds",
             "out/files/pipe is a named pipe: only plain files are taken",
             "out/files/large with 2000 bytes is over the size limit",
             "out/tables/link.csv is a symbolic link: only plain files are taken",

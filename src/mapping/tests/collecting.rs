@@ -208,6 +208,7 @@ async fn column_names_are_kept_as_written_unless_told_otherwise() {
         sanitize_column_names,
         default_bucket: Some("in.c-rest".into()),
         files: Vec::new(),
+        ..OutputMapping::default()
     };
     world.publish(&folder, &asked("a.csv", "in.c-x.kept", false)).await.unwrap();
     assert_eq!(world.text("in.c-x.kept").await, "Order ID,příliš\n1,x\n");

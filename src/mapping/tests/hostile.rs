@@ -9,7 +9,7 @@ use std::os::unix::net::UnixListener;
 use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::world::{World, at, clean, full, mapped, output, write};
-use crate::job::OutputMapping;
+use crate::job::{OutputLimits, OutputMapping};
 use crate::mapping::{DataFolder, collect};
 
 async fn refused(folder: &DataFolder) -> Vec<String> {
@@ -108,10 +108,11 @@ async fn odd_names_are_refused_and_shown_harmlessly() {
         [
             "out/tables has a name of 201 bytes, at most 200 are allowed: \"".to_owned()
                 + &"x".repeat(201)
-                + "\"",
-            "out/tables has a name that is not valid UTF-8: \"\u{fffd}.csv\"".into(),
-            "out/tables has a name with a control character: \"bell\\u{7}.csv\"".into(),
-            "out/tables has both \"Same.csv\" and \"same.csv\", which differ only in case".into(),
+                + "\" (shorten it)",
+            "out/tables has a name that is not valid UTF-8: \"\u{fffd}.csv\" (name it in UTF-8)".into(),
+            "out/tables has a name with a control character: \"bell\\u{7}.csv\" (name it without)".into(),
+            "out/tables has both \"Same.csv\" and \"same.csv\", which differ only in case (rename one)"
+                .into(),
         ]
     );
 }
@@ -123,7 +124,12 @@ async fn a_million_files_are_refused_after_looking_at_some() {
     for number in 0..=20_000 {
         File::create(at(&folder, &format!("out/files/{number}"))).unwrap();
     }
-    assert_eq!(refused(&folder).await, ["out/files has more than 20000 entries"]);
+    assert_eq!(
+        refused(&folder).await,
+        [
+            "out/files has more than 20000 entries: write fewer and larger files, or raise `outputs.entries_max` in the settings"
+        ]
+    );
 }
 
 #[tokio::test]
@@ -134,7 +140,7 @@ async fn a_huge_manifest_is_refused_unread() {
     write(&folder, "out/tables/a.csv.manifest", &" ".repeat(2 << 20));
     assert_eq!(
         refused(&folder).await,
-        ["out/tables/a.csv.manifest has 2097152 bytes, at most 1048576 are read"]
+        ["out/tables/a.csv.manifest has 2097152 bytes, at most 1048576 are read (write less into it)"]
     );
 }
 
@@ -150,4 +156,46 @@ async fn an_output_exchanged_after_it_was_looked_at_is_refused() {
     let told = world.publish_collected(collected).await.unwrap_err();
     assert_eq!(told, "out/tables/a.csv is a file that was exchanged: only plain files are taken");
     assert_eq!(world.blobs().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn what_is_taken_is_for_the_settings_to_say() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    write(&folder, "out/tables/long-name.csv", "id\n1\n");
+    write(&folder, "out/tables/a.csv", "id\n1\n2\n");
+    write(&folder, "out/tables/b.csv", "id\n");
+    write(&folder, "out/tables/b.csv.manifest", r#"{"destination": "in.c-x.b"}"#);
+    fs::create_dir(at(&folder, "out/tables/c")).unwrap();
+    write(&folder, "out/tables/c/1", "1\n2\n");
+    write(&folder, "out/tables/c/2", "3\n4\n");
+    write(&folder, "out/tables/c.manifest", r#"{"columns": ["id"]}"#);
+    File::create(at(&folder, "out/files/hollow")).unwrap().set_len(2000).unwrap();
+    let limits = OutputLimits {
+        name_bytes_max: 10,
+        manifest_bytes_max: 20,
+        sparse_bytes_min: 1000,
+        table_bytes_max: 6,
+        ..OutputLimits::default()
+    };
+    let mapping = OutputMapping { default_bucket: Some("in.c-x".into()), limits, ..OutputMapping::default() };
+    let told = collect(&mapping, &folder, &clean()).await.unwrap_err();
+    let told: Vec<String> = told.iter().map(ToString::to_string).collect();
+    let too_much = "write less, or raise `outputs.table_bytes_max` in the settings";
+    assert_eq!(
+        told,
+        [
+            "out/tables has a name of 13 bytes, at most 10 are allowed: \"long-name.csv\" (shorten it)".to_owned(),
+            "out/tables has a name of 14 bytes, at most 10 are allowed: \"b.csv.manifest\" (shorten it)".to_owned(),
+            format!("out/tables/a.csv has 7 bytes, at most 6 make a table: {too_much}"),
+            format!("out/tables/c has 8 bytes, at most 6 make a table: {too_much}"),
+            "out/files/hollow claims 2000 bytes but has only 0 on disk: sparse files are not taken, write what the \
+             file holds"
+                .to_owned(),
+        ]
+    );
+    let few = OutputLimits { entries_max: 2, ..OutputLimits::default() };
+    let mapping = OutputMapping { limits: few, ..mapping };
+    let told = collect(&mapping, &folder, &clean()).await.unwrap_err();
+    assert!(told.iter().any(|line| line.to_string().starts_with("out/tables has more than 2 entries")));
 }

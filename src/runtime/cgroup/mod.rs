@@ -4,12 +4,15 @@
 //! Used where the engine's cgroup tree is ours to see; elsewhere the engine's samples have to do.
 
 mod parse;
+mod sample;
 
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use tracing::warn;
+
+pub(super) use sample::CgroupSample;
 
 use crate::engine::{CgroupDriver, CgroupVersion, EngineFacts, IdMapping};
 

@@ -1,5 +1,6 @@
 //! Puts messages together that came in chunks, in whatever order.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -64,8 +65,8 @@ impl Chunks {
             return Taken::Part;
         }
         // A chunk that comes twice is the same chunk.
-        if !waiting.parts.contains_key(&number) {
-            waiting.parts.insert(number, part.to_vec());
+        if let Entry::Vacant(place) = waiting.parts.entry(number) {
+            place.insert(part.to_vec());
             waiting.bytes += part.len();
             self.bytes += part.len();
         }
@@ -148,7 +149,7 @@ mod tests {
     fn a_flood_of_beginnings_is_bounded() {
         let (mut chunks, now) = (Chunks::default(), Instant::now());
         for id in 0..200 {
-            chunks.take(now, &datagram(id, 0, 128, &[b'x'; 60_000]));
+            chunks.take(now, &datagram(id, 0, 128, &vec![b'x'; 60_000]));
         }
         assert!(chunks.waiting.len() <= MESSAGES_MAX && chunks.bytes <= BYTES_MAX);
         assert_eq!(chunks.finish(), 200);

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 
 use super::house::{House, image};
-use crate::job::{BadExit, Exit, StartFailure};
+use crate::job::{BadExit, Exit, SizeKind, StartFailure};
 use crate::runtime::{RuntimeError, SpoolReader, SpoolWriter, Stream, create};
 
 #[tokio::test]
@@ -158,11 +158,15 @@ async fn a_missing_data_folder_is_the_platforms_trouble() {
 }
 
 #[rstest]
-#[case::sparse("head -c 0 /dev/zero; busybox truncate -s 1000000000 /data/out/tables/x; sleep 300", "data folder", 16 << 20)]
-#[case::many("cd /data/out/files; touch $(seq 1 1500); sleep 300", "file count", 1000)]
-#[case::in_the_last_moment("busybox truncate -s 1000000000 /data/out/tables/x; exit 0", "data folder", 16 << 20)]
+#[case::sparse("head -c 0 /dev/zero; busybox truncate -s 1000000000 /data/out/tables/x; sleep 300", SizeKind::DataFolder, 16 << 20)]
+#[case::many("cd /data/out/files; touch $(seq 1 1500); sleep 300", SizeKind::DataFileCount, 1000)]
+#[case::in_the_last_moment("busybox truncate -s 1000000000 /data/out/tables/x; exit 0", SizeKind::DataFolder, 16 << 20)]
 #[tokio::test]
-async fn too_much_output_stops_the_container(#[case] script: &str, #[case] what: &str, #[case] limit: u64) {
+async fn too_much_output_stops_the_container(
+    #[case] script: &str,
+    #[case] what: SizeKind,
+    #[case] limit: u64,
+) {
     let Some(house) = House::open("too_much_output_stops_the_container").await else {
         return;
     };
@@ -182,7 +186,7 @@ async fn too_much_speech_stops_the_container() {
     let mut plan = house.plan("yes");
     plan.log_bytes_max = 100_000;
     let story = house.run(plan).await;
-    let Exit::Bad(BadExit::SizeLimit { what: "log", limit: 100_000, found }) = story.exit() else {
+    let Exit::Bad(BadExit::SizeLimit { what: SizeKind::Log, limit: 100_000, found }) = story.exit() else {
         panic!("{:?}", story.exit())
     };
     assert!(*found > 100_000);

@@ -11,7 +11,9 @@ use tokio_util::sync::CancellationToken;
 
 use crate::engine::{ContainerNetwork, Engine, EngineOptions};
 use crate::job::{Exit, ImageId, JobId};
-use crate::runtime::{ContainerPlan, Ended, SpoolReader, SpoolRecord, SpoolWriter, Stream, create};
+use crate::runtime::{
+    ContainerPlan, DiskGuard, Ended, SpoolReader, SpoolRecord, SpoolWriter, Stream, create,
+};
 
 pub(super) const LABEL: &str = "longshore.test";
 
@@ -101,6 +103,9 @@ impl House {
             capabilities: Vec::new(),
             output_bytes_max: 16 << 20,
             output_files_max: 1000,
+            file_bytes_max: 1 << 40,
+            folder_depth_max: 64,
+            disk_guard: DiskGuard::default(),
             log_bytes_max: 64 << 20,
         }
     }

@@ -48,8 +48,9 @@ fn without_a_file_the_defaults_hold_where_longshore_was_started() {
             quarantine_retention: Duration::from_secs(604_800),
             stop_grace: Duration::from_secs(10),
             engine_patience: Duration::from_secs(60),
-            output_files_max: 100_000,
+            outputs: OutputLimits::default(),
             log_bytes_max: 1 << 30,
+            disk_reserve: None,
             presets: Presets::default(),
             catalog: None,
             blobs: None,
@@ -123,18 +124,6 @@ fn every_key_can_be_overridden_by_the_environment() {
         ("LONGSHORE_ENGINE_PATIENCE", "3s"),
     ];
     let settings = load("sync: true\nevents_max: 5\n", &environment).unwrap();
-    let mut presets = Presets::default();
-    presets.set(
-        Preset::Xlarge,
-        crate::component::Limits {
-            memory_bytes: 1 << 30,
-            nano_cpus: 1_000_000_000,
-            pids: 9,
-            disk_bytes: 1 << 30,
-            timeout: Duration::from_secs(60),
-            tmp_bytes: 1 << 20,
-        },
-    );
     let expected = Settings {
         state_dir: "/s".into(),
         component_specs_dir: "/c".into(),
@@ -146,12 +135,21 @@ fn every_key_can_be_overridden_by_the_environment() {
         quarantine_retention: Duration::from_secs(3600),
         stop_grace: Duration::from_secs(2),
         engine_patience: Duration::from_secs(3),
-        output_files_max: 8,
+        outputs: OutputLimits { files_max: 8, ..OutputLimits::default() },
         log_bytes_max: 1024,
-        presets,
         ..settings.clone()
     };
     assert_eq!(settings, expected);
+    let xlarge = crate::component::Limits {
+        memory_bytes: 1 << 30,
+        nano_cpus: 1_000_000_000,
+        pids: 9,
+        disk_bytes: 1 << 30,
+        timeout: Duration::from_secs(60),
+        tmp_bytes: 1 << 20,
+    };
+    assert_eq!(settings.presets.of(Preset::Xlarge), xlarge);
+    assert_eq!(settings.presets.of(Preset::Small), Presets::default().of(Preset::Small));
     assert_eq!(load("", &environment[17..18]).unwrap().engine_host.unwrap(), "unix:///other.sock");
 }
 

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{Port, Worker, append, eventually, is_served};
+use super::{HOLDS, Port, Worker, append, eventually, is_served};
 use crate::faults::SmallDisk;
 use crate::house::numbered;
 
@@ -79,4 +79,37 @@ fn a_job_that_never_finds_room_ends_and_the_next_one_runs() {
     assert_eq!(port.comes_to("next", "success")["attempt"], 1);
     assert_eq!(port.house.versions("out.c-main.t"), [1]);
     eventually("no file is left on the disk", || files_below(&disk.0).is_empty().then_some(()));
+}
+
+#[test]
+fn of_two_jobs_on_a_disk_that_gets_full_the_one_that_fills_it_is_stopped() {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({ "attempts_max": 1 }));
+    let Some(disk) = SmallDisk::at(port.house.path().join("disk"), 256) else { return };
+    let spec = fs::read_to_string(port.house.path().join("component-specs/raw-two.yaml")).unwrap();
+    // The disk is memory, which counts as the writer's: slow enough, and allowed to have it all.
+    let spec = spec.replace("memory: 64m", "memory: 1g\n  cpus: 0.2").replace("disk: 64MiB", "disk: 3g");
+    port.house.write("component-specs/raw-two.yaml", spec);
+    let _worker = Worker::on(port.machine(|settings| {
+        settings["work_dir"] = json!(disk.0);
+        settings["disk_reserve"] = json!("128m");
+    }));
+    port.orchestrator.publish(&[append("modest", HOLDS, 1)]);
+    port.hears("modest", "begun");
+    let mut runaway =
+        append("runaway", "while :; do i=$((i + 1)); head -c 1m /dev/zero >out/files/$i || sleep 1; done", 2);
+    runaway["request"]["component"] = json!("raw-two");
+    port.orchestrator.publish(&[runaway]);
+    let document = port.comes_to("runaway", "error");
+    assert_eq!(document["error"]["code"], "disk_full", "{document}");
+    let message = document["message"].as_str().unwrap();
+    assert!(
+        message.contains("the component that filled it") && message.contains("128 MiB are kept"),
+        "{message}"
+    );
+    port.release();
+    assert_eq!(port.comes_to("modest", "success")["attempt"], 1);
+    assert_eq!(port.house.versions("out.c-main.t"), [1]);
 }

@@ -16,6 +16,7 @@ mod proxy;
 mod room;
 mod secrets;
 mod server;
+mod speaking;
 mod steering;
 mod store;
 mod submitting;

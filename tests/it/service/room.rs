@@ -58,3 +58,26 @@ fn a_job_too_large_for_a_machine_is_left_to_a_larger_one_and_that_is_said_once()
     });
     assert_eq!(ended["attempt"], 1);
 }
+
+#[test]
+fn a_job_is_as_large_as_its_configuration_asks() {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({ "memory": "300m" }));
+    let spec = std::fs::read_to_string(port.house.path().join("component-specs/raw-two.yaml")).unwrap();
+    // The preset's 256 MiB.
+    port.house.write("component-specs/raw-two.yaml", spec.replace("  memory: 64m\n", ""));
+    let worker = port.worker(&[]);
+    let job = |key: &str, runtime| {
+        let mut job = append(key, "true", 1);
+        job["request"]["component"] = json!("raw-two");
+        job["request"]["data"]["runtime"] = runtime;
+        job
+    };
+    port.orchestrator.publish(&[job("large", json!({ "backend": { "type": "medium" } }))]);
+    worker.says("too large for this machine");
+    port.orchestrator.publish(&[job("usual", json!({ "process_timeout": 90 }))]);
+    port.comes_to("usual", "success");
+    assert_eq!(port.job("large").document()["status"], "waiting");
+}

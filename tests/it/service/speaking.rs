@@ -1,0 +1,56 @@
+//! What a component says while its worker dies: heard to the end by another, once.
+
+use serde_json::json;
+
+use super::{Port, is_served};
+
+/// On each stream.
+const NUMBERS: u64 = 1_000_000;
+
+#[test]
+fn two_million_lines_are_kept_once_and_in_order_though_the_worker_is_killed_in_the_middle() {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({ "slots": 1 }));
+    let mut doomed = port.worker(&[]);
+    let half = NUMBERS / 2;
+    let later = half + 1;
+    let script = format!(
+        "seq 1 {half} >&2 & seq 1 {half}; wait; while [ ! -e /tmp/go ]; do sleep 0.1; done; \
+         seq {later} {NUMBERS} >&2 & seq {later} {NUMBERS}; wait"
+    );
+    let data = json!({ "parameters": { "script": script } });
+    let request = json!({ "version": 1, "component": "raw-shell", "data": data });
+    port.orchestrator.publish(&[json!({ "message_id": "speaking", "request": request })]);
+    // In the middle of the first half: the catalog has some of it, and far from all.
+    port.hears("speaking", "info    1000");
+    doomed.kill();
+    port.release();
+    let _heir = port.worker(&[]);
+    // Two million lines take their time on a busy machine.
+    port.house.call(&["job", "wait", "speaking", "--timeout", "5m"]).succeeded();
+    for stream in ["out", "err"] {
+        let said =
+            port.house.call(&["job", "log", "speaking", "--raw", "--stream", stream]).succeeded().stdout;
+        assert_eq!(said.lines().count() as u64, NUMBERS, "{stream}");
+        let is_in_order = said.lines().zip(1_u64..).all(|(line, number)| line == number.to_string());
+        assert!(is_in_order, "{stream} has a line at a wrong place");
+    }
+    let events =
+        port.house.call(&["job", "log", "speaking", "--events", "--format", "json"]).succeeded().stdout;
+    let mut next = [("stdout", 0), ("stderr", 0)];
+    for line in events.lines() {
+        let event: serde_json::Value = serde_json::from_str(line).unwrap();
+        let Some((_name, last)) = next.iter_mut().find(|(name, _last)| event["source"] == *name) else {
+            continue;
+        };
+        let number: u64 = event["message"].as_str().unwrap().parse().unwrap();
+        assert!(number > *last, "{number} came after {last}");
+        *last = number;
+    }
+    let kept = events.lines().filter(|line| !line.contains("\"source\":\"runner\"")).count() as u64;
+    assert!((10_000..=20_000).contains(&kept), "{kept} events are kept");
+    let left_out = 2 * NUMBERS - kept;
+    assert!(events.contains(&format!("{left_out} further messages are only in the complete log")), "{kept}");
+}
