@@ -32,6 +32,7 @@
 //! - [`worker`] many jobs: claim, admit, heartbeat, adopt, drain
 //! - [`api`] health and metrics over HTTP
 //! - [`settings`] `longshore.yaml` and the environment
+//! - [`certify`] a component against the contract
 //! - [`cli`] one verb, one file
 
 mod job;
@@ -57,4 +58,5 @@ mod queue;
 mod worker;
 mod api;
 mod settings;
+mod certify;
 pub mod cli;

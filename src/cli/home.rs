@@ -137,6 +137,7 @@ impl Home {
                 },
                 hold_at,
             },
+            examiner: None,
             secrets: settings.secret_rules(),
         }
     }

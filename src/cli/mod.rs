@@ -79,7 +79,7 @@ enum Verb {
     /// Jobs: list, show, read the log, wait, cancel, retry
     #[command(subcommand)]
     Job(job::Verb),
-    /// Components: list, check
+    /// Components: list, check, certify
     #[command(subcommand)]
     Component(component::Verb),
     /// The catalog's database: migrate, status
@@ -157,7 +157,7 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         tracing::warn!(%error, "a core dump of this process may hold secrets");
     }
     if let Verb::Component(verb) = arguments.verb {
-        return component::act(verb, &settings, printer);
+        return Box::pin(component::act(verb, settings, printer)).await;
     }
     if let Verb::Db(verb) = arguments.verb {
         return db::act(verb, &settings, printer).await;

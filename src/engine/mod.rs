@@ -4,6 +4,7 @@
 //! library, so an engine of another kind would be met here alone.
 
 mod build;
+mod changes;
 mod client;
 mod container;
 mod error;

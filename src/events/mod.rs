@@ -17,6 +17,6 @@ mod voice;
 
 pub(crate) use event::{Event, Level, Source};
 pub(crate) use log::{LogEntry, LogReader};
-pub(crate) use redact::Redactor;
+pub(crate) use redact::{MASK, Redactor};
 pub(crate) use speech::{LastWords, Said, Speech, SpeechLimits};
 pub(crate) use verbosity::{Verbosity, VerbosityMap};

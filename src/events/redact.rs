@@ -6,7 +6,7 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use percent_encoding::{AsciiSet, CONTROLS, NON_ALPHANUMERIC, utf8_percent_encode};
 
 /// What stands where a secret was.
-pub(super) const MASK: &str = "[hidden]";
+pub(crate) const MASK: &str = "[hidden]";
 
 /// Shorter values are left alone: masking `1`, `no` or `true` would blank unrelated text and so betray the value.
 const SECRET_LENGTH_MIN: usize = 3;

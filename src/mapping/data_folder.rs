@@ -206,7 +206,7 @@ impl DataFolder {
     }
 }
 
-fn set_mode(path: &Path, mode: u32) -> Result<(), FolderError> {
+pub(super) fn set_mode(path: &Path, mode: u32) -> Result<(), FolderError> {
     fs::set_permissions(path, fs::Permissions::from_mode(mode)).map_err(|source| FolderError {
         action: "set the permissions of",
         path: path.to_owned(),

@@ -3,6 +3,7 @@
 //! Inputs are written from one snapshot of the catalog. Outputs are hostile until they were looked at. Nothing that is
 //! uploaded is visible before the one commit. Never runs a container and never decides whose fault something was.
 
+mod alter;
 mod archive;
 mod beneath;
 mod collect;
@@ -33,6 +34,7 @@ mod table_writer;
 mod threads;
 mod upload;
 
+pub(crate) use alter::{Alteration, alter_tables};
 pub(crate) use archive::{ArchiveError, ArchiveOrder, archive};
 pub(crate) use beneath::UnsafeError;
 pub(crate) use collect::{CollectError, Collected, collect, collect_despite};

@@ -143,6 +143,9 @@ impl UnitRun<'_> {
             return Ok(());
         }
         let sentences: Vec<String> = leaks.iter().map(words).collect();
+        if let Some(examiner) = &self.job.runner.examiner {
+            examiner.note_leaks(&sentences);
+        }
         if policy == LeakPolicy::Block {
             return Err(blocked(&sentences));
         }

@@ -7,6 +7,7 @@ mod confidential;
 mod debug;
 mod enclosed;
 mod environment;
+mod examine;
 mod halt;
 mod identity;
 mod leftover;
@@ -27,6 +28,7 @@ mod unit;
 use std::convert::Infallible;
 
 pub(crate) use adopt::{Adoption, adopt};
+pub(crate) use examine::{Examined, Examiner};
 pub(crate) use halt::{Halt, HaltReason};
 pub(crate) use leftover::forget_quarantines;
 pub(crate) use news::{News, NewsItem, channel};

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tokio::sync::OnceCell;
 
+use super::examine::Examiner;
 use super::retry::RetryDelay;
 use crate::blob::BlobStore;
 use crate::catalog::Catalog;
@@ -40,6 +41,8 @@ pub(crate) struct Runner {
     /// Of that engine; all jobs of a process share it, and so their pulls.
     pub(crate) keeper: OnceCell<Keeper>,
     pub(crate) options: RunnerOptions,
+    /// Looks closer at every run, where somebody asked for it.
+    pub(crate) examiner: Option<Examiner>,
     pub(crate) secrets: SecretRules,
 }
 

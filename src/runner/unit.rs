@@ -145,6 +145,9 @@ impl UnitRun<'_> {
         record: &mut Record<'_>,
     ) -> Result<Receipt, Stop> {
         let ran = self.watch(&mut enclosed, folder, (&staged, beginning), record).await;
+        if let (Some(examiner), Ok((ended, words))) = (&self.job.runner.examiner, &ran) {
+            Box::pin(examiner.look(&enclosed.container, ended, words)).await;
+        }
         let removal = async {
             let since = Instant::now();
             enclosed::remove(self.job, Some(enclosed)).await;
@@ -205,6 +208,9 @@ impl UnitRun<'_> {
         folder.write_state(&planned.state.component).await?;
         let tables =
             mapping::stage_tables(planned.fetches.clone(), blobs, folder, delivery, &progress).await?;
+        if let Some(examiner) = &self.job.runner.examiner {
+            examiner.alter(folder, &tables).await?;
+        }
         let files = mapping::stage_files(&planned.files, blobs, folder, delivery, &progress).await?;
         note_inputs(&tables, &files, record);
         let staged = Staged::of(&tables, &files, &planned);
@@ -248,7 +254,7 @@ impl UnitRun<'_> {
                 label("worker", options.worker.to_string()),
                 label("project", options.project_id.clone()),
             ],
-            environment: environment(order, self.unit, &options.project_id),
+            environment: self.environment(),
             data_folder: folder.data(),
             read_only_inputs: component.read_only_inputs,
             memory_bytes: limits.memory_bytes,
@@ -270,6 +276,14 @@ impl UnitRun<'_> {
             disk_guard: options.disk_guard.clone(),
             log_bytes_max: options.log_bytes_max,
         })
+    }
+
+    fn environment(&self) -> Vec<(String, String)> {
+        let runner = self.job.runner;
+        let more = runner.examiner.as_ref().map(|examiner| examiner.environment.clone());
+        let mut variables = environment(self.job.order, self.unit, &runner.options.project_id);
+        variables.extend(more.unwrap_or_default());
+        variables
     }
 
     /// Runs the container and listens to it until both streams have ended.

@@ -219,6 +219,12 @@ impl Container {
         Ok(())
     }
 
+    /// Paths of the image's own files that were added, changed or removed, parents among them.
+    pub(crate) async fn changed_paths(&self) -> Result<Vec<String>, RuntimeError> {
+        let failed = |source| RuntimeError::Watch { id: self.id.clone(), source };
+        self.engine.changed_paths(&self.id).await.map_err(failed)
+    }
+
     /// What the data folder weighs with its inputs: the rest is the component's.
     async fn weigh(&self) -> Result<Weight, RuntimeError> {
         let path = self.plan.data_folder.clone();

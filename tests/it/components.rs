@@ -254,20 +254,3 @@ fn a_component_is_found_by_its_id_in_the_project() {
     let ran = house.call(&["run", "raw-shel", "--config", "task.yaml"]).failed(1);
     assert!(ran.stderr.contains("did you mean raw-shell"), "{}", ran.stderr);
 }
-
-#[test]
-fn a_wish_that_is_not_offered_yet_is_told_as_a_notice() {
-    if !has_engine() {
-        return;
-    }
-    let house = House::new();
-    let spec = house.write(
-        "wishful.yaml",
-        "id: wishful\nimage: {uri: longshore-test/raw-shell, tag: '1'}\nlogging: {type: gelf}\n",
-    );
-    house.write("task.json", "{\"parameters\": {\"script\": \"true\"}}");
-    let arguments = ["run", spec.to_str().unwrap(), "--config", "task.json", "--format", "json"];
-    let document = house.call(&arguments).succeeded().document();
-    let notices = document["notices"].to_string();
-    assert!(notices.contains("GELF"), "{notices}");
-}

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::house::{House, Ran, docker, fixture, has_engine};
 
 /// Whether the image with the public client is there, after it was built where that is possible.
-fn has_client() -> bool {
+pub(crate) fn has_client() -> bool {
     if !has_engine() {
         return false;
     }

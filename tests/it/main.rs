@@ -7,6 +7,7 @@ mod architecture;
 mod attack;
 mod broker;
 mod builds;
+mod certify;
 mod catalogue;
 mod cli;
 mod components;

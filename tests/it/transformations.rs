@@ -10,7 +10,7 @@ fn spec(name: &str) -> PathBuf {
 }
 
 /// Whether the R image is there: it is large, so it is built only on demand, and in CI.
-fn has_r() -> bool {
+pub(crate) fn has_r() -> bool {
     if !has_engine() {
         return false;
     }

@@ -19,8 +19,8 @@ use crate::runner::{self, Order, Pretended};
 /// `ID=FILE`.
 #[derive(Debug, Clone)]
 pub(in crate::cli) struct TableFile {
-    pub(super) table: TableId,
-    pub(super) file: PathBuf,
+    pub(in crate::cli) table: TableId,
+    pub(in crate::cli) file: PathBuf,
 }
 
 impl FromStr for TableFile {

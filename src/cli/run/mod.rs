@@ -7,6 +7,7 @@ mod watch;
 use std::convert::Infallible;
 use std::path::PathBuf;
 
+pub(super) use asked::TableFile;
 pub(super) use summary::print as print_end;
 pub(super) use watch::{leave, next_interrupt, show};
 

@@ -3,6 +3,7 @@
 use serde_json::json;
 
 use super::{Port, is_served};
+use crate::gelf::has_client;
 
 /// On each stream.
 const NUMBERS: u64 = 1_000_000;
@@ -53,4 +54,66 @@ fn two_million_lines_are_kept_once_and_in_order_though_the_worker_is_killed_in_t
     assert!((10_000..=20_000).contains(&kept), "{kept} events are kept");
     let left_out = 2 * NUMBERS - kept;
     assert!(events.contains(&format!("{left_out} further messages are only in the complete log")), "{kept}");
+}
+
+/// Logs ten records, waits, and logs ten more over a new connection.
+const SPEAKER: &str = r#"
+import json, os, socket, time
+address = (os.environ["KBC_LOGGER_ADDR"], int(os.environ["KBC_LOGGER_PORT"]))
+def say(numbers):
+    deadline = time.monotonic() + 60
+    while True:
+        try:
+            connection = socket.create_connection(address)
+            break
+        except OSError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+    for number in numbers:
+        connection.sendall(json.dumps({"short_message": f"record {number}", "level": 6}).encode() + b"\0")
+    connection.close()
+say(range(10))
+print("begun", flush=True)
+while not os.path.exists("/tmp/go"):
+    time.sleep(0.1)
+say(range(10, 20))
+"#;
+
+#[test]
+fn records_that_only_the_dead_worker_had_heard_are_kept_and_its_heir_hears_the_rest() {
+    if !is_served() || !has_client() {
+        return;
+    }
+    let port = Port::open(&json!({ "slots": 1 }));
+    let spec = json!({
+        "id": "speaker",
+        "image": { "uri": "longshore-test/gelf-client", "tag": "1" },
+        "resources": { "preset": "xsmall", "timeout": "5m", "disk": "64MiB" },
+        "network": "none",
+        "logging": { "type": "gelf" },
+    });
+    port.house.write("component-specs/speaker.json", spec.to_string());
+    let mut doomed = port.worker(&[]);
+    let data = json!({ "parameters": { "script": SPEAKER } });
+    let request = json!({ "version": 1, "component": "speaker", "data": data });
+    port.orchestrator.publish(&[json!({ "message_id": "gelf", "request": request })]);
+    port.hears("gelf", "begun");
+    port.hears("gelf", "record 9");
+    doomed.kill();
+    let _heir = port.worker(&[]);
+    port.hears("gelf", "another one goes on with its container");
+    port.release();
+    port.house.call(&["job", "wait", "gelf", "--timeout", "5m"]).succeeded();
+    let events = port.house.call(&["job", "log", "gelf", "--events", "--format", "json"]).succeeded().stdout;
+    let told: Vec<String> = events
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap())
+        .filter(|event| event["source"] == "gelf")
+        .map(|event| event["message"].as_str().unwrap().to_owned())
+        .collect();
+    let expected: Vec<String> = (0..20).map(|number| format!("record {number}")).collect();
+    assert_eq!(told, expected);
+    let log = port.house.call(&["job", "log", "gelf", "--stream", "gelf"]).succeeded().stdout;
+    assert_eq!(log.lines().count(), 20, "{log}");
 }

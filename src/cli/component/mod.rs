@@ -1,4 +1,6 @@
-//! `longshore component …`: needs no project, so nothing is opened.
+//! `longshore component …`: only what runs a component needs a project.
+
+mod certify;
 
 use std::path::{Path, PathBuf};
 
@@ -26,12 +28,17 @@ pub(super) enum Verb {
         #[arg(long, value_name = "FILE")]
         config: Option<PathBuf>,
     },
+    /// Run a component against the contract and report what it keeps of it
+    ///
+    /// Exit code 0: no required check failed; 3: one did. Nothing is published, and nothing is left behind.
+    Certify(certify::Arguments),
 }
 
-pub(super) fn act(verb: Verb, settings: &Settings, printer: Printer) -> Result<ExitStatus, Trouble> {
+pub(super) async fn act(verb: Verb, settings: Settings, printer: Printer) -> Result<ExitStatus, Trouble> {
     match verb {
-        Verb::Ls => list(settings, printer).map(|()| ExitStatus::Success),
-        Verb::Check { spec, config } => check(&spec, config.as_deref(), settings, printer),
+        Verb::Ls => list(&settings, printer).map(|()| ExitStatus::Success),
+        Verb::Check { spec, config } => check(&spec, config.as_deref(), &settings, printer),
+        Verb::Certify(arguments) => Box::pin(certify::act(arguments, settings, printer)).await,
     }
 }
 
