@@ -240,12 +240,12 @@ fn ensure_image(name: &str) {
         let arguments = ["build", "--quiet", "--tag", &tag, folder.to_str().unwrap()];
         Command::new("docker").args(arguments).output().unwrap()
     };
-    let mut built = build();
+    let mut ended = build();
     for _again in 0..3 {
-        if built.status.success() {
+        if ended.status.success() {
             return;
         }
-        built = build();
+        ended = build();
     }
-    assert!(built.status.success(), "{tag}: {}", String::from_utf8_lossy(&built.stderr));
+    assert!(ended.status.success(), "{tag}: {}", String::from_utf8_lossy(&ended.stderr));
 }
