@@ -240,12 +240,12 @@ fn ensure_image(name: &str) {
         let arguments = ["build", "--quiet", "--tag", &tag, folder.to_str().unwrap()];
         Command::new("docker").args(arguments).output().unwrap()
     };
-    let mut ended = build();
+    let mut output = build();
     for _again in 0..3 {
-        if ended.status.success() {
+        if output.status.success() {
             return;
         }
-        ended = build();
+        output = build();
     }
-    assert!(ended.status.success(), "{tag}: {}", String::from_utf8_lossy(&ended.stderr));
+    assert!(output.status.success(), "{tag}: {}", String::from_utf8_lossy(&output.stderr));
 }
