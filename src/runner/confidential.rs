@@ -123,6 +123,13 @@ impl UnitRun<'_> {
                 ),
             ));
         }
+        // It was given plain values. One that nobody here can open would stop every later run.
+        if let Some(path) = secret::sealed_values(component).first() {
+            let message = format!(
+                "out/state.json: {path} is encrypted: write the value itself, it is encrypted when it is stored"
+            );
+            return Err(Stop::users(FailureCode::OutputInvalid, message));
+        }
         if secret::plain_values(component).is_empty() {
             return Ok(());
         }

@@ -88,6 +88,18 @@ pub(crate) fn weigh_values(document: &Value) -> (usize, usize) {
     weigh(document, false)
 }
 
+/// Paths of the values under `#` keys that are sealed.
+pub(crate) fn sealed_values(document: &mut Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let Ok(()) = replace_values::<Infallible>(document, &mut |path, value| {
+        if value.as_str().is_some_and(is_sealed) {
+            found.push(path.to_owned());
+        }
+        Ok(())
+    });
+    found
+}
+
 /// Opens every sealed value under a `#` key; returns the paths of those that cannot be, which stay as they are.
 pub(crate) fn open_values(
     document: &mut Value,
