@@ -80,6 +80,31 @@ impl Catalog {
         .await
     }
 
+    /// Where the complete log of an attempt lies, as soon as it is stored: whoever sees the job's end finds it there. False:
+    /// the fence is lost. Said twice it is said once.
+    pub(crate) async fn keep_log(
+        &self,
+        job: JobId,
+        attempt: AttemptNumber,
+        log: &BlobKey,
+    ) -> Result<bool, CatalogError> {
+        let action = || doing(format!("record the log of job {job}"));
+        self.insist(|_| async move {
+            let mut transaction = self.begin_note().await?;
+            let kept = sqlx::query(concat!("UPDATE jobs SET log = $4 WHERE ", held!()))
+                .bind(job.to_string())
+                .bind(i64::from(attempt.0))
+                .bind(self.acting())
+                .bind(log.as_str())
+                .execute(&mut *transaction)
+                .await
+                .map_err(action())?;
+            transaction.commit().await.map_err(action())?;
+            Ok(kept.rows_affected() > 0)
+        })
+        .await
+    }
+
     /// Ends a job without publishing anything (failed, terminated, cancelled). False: the fence is lost or it had ended.
     ///
     /// After a lost answer, a job that this attempt ended in this way was ended by this call.

@@ -173,7 +173,7 @@ impl UnitRun<'_> {
         }
         for sentence in sentences {
             self.job.scribe.say(Level::Warning, &sentence, self.job.news).await;
-            record.document.notices.push(sentence.clone());
+            record.document.note(sentence.clone());
             record.leaks.push(sentence);
         }
         Ok(())

@@ -53,7 +53,13 @@ pub(super) async fn store_log(job: &Job<'_>, record: &mut Record<'_>, units_done
         }
     };
     match stored.await {
-        Ok(key) => record.log = Some(key),
+        Ok(key) => {
+            // The end records it too, so that a catalog which does not answer now costs nothing but a moment's wait.
+            if let Err(error) = job.runner.catalog.keep_log(job.order.job, job.attempt, &key).await {
+                tracing::warn!(error = %crate::failure::chain(&error), "where the log lies is not recorded yet");
+            }
+            record.log = Some(key);
+        }
         Err(error) => {
             tracing::warn!(error = %crate::failure::chain(&error), "the complete log was not stored");
         }

@@ -21,7 +21,7 @@ pub(crate) use envelope::{Binding, is_sealed, open, reseal, seal};
 pub(crate) use error::{KeyError, OpenError, ResealError, SealError};
 pub(crate) use key::{Generated, Keys};
 pub(crate) use keyring::Keyring;
-pub(crate) use policy::{LeakPolicy, PlainPolicy, SecretRules};
+pub(crate) use policy::{LeakPolicy, PLAIN_REFUSED, PlainPolicy, SecretRules};
 
 #[cfg(test)]
 mod tests;

@@ -240,12 +240,12 @@ pub(crate) fn ensure_image(name: &str) {
         let arguments = ["build", "--quiet", "--tag", &tag, folder.to_str().unwrap()];
         Command::new("docker").args(arguments).output().unwrap()
     };
-    let mut built = build();
+    let mut output = build();
     for _again in 0..3 {
-        if built.status.success() {
+        if output.status.success() {
             return;
         }
-        built = build();
+        output = build();
     }
-    assert!(built.status.success(), "{tag}: {}", String::from_utf8_lossy(&built.stderr));
+    assert!(output.status.success(), "{tag}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -236,14 +236,12 @@ exit 1"#;
 const NUMBERS: u64 = 1_000_000;
 
 fn is_complete(house: &House, job: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
     for name in ["out", "err"] {
         let said = stream(house, job, name);
         assert_eq!(said.lines().count() as u64, NUMBERS, "{name}");
         let is_in_order = said.lines().zip(1_u64..).all(|(line, number)| line == number.to_string());
         assert!(is_in_order, "{name} has a line at a wrong place");
     }
-    assert!(Instant::now() < deadline, "reading the log took too long");
 }
 
 #[test]

@@ -118,6 +118,23 @@ async fn what_becomes_known_after_the_end_is_added(#[values(On::Sqlite, On::Post
 
 #[rstest]
 #[tokio::test]
+async fn a_log_is_on_record_before_the_end_and_only_while_the_attempt_is_ours(
+    #[values(On::Sqlite, On::Postgres)] on: On,
+) {
+    let Some(house) = House::on(on).await else { return };
+    let id = house.processing_job().await;
+    let log = key("logs/1.zst");
+    assert!(house.catalog.keep_log(id, AttemptNumber::FIRST, &log).await.unwrap());
+    assert_eq!(record(&house, id).await.log, Some(log.clone()));
+    let other = key("logs/2.zst");
+    assert!(!house.catalog.keep_log(id, AttemptNumber(2), &other).await.unwrap(), "of another attempt");
+    house.catalog.end_job(id, AttemptNumber::FIRST, &failure(), None).await.unwrap();
+    assert!(!house.catalog.keep_log(id, AttemptNumber::FIRST, &other).await.unwrap(), "after the end");
+    assert_eq!(record(&house, id).await.log, Some(log));
+}
+
+#[rstest]
+#[tokio::test]
 async fn one_claim_of_many_wins(#[values(On::Sqlite, On::Postgres)] on: On) {
     let Some(house) = House::on(on).await else { return };
     let id = house.waiting_job(new_job(None)).await;

@@ -9,7 +9,7 @@ use crate::cli::follow::{Shown, Sought, Watch, Watched};
 use crate::cli::home::Home;
 use crate::cli::print::{Format, Printer, inert_json, printable};
 use crate::events::{Event, LogEntry, LogReader, Source};
-use crate::job::JobId;
+use crate::job::{JobId, JobState};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
@@ -57,7 +57,9 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
             Watched::Interrupted => Ok(ExitStatus::Interrupted),
         };
     }
-    let Some(key) = record.log.filter(|_| !arguments.events) else {
+    // Of a job that runs, it is the log of its earlier rows.
+    let has_ended = matches!(record.state, JobState::Done { .. });
+    let Some(key) = record.log.filter(|_| has_ended && !arguments.events) else {
         print_events(record.id, home, printer).await?;
         return Ok(ExitStatus::Success);
     };
