@@ -65,7 +65,7 @@ pub(crate) async fn create(engine: &Engine, plan: ContainerPlan) -> Result<Conta
     let failed = |source| RuntimeError::Create { name: plan.name.clone(), source };
     let facts = engine.facts().await.map_err(failed)?;
     let parent = CgroupParent::choose(facts, &plan.name);
-    let new = plan.new_container(parent.as_ref().map(CgroupParent::path), facts.root_quota);
+    let new = plan.new_container(parent.as_ref().map(CgroupParent::path), facts);
     match engine.create_container(new).await {
         Ok(id) => Ok(Container { engine: engine.clone(), id, plan, parent, door: None, removed: false }),
         Err(source) => {
