@@ -263,6 +263,13 @@ impl ResultDocument {
         self.phases = ledger.entries.iter().map(part).collect();
     }
 
+    /// Adds a remark. An attempt that another worker goes on with makes some of them again, and so does each row.
+    pub(crate) fn note(&mut self, notice: String) {
+        if !self.notices.contains(&notice) {
+            self.notices.push(notice);
+        }
+    }
+
     /// Usage of several containers (rows): the highest peak, the sum of the rest.
     pub(crate) fn add_usage(&mut self, usage: &Usage) {
         let sum = &mut self.usage;

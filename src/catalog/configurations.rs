@@ -40,7 +40,6 @@ impl Catalog {
         document: &str,
         note: Option<&str>,
     ) -> Result<u64, CatalogError> {
-        let action = || doing(format!("store configuration {id} of {component}"));
         self.insist(|_| async move {
             let mut transaction = self.begin_write().await?;
             // One after the other, whoever puts: the next number is nobody else's.
@@ -52,21 +51,35 @@ impl Catalog {
                 Some(newest) => newest.version + 1,
                 None => 1,
             };
-            sqlx::query(
-                "INSERT INTO configurations (component, id, version, document, note, created)
-                 VALUES ($1, $2, $3, $4, $5, $6)",
-            )
-            .bind(component.as_str())
-            .bind(id.as_str())
-            .bind(stored_count(version))
-            .bind(document)
-            .bind(note.map(stored_text))
-            .bind(stored_now())
-            .execute(&mut *transaction)
-            .await
-            .map_err(action())?;
-            transaction.commit().await.map_err(action())?;
+            insert(&mut transaction, (component, id, version), &document, note).await?;
+            transaction.commit().await.map_err(doing(format!("store configuration {id} of {component}")))?;
             Ok(version)
+        })
+        .await
+    }
+
+    /// Stores a version after the one that was read; false: somebody has put another meanwhile.
+    pub(crate) async fn follow_configuration(
+        &self,
+        read_before: &StoredConfiguration,
+        document: &str,
+        note: Option<&str>,
+    ) -> Result<bool, CatalogError> {
+        let StoredConfiguration { component, id, version, .. } = read_before;
+        self.insist(|_| async move {
+            let mut transaction = self.begin_write().await?;
+            super::commit::hold_counter(&mut transaction, "commit_time").await?;
+            let newest = read(&mut transaction, component, id, None).await?;
+            let document = stored_text(document);
+            match newest {
+                // Put already, and the answer was lost.
+                Some(newest) if newest.document == document => return Ok(true),
+                Some(newest) if newest.version == *version => {}
+                Some(_) | None => return Ok(false),
+            }
+            insert(&mut transaction, (component, id, version + 1), &document, note).await?;
+            transaction.commit().await.map_err(doing(format!("store configuration {id} of {component}")))?;
+            Ok(true)
         })
         .await
     }
@@ -123,6 +136,28 @@ impl Catalog {
         })
         .await
     }
+}
+
+async fn insert(
+    connection: &mut AnyConnection,
+    (component, id, version): (&ComponentId, &ConfigurationId, u64),
+    document: &str,
+    note: Option<&str>,
+) -> Result<(), CatalogError> {
+    sqlx::query(
+        "INSERT INTO configurations (component, id, version, document, note, created)
+         VALUES ($1, $2, $3, $4, $5, $6)",
+    )
+    .bind(component.as_str())
+    .bind(id.as_str())
+    .bind(stored_count(version))
+    .bind(document)
+    .bind(note.map(stored_text))
+    .bind(stored_now())
+    .execute(connection)
+    .await
+    .map(drop)
+    .map_err(doing(format!("store configuration {id} of {component}")))
 }
 
 async fn read(

@@ -109,7 +109,7 @@ impl<'a> Bench<'a> {
             return Err(CertifyError::Interrupted);
         }
         (self.means.tell)(&trial.name);
-        let examiner = Examiner::new(trial.alteration, trial.environment);
+        let examiner = Examiner::new(trial.alteration, trial.environment, subject.timeout);
         let runner = self.runner(scratch, examiner);
         let order = order(subject, &trial.component, trial.configuration);
         let halt = Halt::default();
@@ -239,8 +239,6 @@ fn order(
     component: &crate::component::Component,
     configuration: crate::configuration::Configuration,
 ) -> Order {
-    let mut component = component.clone();
-    component.limits.timeout = component.limits.timeout.min(subject.timeout);
     Order {
         job: JobId::fresh(),
         request: JobRequest {
@@ -249,7 +247,7 @@ fn order(
             mode: RunMode::Run,
             tag: None,
         },
-        component,
+        component: component.clone(),
         configuration,
     }
 }

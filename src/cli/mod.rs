@@ -10,6 +10,7 @@ mod gc;
 mod home;
 mod image;
 mod job;
+mod open_files;
 mod print;
 mod progress;
 mod queue;
@@ -153,6 +154,9 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
         .map_err(|error| settings_trouble(&error))?;
     let trade = if matches!(arguments.verb, Verb::Worker(_)) { Trade::Service } else { Trade::Command };
     start_log(&settings, trade, printer);
+    if let Err(error) = open_files::take_all_that_may_be_had() {
+        tracing::warn!(%error, "components that open many connections may leave none for others");
+    }
     if let Err(error) = crate::secret::keep_out_of_core_dumps() {
         tracing::warn!(%error, "a core dump of this process may hold secrets");
     }

@@ -38,7 +38,7 @@ impl Printer {
         match self.format {
             Format::Json => {
                 let json = serde_json::to_string_pretty(value).map_err(|error| Trouble::platform(&error))?;
-                self.data(format!("{json}\n").as_bytes())
+                self.data(format!("{}\n", inert_json(&json)).as_bytes())
             }
             Format::Text => self.data(text().as_bytes()),
         }
@@ -110,6 +110,21 @@ pub(crate) fn printable(text: &str) -> String {
         }
     }
     safe
+}
+
+/// JSON, safe for a terminal: what one would obey is written as an escape, which means the same to whoever reads it as
+/// JSON. Only texts hold such characters; JSON itself is laid out with line ends and spaces.
+pub(crate) fn inert_json(json: &str) -> String {
+    let mut inert = String::with_capacity(json.len());
+    for c in json.chars() {
+        if c != '\n' && is_obeyed(c) {
+            let mut units = [0; 2];
+            inert.extend(c.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        } else {
+            inert.push(c);
+        }
+    }
+    inert
 }
 
 fn printable_lines(text: &str) -> String {

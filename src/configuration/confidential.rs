@@ -8,7 +8,7 @@ use super::{Configuration, Unit};
 use crate::component::document::{Item, Report, Value as Tree};
 use crate::component::{Complaint, Component};
 use crate::job::{ComponentId, ConfigurationId};
-use crate::secret::{self, Binding, Keys, OpenError, PlainPolicy};
+use crate::secret::{self, Binding, Keys, OpenError, PLAIN_REFUSED, PlainPolicy};
 
 /// How the secrets of a configuration are looked at.
 #[derive(Debug)]
@@ -23,18 +23,6 @@ pub(crate) struct SecretCheck<'a> {
 impl SecretCheck<'_> {
     fn binding(&self) -> Binding<'_> {
         Binding { component: self.component, configuration: self.configuration }
-    }
-
-    /// What `secret encrypt` is to be called with.
-    fn command(&self) -> String {
-        let configuration = self.configuration.map(|id| format!(" --configuration {id}")).unwrap_or_default();
-        format!("longshore secret encrypt --component {}{configuration}", self.component)
-    }
-
-    /// Message and remedy; never a value.
-    fn of_plain(&self) -> (String, String) {
-        let hint = format!("encrypt it: {}", self.command());
-        ("is a secret in plain text, which is accepted in a local project only".to_owned(), hint)
     }
 
     fn of_sealed(&self, text: &str) -> Result<Option<Value>, OpenError> {
@@ -103,8 +91,10 @@ impl Walk<'_> {
 
     fn plain(&self, item: &Item<'_>) {
         if self.check.plain == PlainPolicy::Refuse && secret::is_plain(&item.node.to_json()) {
-            let (message, hint) = self.check.of_plain();
-            item.complain_with(message, hint);
+            item.complain_with(
+                PLAIN_REFUSED,
+                format!("encrypt it: {}", self.check.binding().encrypt_command()),
+            );
         }
     }
 
@@ -150,9 +140,10 @@ pub(crate) fn spec_secret_complaints(component: &Component, check: &SecretCheck<
         }
     }
     if check.plain == PlainPolicy::Refuse {
+        // What stands in a spec is for every configuration.
+        let command = Binding { component: check.component, configuration: None }.encrypt_command();
         for path in secret::plain_values(&component.image_parameters) {
-            let (message, hint) = check.of_plain();
-            complain(&path, message, hint);
+            complain(&path, PLAIN_REFUSED.to_owned(), format!("encrypt it: {command}"));
         }
     }
     complaints

@@ -57,7 +57,7 @@ pub(crate) async fn prepare(
     let raised = raise(engine, options, wanted.network).await?;
     if is_shared(wanted) {
         let found = ensure_shared(engine).await?;
-        let raised = check_shared(raised, options)?;
+        let raised = check_bridge(raised, SHARED_INTERFACE, needs_guard(wanted.network, options))?;
         return Ok(Enclosure::of(ContainerNetwork::Id(found.id), None, raised, wanted));
     }
     let found = make_own(engine, options, wanted).await?;
@@ -83,7 +83,7 @@ pub(crate) async fn resume(
     };
     let raised = raise(engine, options, wanted.network).await?;
     if is_shared(wanted) {
-        let raised = check_shared(raised, options)?;
+        let raised = check_bridge(raised, SHARED_INTERFACE, needs_guard(wanted.network, options))?;
         return Ok(Enclosure::of(ContainerNetwork::Disabled, None, raised, wanted));
     }
     let gone = || EgressError::NetworkGone { name: wanted.name.to_owned() };
@@ -98,7 +98,12 @@ async fn raise(
     network: &Network,
 ) -> Result<Result<Guard, NoGuard>, EgressError> {
     let raised = Guard::raise(engine.facts().await?, options).await;
-    match (raised, needs_guard(network, options)) {
+    insist(raised, needs_guard(network, options))
+}
+
+/// The guard, or why there is none where nothing needs it.
+fn insist(raised: Result<Guard, NoGuard>, need: Option<Need>) -> Result<Result<Guard, NoGuard>, EgressError> {
+    match (raised, need) {
         (Err(why), Some(need)) => Err(EgressError::Unguarded { need, why }),
         (raised, _) => Ok(raised),
     }
@@ -115,17 +120,13 @@ fn needs_guard(network: &Network, options: &EgressOptions) -> Option<Need> {
     }
 }
 
-fn check_shared(
+/// The guard, where it sees what passes over a bridge that is there.
+fn check_bridge(
     raised: Result<Guard, NoGuard>,
-    options: &EgressOptions,
+    interface: &str,
+    need: Option<Need>,
 ) -> Result<Result<Guard, NoGuard>, EgressError> {
-    let checked = raised.and_then(|guard| Guard::check_bridge(SHARED_INTERFACE).map(|()| guard));
-    match checked {
-        Err(why) if options.guard == GuardWish::Required => {
-            Err(EgressError::Unguarded { need: Need::Settings, why })
-        }
-        checked => Ok(checked),
-    }
+    insist(raised.and_then(|guard| Guard::check_bridge(interface).map(|()| guard)), need)
 }
 
 fn is_shared(wanted: Wanted<'_>) -> bool {
@@ -210,6 +211,11 @@ async fn enclose(
         return Err((id, EgressError::NoGateway { name }));
     };
     let mut fence = Fence { interface: interface(&name), gateway, policy, ports: Vec::new() };
+    // Before the relay, which cannot listen where the bridge is not, and could not say what to do about it.
+    let raised = match check_bridge(raised, &fence.interface, needs_guard(wanted.network, options)) {
+        Ok(raised) => raised,
+        Err(error) => return Err((id, error)),
+    };
     let relay = match wanted.network {
         Network::None | Network::Bridge { .. } => None,
         Network::Listed(list) => match Relay::begin(gateway, list.clone(), options.hosts.clone()).await {
@@ -220,15 +226,11 @@ async fn enclose(
     if let Some(relay) = &relay {
         fence.policy = Policy::Relayed { relay: relay.port, dns: relay.dns_port };
     }
-    let raised = raised.and_then(|guard| Guard::check_bridge(&fence.interface).map(|()| guard));
-    let raised = match (raised, needs_guard(wanted.network, options)) {
-        (Ok(guard), _) => match guard.enclose(&fence).await {
-            Ok(()) => Ok(guard),
-            Err(why) => return Err((id, EgressError::Guard(why))),
-        },
-        (Err(why), Some(need)) => return Err((id, EgressError::Unguarded { need, why })),
-        (Err(why), None) => Err(why),
-    };
+    if let Ok(guard) = &raised
+        && let Err(why) = guard.enclose(&fence).await
+    {
+        return Err((id, EgressError::Guard(why)));
+    }
     let attachment = match wanted.network {
         Network::Listed(_) => ContainerNetwork::Resolving { id: id.clone(), resolver: gateway },
         Network::None | Network::Bridge { .. } => ContainerNetwork::Id(id.clone()),

@@ -117,6 +117,15 @@ impl Engine {
         Some(PathBuf::from(folder))
     }
 
+    /// The folders of this machine with a container's anonymous volumes, which its image asks for; none where the engine
+    /// is elsewhere. Whether they can be read is for the caller to see.
+    pub(crate) async fn volume_folders(&self, id: &str) -> Vec<PathBuf> {
+        let inspected = self.inspect_container(id).await.ok().filter(|_| self.address.is_local());
+        let mounts = inspected.and_then(|inspected| inspected.document["Mounts"].as_array().cloned());
+        let volumes = mounts.into_iter().flatten().filter(|mount| mount["Type"] == "volume");
+        volumes.filter_map(|mount| mount["Source"].as_str().map(PathBuf::from)).collect()
+    }
+
     /// Removes a container, running or not, with its anonymous volumes. A container that is gone or on its way
     /// out counts as removed.
     pub(crate) async fn remove_container(&self, id: &str) -> Result<(), EngineError> {

@@ -13,6 +13,8 @@ pub(crate) struct ImageFacts {
     pub repository_digests: Vec<String>,
     pub entrypoint: Vec<String>,
     pub command: Vec<String>,
+    /// Folders that the image wants outside of its own files, in a volume each.
+    pub volumes: Vec<String>,
 }
 
 impl Engine {
@@ -41,5 +43,6 @@ fn facts(inspect: ImageInspect) -> ImageFacts {
         repository_digests: inspect.repo_digests.unwrap_or_default(),
         entrypoint: config.entrypoint.unwrap_or_default(),
         command: config.cmd.unwrap_or_default(),
+        volumes: config.volumes.unwrap_or_default(),
     }
 }

@@ -50,6 +50,11 @@ impl Engine {
 }
 
 impl LogFile {
+    /// Bytes of the file, read or not. A component decides how many: each line costs an entry, however short it is.
+    pub(crate) async fn length(&self) -> io::Result<u64> {
+        Ok(self.file.metadata().await?.len())
+    }
+
     /// The next whole entries; none when the file holds no more at this moment.
     pub(crate) async fn next_batch(&mut self) -> io::Result<Vec<LogFrame>> {
         loop {

@@ -20,12 +20,12 @@ pub(super) fn disk_low(what: Scarce, written: u64, free: u64, reserve: u64) -> S
     let (free, kept, written) = match what {
         Scarce::Bytes => (
             format!("{} are free", bytes_words(free)),
-            format!("{} are kept so (`disk_reserve` in the settings)", bytes_words(reserve)),
+            format!("{} are to stay free (`disk_reserve` in the settings)", bytes_words(reserve)),
             bytes_words(written),
         ),
         Scarce::Inodes => (
-            format!("there is room for {free} files more"),
-            format!("for {reserve} it is kept"),
+            format!("there is room for {free} more files"),
+            format!("room for {reserve} is to stay"),
             format!("{written} files and folders"),
         ),
     };

@@ -137,7 +137,13 @@ mod tests {
     use super::*;
 
     fn facts() -> ImageFacts {
-        ImageFacts { id: "sha256:1".into(), repository_digests: vec![], entrypoint: vec![], command: vec![] }
+        ImageFacts {
+            id: "sha256:1".into(),
+            repository_digests: vec![],
+            entrypoint: vec![],
+            command: vec![],
+            volumes: vec![],
+        }
     }
 
     /// Work that counts its beginnings and waits to be let go.

@@ -18,6 +18,11 @@ use crate::secret::{self, Binding, KeyError, Keys, LeakPolicy, PlainPolicy, Seal
 /// Shorter secrets are likelier to be met by chance than to be leaked: a name, a region, a number.
 const LEAK_LENGTH_MIN: usize = 8;
 
+/// What a component may keep under `#` keys of its state, in values and bytes. Each is sealed on its own, and all are
+/// masked in the next run in every encoding: without a limit a state could take a worker's time and memory.
+const STATE_SECRETS_MAX: usize = 1000;
+const STATE_SECRET_BYTES_MAX: usize = 256 << 10;
+
 impl Order {
     /// Where this order's sealed values may stand.
     pub(super) fn binding(&self) -> Binding<'_> {
@@ -108,6 +113,23 @@ pub(super) async fn open_state(runner: &Runner, order: &Order, state: &mut State
 impl UnitRun<'_> {
     /// Seals what the component remembers under `#` keys: nothing of it reaches the catalog in plain text.
     pub(super) async fn seal_state(&self, component: &mut Value) -> Result<(), Stop> {
+        let (count, bytes) = secret::weigh_values(component);
+        if count > STATE_SECRETS_MAX || bytes > STATE_SECRET_BYTES_MAX {
+            return Err(Stop::users(
+                FailureCode::OutputInvalid,
+                format!(
+                    "out/state.json keeps {count} values of {bytes} bytes under `#` keys: at most {STATE_SECRETS_MAX} of \
+                     {STATE_SECRET_BYTES_MAX} bytes together may be secret there; keep the rest under other keys or in a file"
+                ),
+            ));
+        }
+        // It was given plain values. One that nobody here can open would stop every later run.
+        if let Some(path) = secret::sealed_values(component).first() {
+            let message = format!(
+                "out/state.json: {path} is encrypted: write the value itself, it is encrypted when it is stored"
+            );
+            return Err(Stop::users(FailureCode::OutputInvalid, message));
+        }
         if secret::plain_values(component).is_empty() {
             return Ok(());
         }
@@ -151,7 +173,7 @@ impl UnitRun<'_> {
         }
         for sentence in sentences {
             self.job.scribe.say(Level::Warning, &sentence, self.job.news).await;
-            record.document.notices.push(sentence.clone());
+            record.document.note(sentence.clone());
             record.leaks.push(sentence);
         }
         Ok(())

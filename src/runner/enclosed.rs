@@ -70,16 +70,19 @@ impl UnitRun<'_> {
         let wanted = self.wanted(&plan.name, &plan.labels);
         let enclosure = egress::resume(engine, &runner.options.egress, wanted).await;
         let container = runtime::adopt(engine, id, plan).await?;
-        let taken = async {
-            let mut enclosure = enclosure?;
-            let channel = self.job.order.component.logging.channel;
-            let door = logger::open(channel, &mut enclosure, logger).await?;
-            Ok::<_, Stop>((enclosure, door))
-        };
-        match taken.await {
-            Ok((enclosure, door)) => Ok(Enclosed { container, enclosure, door }),
-            Err(stop) => {
+        let mut enclosure = match enclosure {
+            Ok(enclosure) => enclosure,
+            Err(error) => {
+                // Its network, if there is one, is the sweep's: nothing here knows it.
                 leftover::remove_container(self.job, Some(container)).await;
+                return Err(error.into());
+            }
+        };
+        let channel = self.job.order.component.logging.channel;
+        match logger::open(channel, &mut enclosure, logger).await {
+            Ok(door) => Ok(Enclosed { container, enclosure, door }),
+            Err(stop) => {
+                remove(self.job, Some(Enclosed { container, enclosure, door: None })).await;
                 Err(stop)
             }
         }
@@ -117,21 +120,18 @@ pub(super) async fn describe(
         read_only_inputs: component.read_only_inputs,
         opt_outs: opt_outs(component),
     });
-    if record.document.network.is_none() {
-        record.document.network = Some(NetworkPart {
-            mode: component.network.as_str().to_owned(),
-            guarded: enclosure.is_guarded(),
-            contacted: Vec::new(),
-            refused: Vec::new(),
-            left_out: 0,
-        });
-    }
+    let network = record.document.network.get_or_insert_with(|| NetworkPart {
+        mode: component.network.as_str().to_owned(),
+        guarded: true,
+        contacted: Vec::new(),
+        refused: Vec::new(),
+        left_out: 0,
+    });
+    // Of several rows the worst: each had a network of its own.
+    network.guarded &= enclosure.is_guarded();
     if let Some(notice) = enclosure.notice() {
         job.scribe.say(Level::Notice, notice, job.news).await;
-        let notice = notice.to_owned();
-        if !record.document.notices.contains(&notice) {
-            record.document.notices.push(notice);
-        }
+        record.document.note(notice.to_owned());
     }
     Ok(())
 }

@@ -17,6 +17,8 @@ pub(crate) struct Examiner {
     alteration: Option<Alteration>,
     /// Added to the container's environment.
     pub(super) environment: Vec<(String, String)>,
+    /// No container runs longer, whatever its own limit is.
+    timeout_max: Duration,
     seen: Mutex<Vec<Examined>>,
     leaks: Mutex<Vec<String>>,
 }
@@ -37,8 +39,17 @@ pub(crate) struct Examined {
 }
 
 impl Examiner {
-    pub(crate) fn new(alteration: Option<Alteration>, environment: Vec<(String, String)>) -> Self {
-        Self { alteration, environment, seen: Mutex::default(), leaks: Mutex::default() }
+    pub(crate) fn new(
+        alteration: Option<Alteration>,
+        environment: Vec<(String, String)>,
+        timeout_max: Duration,
+    ) -> Self {
+        let (seen, leaks) = (Mutex::default(), Mutex::default());
+        Self { alteration, environment, timeout_max, seen, leaks }
+    }
+
+    pub(super) fn timeout(&self, own: Duration) -> Duration {
+        own.min(self.timeout_max)
     }
 
     pub(super) async fn alter(&self, folder: &DataFolder, tables: &[StagedTable]) -> Result<(), Stop> {

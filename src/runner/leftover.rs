@@ -126,12 +126,16 @@ async fn move_folder(from: &Path, to: &Path) -> std::io::Result<()> {
     tokio::fs::rename(from, to).await
 }
 
-/// Whether a component left nothing but the folders we had made.
+/// Whether a component left nothing but the folders we had made, or no folder at all.
 async fn is_empty(out: &Path) -> bool {
     let out = out.to_owned();
     let looked = tokio::task::spawn_blocking(move || {
         let is_bare =
             |folder: &Path| std::fs::read_dir(folder).is_ok_and(|mut entries| entries.next().is_none());
+        // A link that was put in its place would be kept as one, and lead whoever looks at it elsewhere.
+        if !std::fs::symlink_metadata(&out).is_ok_and(|metadata| metadata.is_dir()) {
+            return true;
+        }
         let entries = std::fs::read_dir(&out).map_or(0, |entries| entries.flatten().count());
         entries <= 2 && is_bare(&out.join("tables")) && is_bare(&out.join("files"))
     });

@@ -205,7 +205,7 @@ impl Job<'_> {
         record.leave(0);
         for notice in units.iter().flat_map(|unit| &unit.notices) {
             self.scribe.say(Level::Notice, notice, self.news).await;
-            record.document.notices.push(self.scribe.mask(notice));
+            record.document.note(self.scribe.mask(notice));
         }
         Ok(units)
     }
@@ -244,7 +244,7 @@ impl Job<'_> {
                 unenforced.join(", ")
             );
             self.scribe.say(Level::Warning, &line, self.news).await;
-            record.document.notices.push(line);
+            record.document.note(line);
         }
         Ok(())
     }
@@ -280,7 +280,7 @@ impl Job<'_> {
         }
         for warning in &image.warnings {
             self.scribe.say(Level::Warning, warning, self.news).await;
-            record.document.notices.push(self.scribe.mask(warning));
+            record.document.note(self.scribe.mask(warning));
         }
         record.document.image = Some(part);
     }

@@ -242,6 +242,7 @@ impl UnitRun<'_> {
         let identity = self.job.runner.identity(self.job.order.component.user, true).await?;
         let (order, options) = (self.job.order, &self.job.runner.options);
         let (component, limits) = (&order.component, &self.unit.allotment.limits);
+        let examiner = self.job.runner.examiner.as_ref();
         let label = |name: &str, value: String| (format!("longshore.{name}"), value);
         let attempt = self.job.attempt;
         Ok(ContainerPlan {
@@ -261,7 +262,7 @@ impl UnitRun<'_> {
             nano_cpus: limits.nano_cpus,
             pids: i64::try_from(limits.pids).unwrap_or(i64::MAX),
             tmp_bytes: limits.tmp_bytes,
-            timeout: Some(limits.timeout),
+            timeout: Some(examiner.map_or(limits.timeout, |examiner| examiner.timeout(limits.timeout))),
             grace: options.grace,
             engine_patience: options.engine_patience,
             // Until its network is there.

@@ -65,7 +65,9 @@ pub(crate) async fn create(engine: &Engine, plan: ContainerPlan) -> Result<Conta
     let failed = |source| RuntimeError::Create { name: plan.name.clone(), source };
     let facts = engine.facts().await.map_err(failed)?;
     let parent = CgroupParent::choose(facts, &plan.name);
-    let new = plan.new_container(parent.as_ref().map(CgroupParent::path), facts);
+    let image = engine.inspect_image(plan.image.as_str()).await.map_err(failed)?;
+    let volumes = image.map(|image| image.volumes).unwrap_or_default();
+    let new = plan.new_container(parent.as_ref().map(CgroupParent::path), facts, &volumes);
     match engine.create_container(new).await {
         Ok(id) => Ok(Container { engine: engine.clone(), id, plan, parent, door: None, removed: false }),
         Err(source) => {

@@ -20,6 +20,8 @@ const DRAIN_PAUSE_LIMIT: Duration = Duration::from_secs(10);
 const EXIT_NEWS_LIMIT: Duration = Duration::from_secs(3);
 /// Short enough to feel live, long enough to cost nothing.
 const TAIL_PAUSE: Duration = Duration::from_millis(20);
+/// The engine's file may be so many times as large as the log: an entry of short lines is mostly the engine's own words.
+const FILE_SHARE: u64 = 8;
 /// The one line that the judge may ask for is short.
 const ONLY_LINE_BYTES_MAX: usize = 4096;
 
@@ -42,6 +44,8 @@ pub(super) struct Follower {
     spool: SpoolWriter,
     bytes_max: u64,
     bytes: u64,
+    /// Of the engine's file, as far as it can be seen.
+    file_bytes: watch::Sender<u64>,
     records: u64,
     first: Option<SpoolRecord>,
     last: Option<SpoolRecord>,
@@ -55,12 +59,27 @@ enum Copied {
 
 impl Follower {
     pub(super) fn new(engine: Engine, id: String, spool: SpoolWriter, bytes_max: u64) -> Self {
-        Self { engine, id, spool, bytes_max, bytes: 0, records: 0, first: None, last: None }
+        Self {
+            engine,
+            id,
+            spool,
+            bytes_max,
+            bytes: 0,
+            file_bytes: watch::Sender::new(0),
+            records: 0,
+            first: None,
+            last: None,
+        }
     }
 
     /// Follows how many bytes are spooled.
     pub(super) fn spooled(&self) -> watch::Receiver<u64> {
         self.spool.size()
+    }
+
+    /// Follows how many bytes the engine's own file has.
+    pub(super) fn filed(&self) -> watch::Receiver<u64> {
+        self.file_bytes.subscribe()
     }
 
     /// Copies until the container has ended (which the token tells) and its log too. Finishes the spool.
@@ -100,7 +119,8 @@ impl Follower {
                         return Ok(Copied::Broken);
                     }
                 }
-                if self.bytes > self.bytes_max {
+                self.file_bytes.send_replace(file.length().await.unwrap_or_default());
+                if self.excess().is_some() {
                     return Ok(Copied::OverLimit);
                 }
             }
@@ -125,13 +145,21 @@ impl Follower {
         }
     }
 
+    /// What the log or the engine's file of it has, where that is too much. The file is looked at ahead of what was read.
+    fn excess(&self) -> Option<u64> {
+        let file_bytes = *self.file_bytes.borrow();
+        let said = (self.bytes > self.bytes_max).then_some(self.bytes);
+        said.or((file_bytes > self.bytes_max.saturating_mul(FILE_SHARE)).then_some(file_bytes))
+    }
+
     fn finish(self, complete: bool) -> LogEnd {
+        let excess = self.excess();
         let only = self.first.filter(|record| self.records == 1 && record.stream == Stream::Stderr);
         let short = only.filter(|record| record.bytes.len() <= ONLY_LINE_BYTES_MAX);
         LogEnd {
             complete,
             only_line: short.map(|record| String::from_utf8_lossy(&record.bytes).into_owned()),
-            excess: (self.bytes > self.bytes_max).then_some(self.bytes),
+            excess,
         }
     }
 

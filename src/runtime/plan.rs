@@ -1,7 +1,7 @@
 //! Everything a container is started with, decided before.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::disk_guard::DiskGuard;
@@ -78,13 +78,14 @@ impl ContainerPlan {
         &'a self,
         cgroup_parent: Option<&'a str>,
         facts: &EngineFacts,
+        volumes: &[String],
     ) -> NewContainer<'a> {
         NewContainer {
             name: &self.name,
             image: self.image.as_str(),
             labels: &self.labels,
             environment: &self.environment,
-            mounts: self.mounts(),
+            mounts: self.mounts(volumes),
             memory_bytes: self.memory_bytes,
             // More than there are is no limit, and the engine refuses it.
             nano_cpus: facts
@@ -104,7 +105,9 @@ impl ContainerPlan {
         }
     }
 
-    fn mounts(&self) -> Vec<BindMount> {
+    /// An image's volume within the data folder would hide what is there, and take what is written there away with the
+    /// container: the folder itself is mounted in its place.
+    fn mounts(&self, volumes: &[String]) -> Vec<BindMount> {
         let data =
             BindMount { source: self.data_folder.clone(), target: DATA_TARGET.into(), read_only: false };
         let inputs = ["in/tables", "in/files"].map(|folder| BindMount {
@@ -112,6 +115,18 @@ impl ContainerPlan {
             target: format!("{DATA_TARGET}/{folder}"),
             read_only: true,
         });
-        std::iter::once(data).chain(inputs.into_iter().filter(|_| self.read_only_inputs)).collect()
+        let inputs = inputs.into_iter().filter(|_| self.read_only_inputs);
+        let mut mounts: Vec<BindMount> = std::iter::once(data).chain(inputs).collect();
+        for volume in volumes {
+            let target = volume.trim_end_matches('/');
+            let inside = Path::new(target).strip_prefix(DATA_TARGET).ok();
+            let source = inside.map(|inside| self.data_folder.join(inside)).filter(|source| source.is_dir());
+            if let Some(source) = source.filter(|_| mounts.iter().all(|mount| mount.target != target)) {
+                let is_within = |mount: &BindMount| Path::new(target).starts_with(&mount.target);
+                let read_only = mounts.iter().any(|mount| mount.read_only && is_within(mount));
+                mounts.push(BindMount { source, target: target.to_owned(), read_only });
+            }
+        }
+        mounts
     }
 }

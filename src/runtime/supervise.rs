@@ -124,7 +124,7 @@ impl<'a> Supervisor<'a> {
         let started = Instant::now();
         let ended = CancellationToken::new();
         let mut tasks = JoinSet::new();
-        let spooled = follower.spooled();
+        let logged = [follower.spooled(), follower.filed()];
         let follower_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Log(follower.run(follower_ended).await) });
         let watchdog = Watchdog {
@@ -141,7 +141,7 @@ impl<'a> Supervisor<'a> {
             is_root_writable: !plan.read_only_root,
             guard: plan.disk_guard.clone(),
             parent,
-            spooled,
+            logged,
         };
         let watchdog_ended = ended.clone();
         tasks.spawn(async move { TaskEnd::Output(watchdog.watch(watchdog_ended).await) });

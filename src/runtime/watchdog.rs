@@ -3,7 +3,7 @@
 
 use std::collections::VecDeque;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -41,8 +41,8 @@ pub(super) struct Watchdog {
     pub(super) guard: DiskGuard,
     /// Where the processes of the container are to be found.
     pub(super) parent: Option<CgroupParent>,
-    /// Bytes of the log that are spooled beside the data folder.
-    pub(super) spooled: watch::Receiver<u64>,
+    /// Bytes of the log: spooled beside the data folder, and in the engine's own file.
+    pub(super) logged: [watch::Receiver<u64>; 2],
 }
 
 /// What the last look found.
@@ -87,11 +87,15 @@ impl Watchdog {
             // What it changed in the image's files is gone with the container, so the last moment does not count.
             let found = ended.run_until_cancelled(image_files.look(&self.engine, &self.id, self.limits));
             let (in_image, excess) = found.await.unwrap_or_default();
-            writer.note(seen.look((since, rooms), added, in_image, *self.spooled.borrow()));
+            writer.note(seen.look((since, rooms), added, in_image, self.logged_bytes()));
             if excess.is_some() {
                 return Ok(excess);
             }
         }
+    }
+
+    fn logged_bytes(&self) -> u64 {
+        self.logged.iter().map(|bytes| *bytes.borrow()).sum()
     }
 
     /// What came to the data folder and to files without a name, and the limit that it exceeds.
@@ -113,11 +117,11 @@ impl Watchdog {
 
     /// Of the disk of the data folder, and of that of the image's files where it is known.
     async fn rooms(&self, image_files: &ImageFiles) -> io::Result<Vec<Room>> {
-        let (folder, changed) = (self.data_folder.clone(), image_files.folder().map(Path::to_owned));
+        let (folder, changed) = (self.data_folder.clone(), image_files.folders().to_vec());
         let asked = tokio::task::spawn_blocking(move || {
             let rooms = std::iter::once(Room::of(&folder));
-            // The engine may take its folder away under us.
-            rooms.chain(changed.and_then(|folder| Room::of(&folder).ok()).map(Ok)).collect()
+            // The engine may take its folders away under us.
+            rooms.chain(changed.iter().filter_map(|folder| Room::of(folder).ok()).map(Ok)).collect()
         });
         asked.await.map_err(io::Error::other)?
     }
@@ -143,14 +147,14 @@ impl Seen {
         (since, rooms): (Instant, Vec<Room>),
         added: Added,
         in_image: Added,
-        spooled: u64,
+        logged: u64,
     ) -> Growth {
         self.at = Instant::now();
         self.took = since.elapsed();
         self.added = added;
         self.rooms = rooms;
         self.sum = Growth {
-            bytes: added.bytes.saturating_add(in_image.bytes).saturating_add(spooled),
+            bytes: added.bytes.saturating_add(in_image.bytes).saturating_add(logged),
             files: added.files.saturating_add(in_image.files),
         };
         while self.history.len() > 1 && self.history.get(1).is_some_and(|(at, _)| at.elapsed() >= LATE) {

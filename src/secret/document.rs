@@ -71,6 +71,35 @@ pub(crate) fn seal_values(
     Ok(sealed)
 }
 
+/// How many values there are under `#` keys, sealed or not, and how many bytes of text.
+pub(crate) fn weigh_values(document: &Value) -> (usize, usize) {
+    fn weigh(value: &Value, is_secret: bool) -> (usize, usize) {
+        let sum = |(count, bytes), (more, more_bytes)| (count + more, bytes + more_bytes);
+        match value {
+            Value::Object(map) => {
+                map.iter().map(|(key, value)| weigh(value, is_secret || is_secret_key(key))).fold((0, 0), sum)
+            }
+            Value::Array(values) => values.iter().map(|value| weigh(value, is_secret)).fold((0, 0), sum),
+            Value::String(text) if is_secret => (1, text.len()),
+            Value::Null | Value::Bool(_) | Value::Number(_) if is_secret => (1, 0),
+            Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => (0, 0),
+        }
+    }
+    weigh(document, false)
+}
+
+/// Paths of the values under `#` keys that are sealed.
+pub(crate) fn sealed_values(document: &mut Value) -> Vec<String> {
+    let mut found = Vec::new();
+    let Ok(()) = replace_values::<Infallible>(document, &mut |path, value| {
+        if value.as_str().is_some_and(is_sealed) {
+            found.push(path.to_owned());
+        }
+        Ok(())
+    });
+    found
+}
+
 /// Opens every sealed value under a `#` key; returns the paths of those that cannot be, which stay as they are.
 pub(crate) fn open_values(
     document: &mut Value,

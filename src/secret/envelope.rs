@@ -30,6 +30,14 @@ pub(crate) struct Binding<'a> {
     pub(crate) configuration: Option<&'a ConfigurationId>,
 }
 
+impl Binding<'_> {
+    /// What to call to seal a value that may stand here.
+    pub(crate) fn encrypt_command(self) -> String {
+        let configuration = self.configuration.map(|id| format!(" --configuration {id}")).unwrap_or_default();
+        format!("longshore secret encrypt --component {}{configuration}", self.component)
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Payload {

@@ -13,14 +13,15 @@ mod keyring;
 mod policy;
 
 pub(crate) use document::{
-    is_plain, is_secret_key, open_values, plain_values, replace_values, seal_values, wipe_values,
+    is_plain, is_secret_key, open_values, plain_values, replace_values, seal_values, sealed_values,
+    weigh_values, wipe_values,
 };
 pub(crate) use dump::keep_out_of_core_dumps;
 pub(crate) use envelope::{Binding, is_sealed, open, reseal, seal};
 pub(crate) use error::{KeyError, OpenError, ResealError, SealError};
 pub(crate) use key::{Generated, Keys};
 pub(crate) use keyring::Keyring;
-pub(crate) use policy::{LeakPolicy, PlainPolicy, SecretRules};
+pub(crate) use policy::{LeakPolicy, PLAIN_REFUSED, PlainPolicy, SecretRules};
 
 #[cfg(test)]
 mod tests;

@@ -12,6 +12,9 @@ pub(crate) enum PlainPolicy {
     Refuse,
 }
 
+/// What is wrong with a plain value where they are refused.
+pub(crate) const PLAIN_REFUSED: &str = "is a secret in plain text, which is accepted in a local project only";
+
 /// What becomes of outputs that hold a secret of their job.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum LeakPolicy {

@@ -2,7 +2,7 @@
 
 use super::Worker;
 use crate::request::{self, RequestDocument};
-use crate::secret::{self, Binding, PlainPolicy};
+use crate::secret::{self, Binding, PLAIN_REFUSED, PlainPolicy};
 
 /// The request as it may be stored, or why it is refused. No value is repeated.
 pub(super) async fn sealed(
@@ -15,24 +15,16 @@ pub(super) async fn sealed(
     if plain.is_empty() {
         return Ok(document);
     }
-    let component = &document.component;
+    let binding = Binding { component: &document.component, configuration: document.configuration.as_ref() };
     if rules.plain == PlainPolicy::Refuse {
-        let line = |path| {
-            format!(
-                "message: data.{path}: is a secret in plain text, which is accepted in a local project only"
-            )
-        };
+        let line = |path| format!("message: data.{path}: {PLAIN_REFUSED}");
         let lines: Vec<String> = plain.into_iter().map(line).collect();
-        return Err(format!(
-            "{}\nencrypt it: longshore secret encrypt --component {component}",
-            lines.join("\n")
-        ));
+        return Err(format!("{}\nencrypt it: {}", lines.join("\n"), binding.encrypt_command()));
     }
     let failed = |error: &dyn std::error::Error| {
         format!("its secrets cannot be encrypted: {}", crate::failure::chain(error))
     };
     let keys = rules.keyring.keys_to_seal().await.map_err(|error| failed(&error))?;
-    let binding = Binding { component, configuration: document.configuration.as_ref() };
     secret::seal_values(data, binding, &keys).map_err(|error| failed(&error))?;
     Ok(document)
 }

@@ -128,6 +128,17 @@ fn what_a_failed_component_left_is_kept_for_its_developer_without_the_configurat
 }
 
 #[test]
+fn a_link_in_place_of_the_outputs_is_not_kept_to_lead_its_finder_elsewhere() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let ran = house.run_script("rm -r out; ln -s /etc out; exit 1", &json!({})).failed(1);
+    assert!(!house.path().join(".longshore/quarantine").join(ran.job()).exists());
+    house.is_clean();
+}
+
+#[test]
 fn the_container_has_no_rights_and_no_network() {
     if !has_engine() {
         return;

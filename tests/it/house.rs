@@ -234,18 +234,18 @@ pub(crate) fn has_engine() -> bool {
 
 /// Builds an image of the tests. The engine's build cache makes the second time cheap. Tests that remove images run beside
 /// this one and may take away what the classic builder has just found in its cache, so it may have to look again.
-fn ensure_image(name: &str) {
+pub(crate) fn ensure_image(name: &str) {
     let (tag, folder) = (format!("longshore-test/{name}:1"), fixture("images").join(name));
     let build = || {
         let arguments = ["build", "--quiet", "--tag", &tag, folder.to_str().unwrap()];
         Command::new("docker").args(arguments).output().unwrap()
     };
-    let mut built = build();
+    let mut output = build();
     for _again in 0..3 {
-        if built.status.success() {
+        if output.status.success() {
             return;
         }
-        built = build();
+        output = build();
     }
-    assert!(built.status.success(), "{tag}: {}", String::from_utf8_lossy(&built.stderr));
+    assert!(output.status.success(), "{tag}: {}", String::from_utf8_lossy(&output.stderr));
 }

@@ -284,6 +284,28 @@ fn a_state_is_encrypted_at_rest_and_plain_for_its_component() {
 }
 
 #[test]
+fn a_state_that_would_stop_the_next_run_by_its_secrets_is_refused() {
+    if !has_engine() {
+        return;
+    }
+    let house = house();
+    let many = r##"awk 'BEGIN { printf "{\"n\": 0"; for (i = 0; i < 1001; i++) printf ",\"#%d\": \"x%d\"", i, i; print "}" }' >out/state.json"##;
+    let long =
+        r##"x=$(head -c 300000 /dev/zero | tr '\0' x); echo "{\"#a\": {\"b\": [\"$x\"]}}" >out/state.json"##;
+    let sealed = r##"echo '{"n": {"#a": "longshore:v1:AAAAAAAA:zzzz"}}' >out/state.json"##;
+    let tricks = [
+        (many, "keeps 1001 values"),
+        (long, "keeps 1 values of 300000 bytes"),
+        (sealed, "n.#a is encrypted"),
+    ];
+    for (script, expected) in tricks {
+        let ran = run(&house, "raw-shell", "task", script, &json!({})).failed(1);
+        assert_eq!(ran.error_code(), "output_invalid");
+        assert!(ran.message().contains(expected), "{}", ran.message());
+    }
+}
+
+#[test]
 fn outputs_with_a_secret_are_published_with_a_warning_or_blocked_or_left_alone() {
     if !has_engine() {
         return;

@@ -137,6 +137,45 @@ fn a_flood_is_stopped_at_the_limit_of_the_log() {
 }
 
 #[test]
+fn a_flood_of_short_lines_is_stopped_before_the_engines_own_words_about_them_fill_its_disk() {
+    if !has_engine() {
+        return;
+    }
+    let house = house(&json!({ "log_bytes_max": "1m" }));
+    let ran = run(&house, "yes '' | head -n 300000").failed(1);
+    assert_eq!(ran.error_code(), "size_limit");
+    assert!(ran.message().starts_with("the log grew over its limit of 1 MiB"), "{}", ran.message());
+    let lines = "yes 0123456789012345678901234567890123456789 | head -n 20000";
+    run(&house, lines).succeeded();
+    house.is_clean();
+}
+
+#[test]
+fn a_terminal_is_not_driven_by_json_either() {
+    if !has_engine() {
+        return;
+    }
+    let house = house(&json!({}));
+    // U+009B is what ESC [ is in one character, and U+202E turns the direction of what follows.
+    let message = "\u{9b}2Jred \u{202e}txt\u{7f} \u{1b}[m";
+    let script = format!("echo '{}'; exit 1", json!({ "level": "error", "message": message, "k": message }));
+    let ran = run(&house, &script).failed(1);
+    let job = ran.job();
+    let verbs: [&[&str]; 4] = [
+        &["job", "show", &job],
+        &["job", "ls", "--format", "json"],
+        &["job", "log", &job, "--events", "--format", "json"],
+        &["job", "log", &job, "--format", "json"],
+    ];
+    let printed = verbs.map(|verb| house.call(verb).succeeded().stdout);
+    for text in printed.iter().chain([&ran.stdout]) {
+        assert!(!text.contains(['\u{9b}', '\u{202e}', '\u{7f}', '\u{1b}']), "{text:?}");
+    }
+    assert_eq!(ran.message(), message);
+    assert_eq!(events(&house, &job)[0].2, message);
+}
+
+#[test]
 fn a_terminal_is_not_driven_by_what_a_component_says() {
     if !has_engine() {
         return;
@@ -197,14 +236,12 @@ exit 1"#;
 const NUMBERS: u64 = 1_000_000;
 
 fn is_complete(house: &House, job: &str) {
-    let deadline = Instant::now() + Duration::from_secs(60);
     for name in ["out", "err"] {
         let said = stream(house, job, name);
         assert_eq!(said.lines().count() as u64, NUMBERS, "{name}");
         let is_in_order = said.lines().zip(1_u64..).all(|(line, number)| line == number.to_string());
         assert!(is_in_order, "{name} has a line at a wrong place");
     }
-    assert!(Instant::now() < deadline, "reading the log took too long");
 }
 
 #[test]

@@ -381,3 +381,19 @@ async fn every_version_of_a_configuration_stays(#[values(On::Sqlite, On::Postgre
     let newest: Vec<_> = newest.iter().map(|line| (line.id.as_str(), line.version)).collect();
     assert_eq!(newest, [("Other", 1), ("main", 3)]);
 }
+
+#[rstest]
+#[tokio::test]
+async fn a_version_follows_the_one_that_was_read_or_none(#[values(On::Sqlite, On::Postgres)] on: On) {
+    let Some(house) = House::on(on).await else { return };
+    let catalog = &house.catalog;
+    let (component, id) = (super::component(), new_job(Some("main")).configuration.unwrap());
+    catalog.put_configuration(&component, &id, "a: 1", None).await.unwrap();
+    let read = catalog.configuration(&component, &id, None).await.unwrap().unwrap();
+    assert!(catalog.follow_configuration(&read, "a: 2", Some("mine")).await.unwrap());
+    assert!(catalog.follow_configuration(&read, "a: 2", Some("mine")).await.unwrap(), "asked twice");
+    assert!(!catalog.follow_configuration(&read, "a: 3", None).await.unwrap(), "the second is not the first");
+    let history = catalog.configuration_history(&component, &id).await.unwrap();
+    let told: Vec<_> = history.iter().map(|line| (line.version, line.document.as_str())).collect();
+    assert_eq!(told, [(1, "a: 1"), (2, "a: 2")]);
+}

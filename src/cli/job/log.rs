@@ -7,7 +7,7 @@ use crate::blob::BlobReader;
 use crate::cli::exit::{ExitStatus, Trouble};
 use crate::cli::follow::{Shown, Sought, Watch, Watched};
 use crate::cli::home::Home;
-use crate::cli::print::{Format, Printer, printable};
+use crate::cli::print::{Format, Printer, inert_json, printable};
 use crate::events::{Event, LogEntry, LogReader, Source};
 use crate::job::{JobId, JobState};
 
@@ -99,7 +99,7 @@ fn print_log(blob: BlobReader, wish: Wish) -> Result<(), Trouble> {
                 let text = String::from_utf8_lossy(&entry.text);
                 let line =
                     json!({ "time": entry.time.to_string(), "stream": entry.source.as_str(), "text": text });
-                writeln!(out, "{line}")
+                writeln!(out, "{}", inert_json(&line.to_string()))
             }
         };
         match written {
@@ -154,7 +154,7 @@ pub(in crate::cli) fn print_event(event: &Event, printer: Printer) -> Result<(),
                 // What does not read is shown as it lies there.
                 line["fields"] = serde_json::from_str(fields).unwrap_or_else(|_damaged| json!(fields));
             }
-            format!("{line}\n")
+            format!("{}\n", inert_json(&line.to_string()))
         }
     };
     printer.data(line.as_bytes())

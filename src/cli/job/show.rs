@@ -1,7 +1,7 @@
 use super::named::JobName;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::Printer;
+use crate::cli::print::{Printer, inert_json};
 
 #[derive(Debug, clap::Args)]
 pub(in crate::cli) struct Arguments {
@@ -14,5 +14,5 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let job = arguments.job.record(home).await?.id;
     let document = home.result_document(job).await?;
     let text = serde_json::to_string_pretty(&document).map_err(|error| Trouble::platform(&error))?;
-    printer.data(format!("{text}\n").as_bytes())
+    printer.data(format!("{}\n", inert_json(&text)).as_bytes())
 }

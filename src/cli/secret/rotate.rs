@@ -14,6 +14,7 @@ use crate::secret::Keys;
 use crate::settings::Settings;
 use crate::sweep::Trade;
 
+const CHANGED: &str = "was changed meanwhile: rotate again";
 const NOTE: &str = "secrets encrypted to another key";
 
 #[derive(Debug, clap::Args)]
@@ -81,32 +82,37 @@ fn rotate_file(path: &Path, keys: &Keys, report: &mut Report) -> Result<(), Trou
     Ok(())
 }
 
-/// The newest versions of configurations become new versions; a state that changed meanwhile is the next call's.
+/// The newest versions of configurations become new versions. What somebody changed meanwhile is told: whoever threw the old
+/// keys away now would lose it.
 async fn rotate_catalog(catalog: &Catalog, keys: &Keys, report: &mut Report) -> Result<(), Trouble> {
     for stored in catalog.configurations().await? {
         let shown = format!("{} {}", stored.component, stored.id);
         match reseal_text(&stored.document, &shown, keys) {
             Ok((_, 0)) => {}
             Ok((text, count)) => {
-                catalog.put_configuration(&stored.component, &stored.id, &text, Some(NOTE)).await?;
-                report.values += count;
-                report.configurations += 1;
+                if catalog.follow_configuration(&stored, &text, Some(NOTE)).await? {
+                    report.values += count;
+                    report.configurations += 1;
+                } else {
+                    report.refused.push(format!("{shown}: {CHANGED}"));
+                }
             }
             Err(error) => report.refused.push(format!("{shown}: {error}")),
         }
     }
     for (key, document) in catalog.states().await? {
+        let shown = format!("the state of {} {}", key.component, key.configuration);
         match reseal_text(&document, "state.json", keys) {
             Ok((_, 0)) => {}
             Ok((text, count)) => {
                 if catalog.replace_state(&key, &document, &text).await? {
                     report.values += count;
                     report.states += 1;
+                } else {
+                    report.refused.push(format!("{shown}: {CHANGED}"));
                 }
             }
-            Err(error) => {
-                report.refused.push(format!("the state of {} {}: {error}", key.component, key.configuration));
-            }
+            Err(error) => report.refused.push(format!("{shown}: {error}")),
         }
     }
     Ok(())

@@ -1,12 +1,14 @@
 //! Answers a question for a name: with addresses where the list has the name, else that there is no such name.
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs as _};
+use std::sync::Arc;
 use std::time::Duration;
 
 use hickory_proto::op::{Message, MessageType, OpCode, ResponseCode};
 use hickory_proto::rr::rdata::A;
 use hickory_proto::rr::{DNSClass, RData, Record, RecordType};
-use tokio::net::lookup_host;
+use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
 use super::judge::Judge;
@@ -66,11 +68,12 @@ async fn look_up(
     if let Some(address) = judge.fixed(name) {
         return Ok(judge.tell(name, vec![address]));
     }
-    let asked = timeout(LOOKUP_LIMIT, lookup_host((name, 0))).await;
+    let asked = timeout(LOOKUP_LIMIT, ask_host(name, Arc::clone(&judge.lookups))).await;
     let Ok(Ok(found)) = asked else {
         return Err(ResponseCode::ServFail);
     };
     let mut addresses: Vec<Ipv4Addr> = found
+        .into_iter()
         .filter_map(|address| match address.ip() {
             IpAddr::V4(address) => Some(address),
             IpAddr::V6(_) => None,
@@ -88,10 +91,21 @@ async fn look_up(
     Ok(allowed)
 }
 
+/// What the host's own resolver knows of a name. Whoever gives up leaves the lookup under way, which goes on holding its
+/// place: a component that asks for names without end must not take every thread.
+async fn ask_host(name: &str, lookups: Arc<Semaphore>) -> io::Result<Vec<SocketAddr>> {
+    let place = lookups.acquire_owned().await.map_err(io::Error::other)?;
+    let name = name.to_owned();
+    let asked = tokio::task::spawn_blocking(move || {
+        let found = (name.as_str(), 0).to_socket_addrs().map(Iterator::collect);
+        drop(place);
+        found
+    });
+    asked.await.map_err(io::Error::other)?
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use hickory_proto::op::Query;
     use hickory_proto::rr::Name;
     use tokio::sync::mpsc;

@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddrV4, UdpSocket};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::Semaphore;
 
 use super::super::subnet;
 use crate::component::{Destination, Host, Range};
@@ -14,6 +16,9 @@ const NOT_ONE_HOST: Range = Range::around(Ipv4Addr::new(224, 0, 0, 0), 3);
 /// Names of one address, and addresses in all, that are remembered: a wildcard has names without end.
 const NAMES_MAX: usize = 100;
 const ADDRESSES_MAX: usize = 10_000;
+/// Names that the host's resolver is asked for at the same time. A lookup cannot be cut short, and its thread is one of
+/// those that all jobs of the worker share.
+const LOOKUPS_MAX: usize = 8;
 
 #[derive(Debug)]
 pub(super) struct Judge {
@@ -21,11 +26,13 @@ pub(super) struct Judge {
     list: Vec<Destination>,
     hosts: Vec<(String, Ipv4Addr)>,
     told: Mutex<HashMap<Ipv4Addr, Vec<String>>>,
+    /// Each lookup holds one of these until it has ended.
+    pub(super) lookups: Arc<Semaphore>,
 }
 
 impl Judge {
     pub(super) fn new(gateway: Ipv4Addr, list: Vec<Destination>, hosts: Vec<(String, Ipv4Addr)>) -> Self {
-        Self { gateway, list, hosts, told: Mutex::default() }
+        Self { gateway, list, hosts, told: Mutex::default(), lookups: Arc::new(Semaphore::new(LOOKUPS_MAX)) }
     }
 
     /// By what an address may be connected to: the name it was told for, or itself. `None`: not at all.

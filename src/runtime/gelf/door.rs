@@ -9,6 +9,7 @@ use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, UdpSocket};
 use tokio_util::sync::CancellationToken;
 
+use super::budget::Budget;
 use super::sink::Sink;
 use super::{Callers, GelfEnd, http, tcp, udp};
 use crate::component::GelfTransport;
@@ -99,7 +100,7 @@ impl GelfDoor {
         ended: CancellationToken,
     ) -> Result<GelfEnd, SpoolError> {
         let sink = Arc::new(Sink::new(spool, self.callers, self.address.ip(), bytes_max));
-        let budget = Sink::budget();
+        let budget = Arc::new(Budget::new());
         let mut incomplete = 0;
         match &self.socket {
             Socket::Udp(socket) => incomplete = udp::hear(socket, &sink, &ended).await?,

@@ -5,15 +5,23 @@ use std::sync::Arc;
 use serde::de::IgnoredAny;
 
 use super::MESSAGE_BYTES_MAX;
-use super::budget::Budget;
+use super::budget::{Budget, Share};
 
 /// How often a message is looked at whether it may be whole: JSON over several lines is not whole at each of them.
 const LOOKS_MAX: u8 = 16;
+
+/// A message with its part of the door's budget, which it has until it is dropped.
+#[derive(Debug)]
+pub(super) struct Framed {
+    pub(super) bytes: Vec<u8>,
+    _share: Share,
+}
 
 /// Holds at most one message, within the door's budget.
 #[derive(Debug)]
 pub(super) struct Frames {
     budget: Arc<Budget>,
+    share: Share,
     pending: Vec<u8>,
     looks_left: u8,
     /// The message was too long: its beginning was given, the rest of it is passed over.
@@ -24,11 +32,18 @@ pub(super) struct Frames {
 
 impl Frames {
     pub(super) fn new(budget: Arc<Budget>) -> Self {
-        Self { budget, pending: Vec::new(), looks_left: LOOKS_MAX, is_skipping: false, is_by_line: false }
+        Self {
+            share: budget.share(),
+            budget,
+            pending: Vec::new(),
+            looks_left: LOOKS_MAX,
+            is_skipping: false,
+            is_by_line: false,
+        }
     }
 
     /// Takes what was received; gives each message that ended in it. A message that is too long is given cut.
-    pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Vec<u8>)) {
+    pub(super) fn push(&mut self, bytes: &[u8], mut each: impl FnMut(Framed)) {
         let mut rest = bytes;
         while let Some(at) = memchr::memchr2(0, b'\n', rest) {
             let is_end = rest[at] == 0;
@@ -48,16 +63,16 @@ impl Frames {
     }
 
     /// What was sent last without an end.
-    pub(super) fn finish(&mut self, mut each: impl FnMut(Vec<u8>)) {
+    pub(super) fn finish(&mut self, mut each: impl FnMut(Framed)) {
         self.end(&mut each);
     }
 
-    fn grow(&mut self, bytes: &[u8], each: &mut impl FnMut(Vec<u8>)) {
+    fn grow(&mut self, bytes: &[u8], each: &mut impl FnMut(Framed)) {
         if self.is_skipping || bytes.is_empty() {
             return;
         }
         let fitting = bytes.len().min(MESSAGE_BYTES_MAX - self.pending.len());
-        let has_room = self.budget.take(fitting);
+        let has_room = self.share.grow(fitting);
         if has_room {
             self.pending.extend_from_slice(&bytes[..fitting]);
         }
@@ -67,12 +82,12 @@ impl Frames {
         }
     }
 
-    fn end(&mut self, each: &mut impl FnMut(Vec<u8>)) {
+    fn end(&mut self, each: &mut impl FnMut(Framed)) {
         self.is_skipping = false;
         self.looks_left = LOOKS_MAX;
-        self.budget.give(self.pending.len());
-        let message = std::mem::take(&mut self.pending);
-        if !message.trim_ascii().is_empty() {
+        let (bytes, share) = (std::mem::take(&mut self.pending), self.budget.share());
+        let message = Framed { bytes, _share: std::mem::replace(&mut self.share, share) };
+        if !message.bytes.trim_ascii().is_empty() {
             each(message);
         }
     }
@@ -87,12 +102,6 @@ impl Frames {
     }
 }
 
-impl Drop for Frames {
-    fn drop(&mut self) {
-        self.budget.give(self.pending.len());
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -101,9 +110,9 @@ mod tests {
         let mut frames = Frames::new(Arc::new(Budget::new()));
         let mut found = Vec::new();
         for piece in pieces {
-            frames.push(piece, |message| found.push(message));
+            frames.push(piece, |message| found.push(message.bytes));
         }
-        frames.finish(|message| found.push(message));
+        frames.finish(|message| found.push(message.bytes));
         found
     }
 
@@ -141,9 +150,20 @@ mod tests {
         for frames in &mut all {
             frames.push(&vec![b'x'; MESSAGE_BYTES_MAX], |_message| cut += 1);
         }
-        assert!(!budget.take(1));
+        assert!(!budget.share().grow(1));
         drop(all);
-        assert!(budget.take(16 << 20), "what they held was given back");
+        assert!(budget.share().grow(16 << 20), "what they held was given back");
         assert_eq!(cut, 0, "what found no room had no beginning to give");
+    }
+
+    #[test]
+    fn a_message_has_its_share_until_somebody_has_kept_it() {
+        let budget = Arc::new(Budget::new());
+        let mut kept = Vec::new();
+        let mut frames = Frames::new(Arc::clone(&budget));
+        frames.push(b"{\"a\":1}\0", |message| kept.push(message));
+        assert!(!budget.share().grow(16 << 20));
+        drop(kept);
+        assert!(budget.share().grow(16 << 20));
     }
 }

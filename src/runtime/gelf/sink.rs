@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::{Callers, GelfEnd, budget::Budget};
+use super::{Callers, GelfEnd};
 use crate::runtime::{SpoolError, SpoolRecord, SpoolWriter, Stream};
 
 /// What all connections of one door share.
@@ -59,9 +59,5 @@ impl Sink {
             incomplete,
             excess: (bytes > self.bytes_max).then_some(bytes),
         }
-    }
-
-    pub(super) fn budget() -> std::sync::Arc<Budget> {
-        std::sync::Arc::new(Budget::new())
     }
 }

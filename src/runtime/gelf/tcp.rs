@@ -130,13 +130,13 @@ pub(super) async fn hear(
         let mut messages = Vec::new();
         frames.push(buffer.get(..count).unwrap_or_default(), |message| messages.push(message));
         for message in messages {
-            sink.take(message).await?;
+            sink.take(message.bytes).await?;
         }
     }
     let mut last = Vec::new();
     frames.finish(|message| last.push(message));
     for message in last {
-        sink.take(message).await?;
+        sink.take(message.bytes).await?;
     }
     Ok(())
 }

@@ -55,7 +55,7 @@ fn whoever_fills_the_disk_below_its_own_limit_is_stopped_while_there_is_room() {
         // The disk is memory, which counts as the writer's: slow enough, and allowed to have it all.
         let writer = Trick::new(&script).limit("disk", "5g").limit("cpus", 0.2).limit("memory", "1g");
         let (played, (bytes, _inodes)) = least_room(&disk.0, || scene.play(&writer));
-        played.fails("disk_full", &["the disk is nearly full", "128 MiB are kept so (`disk_reserve`"]);
+        played.fails("disk_full", &["the disk is nearly full", "128 MiB are to stay free (`disk_reserve`"]);
         assert!(bytes > 8 * MEBIBYTE, "{kind}: only {bytes} were left");
     }
     scene.close();
@@ -66,7 +66,7 @@ fn whoever_takes_all_inodes_is_stopped_while_there_are_some() {
     let Some((scene, disk)) = on_disk(256, ",nr_inodes=20000", &[]) else { return };
     let writer = Trick::new("sh /hostile/fill-inodes.sh").limit("memory", "1g");
     let (played, (_bytes, inodes)) = least_room(&disk.0, || scene.play(&writer));
-    played.fails("disk_full", &["the disk is nearly full", "files more"]);
+    played.fails("disk_full", &["the disk is nearly full", "more files"]);
     assert!(inodes > 0);
     scene.close();
 }

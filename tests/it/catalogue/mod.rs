@@ -14,5 +14,6 @@ mod memory;
 mod outputs;
 mod processes;
 mod scene;
+mod volumes;
 
 pub(crate) use scene::{Scene, Trick};

@@ -1,11 +1,14 @@
 //! Processes: too many, left behind, and asked not to end.
 
 use std::fs;
+use std::process::Command;
 use std::time::{Duration, Instant};
+
+use serde_json::json;
 
 use super::scene::processes_with;
 use super::{Scene, Trick};
-use crate::house::NO_VERSIONS;
+use crate::house::{House, NO_VERSIONS, has_engine};
 use crate::running::Running;
 
 #[test]
@@ -90,4 +93,28 @@ fn a_killed_runner_leaves_no_process_once_somebody_looks() {
     }
     assert!(fs::read_dir(scene.house.path().join(".longshore/work")).unwrap().count() == 1);
     scene.close();
+}
+
+/// The usual limit of 1024 would be taken up by the connections of one component to its relay or its log listener.
+#[test]
+fn a_low_limit_on_open_files_is_not_shared_among_all_components() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let called = house.script_command("true", &json!({}), &["--hold-at", "run"]);
+    let mut lowered = Command::new("sh");
+    lowered
+        .args(["-c", "ulimit -Sn 256; exec \"$@\"", "sh"])
+        .arg(called.get_program())
+        .args(called.get_args());
+    let mut running = Running::start(lowered.current_dir(house.path()));
+    running.wait_for("holding at run");
+    let limits = fs::read_to_string(format!("/proc/{}/limits", running.id())).unwrap();
+    let open_files = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let values: Vec<&str> = open_files.split_whitespace().skip(3).take(2).collect();
+    assert_eq!(values[0], values[1], "{open_files}");
+    running.signal("INT");
+    running.finish().failed(130);
+    house.is_clean();
 }

@@ -106,7 +106,7 @@ fn of_two_jobs_on_a_disk_that_gets_full_the_one_that_fills_it_is_stopped() {
     assert_eq!(document["error"]["code"], "disk_full", "{document}");
     let message = document["message"].as_str().unwrap();
     assert!(
-        message.contains("the component that filled it") && message.contains("128 MiB are kept"),
+        message.contains("the component that filled it") && message.contains("128 MiB are to stay free"),
         "{message}"
     );
     port.release();
