@@ -83,6 +83,9 @@ impl Examination<'_> {
 
     pub(super) fn memory(&self) -> Finding {
         let usage = &self.base.document.usage;
+        if self.base.containers.is_empty() {
+            return Finding::skipped("there was no container to run");
+        }
         let Some(peak) = usage.memory_peak_bytes else {
             return Finding::skipped("this host does not tell how much memory a container used");
         };

@@ -96,6 +96,8 @@ pub(crate) struct EngineFacts {
     /// Limits that it takes and does not enforce, in words: as a rootless engine does on cgroup v1.
     pub unenforced: Vec<&'static str>,
     pub root_quota: RootQuota,
+    /// How many processors it has; `None`: it does not say.
+    pub processors: Option<i64>,
 }
 
 /// Whether the engine can hold a size of what a container writes over its image's files.
@@ -182,6 +184,7 @@ impl Engine {
             },
             local: self.address.is_local(),
             root_quota: if is_held { RootQuota::Held } else { RootQuota::None },
+            processors: info.ncpu.filter(|count| *count > 0),
             unenforced: unenforced(&[
                 ("memory", info.memory_limit),
                 ("swap", info.swap_limit),

@@ -67,7 +67,7 @@ pub(crate) async fn create(engine: &Engine, plan: ContainerPlan) -> Result<Conta
     let parent = CgroupParent::choose(facts, &plan.name);
     let image = engine.inspect_image(plan.image.as_str()).await.map_err(failed)?;
     let volumes = image.map(|image| image.volumes).unwrap_or_default();
-    let new = plan.new_container(parent.as_ref().map(CgroupParent::path), facts.root_quota, &volumes);
+    let new = plan.new_container(parent.as_ref().map(CgroupParent::path), facts, &volumes);
     match engine.create_container(new).await {
         Ok(id) => Ok(Container { engine: engine.clone(), id, plan, parent, door: None, removed: false }),
         Err(source) => {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::disk_guard::DiskGuard;
-use crate::engine::{BindMount, ContainerNetwork, NewContainer, RootQuota};
+use crate::engine::{BindMount, ContainerNetwork, EngineFacts, NewContainer, RootQuota};
 use crate::job::ImageId;
 
 /// Where the data folder lies inside.
@@ -77,7 +77,7 @@ impl ContainerPlan {
     pub(super) fn new_container<'a>(
         &'a self,
         cgroup_parent: Option<&'a str>,
-        root_quota: RootQuota,
+        facts: &EngineFacts,
         volumes: &[String],
     ) -> NewContainer<'a> {
         NewContainer {
@@ -87,12 +87,15 @@ impl ContainerPlan {
             environment: &self.environment,
             mounts: self.mounts(volumes),
             memory_bytes: self.memory_bytes,
-            nano_cpus: self.nano_cpus,
+            // More than there are is no limit, and the engine refuses it.
+            nano_cpus: facts
+                .processors
+                .map_or(self.nano_cpus, |count| self.nano_cpus.min(count.saturating_mul(1_000_000_000))),
             pids: self.pids,
             tmp_bytes: self.tmp_bytes,
             tmp_files: self.output_files_max,
             file_bytes: self.file_bytes_max,
-            root_bytes: (root_quota == RootQuota::Held && !self.read_only_root)
+            root_bytes: (facts.root_quota == RootQuota::Held && !self.read_only_root)
                 .then_some(self.output_bytes_max),
             network: self.network.clone(),
             user: self.user.as_deref(),

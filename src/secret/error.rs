@@ -10,12 +10,18 @@ pub(crate) enum KeyError {
     NotAnIdentity { what: String, line: usize },
     #[error("{what} holds no key")]
     NoIdentity { what: String },
-    #[error("{text:?} is not a public key: expected age1…")]
+    #[error(
+        "{text:?} is not a public key: expected age1… as `longshore secret keygen` prints it, 62 characters"
+    )]
     NotARecipient { text: String },
     #[error("the key file {} may be read by others (mode {mode:03o}): chmod 600 {}", path.display(), path.display())]
     ReadableByOthers { path: PathBuf, mode: u32 },
     #[error("{} is there already: a key is never overwritten, as nothing sealed to it could be opened again", path.display())]
     FileExists { path: PathBuf },
+    #[error("there is no key file {} (`secrets.identity_file`): longshore secret keygen --out {} makes one", path.display(), path.display())]
+    NoFile { path: PathBuf },
+    #[error("could not write the key file {}: there is no folder {}", path.display(), folder.display())]
+    NoFolder { path: PathBuf, folder: PathBuf },
     #[error("could not {action} the key file {}", path.display())]
     Io { action: &'static str, path: PathBuf, source: io::Error },
 }
@@ -68,7 +74,7 @@ impl OpenError {
         match self {
             Self::UnknownVersion => "use the release of Longshore that encrypted it".to_owned(),
             Self::NoKeyAtAll => {
-                "set `secrets.identity_file` to the file that `longshore secret keygen` wrote".to_owned()
+                "set `secrets.identity_file` to the file of the key it was encrypted for; a local project looks in `.longshore/secret.key`".to_owned()
             }
             Self::NoKey { .. } => format!(
                 "add that key to the file of `secrets.identity_file`, or encrypt the value again: longshore secret encrypt --component {component}"

@@ -20,7 +20,14 @@ const FORBIDDEN_OF_OURS: u32 = 0o077;
 
 /// The text of a key file. One that others may read is refused: what it protects would be protected no more.
 pub(crate) fn read_identities(path: &Path) -> Result<Hidden, KeyError> {
-    let failed = |source| KeyError::Io { action: "read", path: path.to_owned(), source };
+    let failed = |source: io::Error| {
+        let path = path.to_owned();
+        if source.kind() == io::ErrorKind::NotFound {
+            KeyError::NoFile { path }
+        } else {
+            KeyError::Io { action: "read", path, source }
+        }
+    };
     let file = File::open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     let mode = metadata.permissions().mode() & 0o777;
@@ -38,6 +45,9 @@ pub(super) fn write_new(path: &Path, key: &Generated) -> Result<(), KeyError> {
     let failed = |source| KeyError::Io { action: "write", path: path.to_owned(), source };
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Made with mode 0600; linked into place only when nothing is there.
+    if !folder.is_dir() {
+        return Err(KeyError::NoFolder { path: path.to_owned(), folder: folder.to_owned() });
+    }
     let mut file = tempfile::NamedTempFile::new_in(folder).map_err(failed)?;
     file.write_all(key.file.reveal().as_bytes()).and_then(|()| file.as_file().sync_all()).map_err(failed)?;
     match file.persist_noclobber(path) {

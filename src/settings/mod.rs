@@ -101,7 +101,7 @@ pub(crate) enum ColumnNames {
 /// Why there are no settings.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SettingsError {
-    #[error("the project {path} is not a folder", path = .path.display())]
+    #[error("the project {path} is not a folder that is there: make it, or correct --project or LONGSHORE_PROJECT_DIR", path = .path.display())]
     NoProject { path: PathBuf },
     #[error(transparent)]
     Unreadable(#[from] ReadError),

@@ -330,6 +330,7 @@ fn an_image_that_is_nowhere_fails_its_check() {
     let report = certify_bare(&house, &spec).failed(3).document();
     assert_eq!(check(&report, "image")["status"], "failed", "{report:#}");
     assert_eq!((&report["image"], &check(&report, "success")["status"]), (&Value::Null, &json!("skipped")));
+    assert_eq!(check(&report, "memory")["reason"], "there was no container to run");
     is_clean(&house);
 }
 
@@ -501,7 +502,7 @@ fn a_table_that_the_configuration_maps_and_nobody_gave_is_the_callers() {
         ["component", "certify", spec.to_str().unwrap(), "--config", configuration.to_str().unwrap()];
     let ran = house.call(&arguments).failed(1);
     assert!(ran.stderr.contains("table in.c-main.orders does not exist"), "{}", ran.stderr);
-    assert!(ran.stderr.contains("--table gives the tables"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("the tables that it maps by --table"), "{}", ran.stderr);
     is_clean(&house);
 }
 
@@ -509,6 +510,17 @@ fn a_table_that_the_configuration_maps_and_nobody_gave_is_the_callers() {
 fn an_unknown_check_is_named_with_those_that_there_are() {
     let ran = House::new().call(&["component", "certify", "any.yaml", "--only", "speed"]).failed(2);
     assert!(ran.stderr.contains("\"speed\" is no check, expected one of spec, image,"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_report_that_cannot_be_written_is_told_before_anything_is_run() {
+    let house = House::new();
+    house.write("any.yaml", "id: any\nimage: {uri: localhost:9/nowhere, tag: '1'}\n");
+    let mut command = house.command(&["component", "certify", "./any.yaml", "--json", "reports/any.json"]);
+    let refused = ran(command.env("LONGSHORE_ENGINE_HOST", "unix:///nowhere").output().unwrap()).failed(1);
+    let said = "error: cannot write reports/any.json: there is no folder reports";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+    assert!(!refused.stderr.contains("running"), "{}", refused.stderr);
 }
 
 #[test]

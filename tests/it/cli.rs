@@ -139,7 +139,10 @@ fn what_is_done_is_reported_as_json_where_asked() {
 #[case::no_such_job(&["job", "log", "0198c7a0-0000-7000-8000-000000000000"], 1, "does not exist")]
 #[case::an_odd_job(&["job", "show", "seven"], 1, "job seven does not exist")]
 #[case::an_odd_delimiter(&["table", "import", "in.c-main.t", "a.csv", "--delimiter", "ab"], 2, "no delimiter")]
-#[case::no_project(&["table", "ls", "--project", "/no/such/folder"], 1, "/no/such/folder")]
+#[case::no_project(&["table", "ls", "--project", "/no/such/folder"], 1, "/no/such/folder is not a folder that is there: make it")]
+#[case::no_file_to_change(&["secret", "encrypt", "--component", "a", "--in-place", "b.yaml"], 2, "--in-place")]
+#[case::no_folder_for_a_key(&["secret", "keygen", "--out", "no/such.key"], 1, "there is no folder no")]
+#[case::half_a_public_key(&["secret", "encrypt", "--component", "a", "--recipient", "age1x"], 1, "62 characters")]
 fn a_call_that_cannot_be_is_told_in_words(#[case] arguments: &[&str], #[case] code: i32, #[case] said: &str) {
     let house = House::new();
     house.import("in.c-main.t", "id\n1\n");

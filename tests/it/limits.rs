@@ -102,3 +102,31 @@ fn a_job_over_the_ceilings_is_refused_with_both_origins_before_anything_is_done(
         .unwrap();
     assert_eq!(String::from_utf8_lossy(&check.stderr).matches("is over the ceiling of").count(), 4);
 }
+
+#[test]
+fn more_processors_than_the_machine_has_are_all_that_it_has() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let ended = run(&house, &json!({ "cpus": 1024 }), &json!({}), "true", &[]).succeeded();
+    assert_eq!(ended.document()["limits"]["cpus"]["value"], 1024.0);
+}
+
+#[test]
+fn the_limits_of_a_component_that_is_not_known_here_are_left_to_the_worker() {
+    let house = House::new();
+    house.write("task.yaml", "parameters: {script: 'true'}\n");
+    let mut put = house.command(&["config", "put", "elsewhere", "task", "task.yaml"]);
+    let put = ran(put.env("LONGSHORE_CEILINGS_MEMORY", "64m").output().unwrap()).succeeded();
+    assert!(put.stderr.contains("not checked here, the worker will"), "{}", put.stderr);
+}
+
+#[test]
+fn a_spec_file_is_not_taken_for_the_id_of_a_component() {
+    let house = House::new();
+    house.write("sized.yaml", "id: sized\nimage: {uri: localhost:9/nowhere, tag: '1'}\n");
+    let refused = house.call(&["submit", "sized.yaml"]).failed(1);
+    let said = "sized.yaml is a file; expected the id of a component, here sized";
+    assert!(refused.stderr.contains(said), "{}", refused.stderr);
+}

@@ -148,11 +148,8 @@ fn a_missing_and_a_careless_key_are_told_with_the_remedy() {
     house.call(&["secret", "keygen", "--out", "other.key"]).failed(1);
     house.write("longshore.yaml", "secrets: {identity_file: none.key}\n");
     let ran = run(&house, "raw-shell", "task", "true", &credentials).failed(1);
-    assert!(
-        ran.stderr.contains("could not read the key file") && ran.stderr.contains("none.key"),
-        "{}",
-        ran.stderr
-    );
+    assert!(ran.stderr.contains("there is no key file") && ran.stderr.contains("none.key"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("longshore secret keygen --out"), "{}", ran.stderr);
 }
 
 #[test]
@@ -169,6 +166,8 @@ fn a_value_is_taken_from_a_file_or_a_pipe_and_never_from_the_command_line() {
     let refused = house.call(&["secret", "encrypt", "--component", "raw-shell", "no-such-file"]).failed(1);
     assert!(refused.stderr.contains("there is no such file"), "{}", refused.stderr);
     call_with_input(&house, &["secret", "encrypt", "--component", "raw-shell"], "\n").failed(1);
+    let nothing = call_with_input(&house, &["secret", "encrypt", "--component", "raw-shell"], "").failed(1);
+    assert!(nothing.stderr.contains("write it to standard input"), "{}", nothing.stderr);
     let printed = house.call(&["secret", "keygen"]).succeeded();
     assert!(printed.stdout.contains("AGE-SECRET-KEY-1") && printed.stderr.contains("public key: age1"));
 }

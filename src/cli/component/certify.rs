@@ -57,6 +57,7 @@ pub(super) async fn act(
         }
     };
     let subject = subject(&arguments, component)?;
+    check_report_place(arguments.json.as_deref())?;
     let home = Box::pin(Home::open(settings, Trade::Command, printer)).await?;
     let certified = Box::pin(run(&subject, &checks, &home, printer)).await;
     home.close().await;
@@ -100,6 +101,19 @@ async fn interrupts(stop: &CancellationToken, printer: Printer) -> Infallible {
         }
     }
     std::future::pending().await
+}
+
+/// Whether the report can be written where it is wanted: told before the runs, which take their time.
+fn check_report_place(json: Option<&Path>) -> Result<(), Trouble> {
+    let folder = json.and_then(Path::parent).filter(|folder| !folder.as_os_str().is_empty());
+    match (json, folder) {
+        (Some(json), Some(folder)) if !folder.is_dir() => Err(Trouble::user(format!(
+            "cannot write {}: there is no folder {}",
+            json.display(),
+            folder.display()
+        ))),
+        (Some(_) | None, _) => Ok(()),
+    }
 }
 
 /// What is certified, and with what: what the arguments say, else the sample beside the spec, else nothing.
@@ -175,7 +189,10 @@ fn trouble(error: &CertifyError) -> Trouble {
         CertifyError::Configuration { message } => Trouble {
             status: ExitStatus::User,
             messages: message.lines().map(str::to_owned).collect(),
-            hint: Some("--config names the configuration, --table gives the tables that it maps".to_owned()),
+            hint: Some(
+                "nothing was certified: mend this, or name another configuration by --config and the tables that it maps by --table"
+                    .to_owned(),
+            ),
         },
         CertifyError::Import { source, .. } => import_trouble(source),
         CertifyError::Platform { .. }

@@ -28,7 +28,8 @@ pub(in crate::cli) struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "file")]
     config: Option<PathBuf>,
     /// Write the file of --config instead of printing it
-    #[arg(long, requires = "config")]
+    // Clap does not require what conflicts with an argument that is there, so a FILE needs its own word.
+    #[arg(long, requires = "config", conflicts_with = "file")]
     in_place: bool,
     /// Holds the value; `-` or nothing: standard input
     file: Option<PathBuf>,

@@ -35,7 +35,8 @@ pub(super) fn value(file: Option<&Path>, printer: Printer) -> Result<Zeroizing<S
         }
     }
     if value.is_empty() {
-        return Err(Trouble::user("the value is empty"));
+        return Err(Trouble::user("the value is empty")
+            .hint("write it to standard input, or name a file that holds it"));
     }
     Ok(value)
 }

@@ -52,6 +52,11 @@ pub(in crate::cli) fn spec(
 ) -> Result<Option<Component>, Trouble> {
     let settings = &home.settings;
     match component::load(id.as_str(), &settings.component_specs_dir, &settings.presets) {
+        // Found as a file of that name, which workers do not have.
+        Ok(component) if component.id != *id => Err(Trouble::user(format!(
+            "{id} is a file; expected the id of a component, here {}",
+            component.id
+        ))),
         Ok(component) => Ok(Some(component)),
         Err(error @ LoadError::NotFound { .. }) => {
             printer.note(&format!("{error}: not checked here, the worker will"));
@@ -70,7 +75,7 @@ pub(in crate::cli) fn checked(
     component: (&ComponentId, Option<&Component>),
     home: &Home,
 ) -> Result<serde_json::Value, Trouble> {
-    let mut complaints = check_configuration(text, file, Some(id), component.1, &home.settings);
+    let mut complaints = check_configuration(text, file, Some(id), component.1);
     complaints.extend(sealing::complaints(text, file, component, Some(id), &home.settings)?);
     if complaints.is_empty() {
         return match document::parse(text, file) {

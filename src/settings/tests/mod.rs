@@ -88,7 +88,11 @@ fn the_file_is_found_in_a_parent_and_its_folders_are_relative_to_it() {
 #[test]
 fn a_project_that_is_no_folder_is_named() {
     let error = Settings::load(Path::new("/"), Some(Path::new("/nowhere/at/all")), |_name| None).unwrap_err();
-    assert_eq!(error.to_string(), "the project /nowhere/at/all is not a folder");
+    assert_eq!(
+        error.to_string(),
+        "the project /nowhere/at/all is not a folder that is there: make it, or correct --project or \
+         LONGSHORE_PROJECT_DIR"
+    );
 }
 
 #[test]
