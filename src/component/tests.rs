@@ -107,7 +107,7 @@ fn all_mistakes_of_a_spec_are_told_at_once_with_their_places() {
     specs/acme.top-customers.yaml:7:11: resources.memory: "2 gallons" is not an amount of bytes: write e.g. 256m, 2g or 512MiB
     specs/acme.top-customers.yaml:8:9: resources.cpus: must be a number of processors from 0.01 to 1024
     specs/acme.top-customers.yaml:9:12: resources.timeout: "90" is not a duration: write e.g. 90s, 15m or 2h
-    specs/acme.top-customers.yaml:10:10: network: expected one of none, bridge, found "host"
+    specs/acme.top-customers.yaml:10:10: network: expected none, bridge or a mapping, found "host" (as a mapping: {allow: ["db.example.com:5432"]} or {type: bridge, private: ["10.1.0.0/16"]})
     specs/acme.top-customers.yaml:11:17: read_only_root: expected true or false, found a text
     specs/acme.top-customers.yaml:12:7: user: expected runner, image or <uid>[:<gid>] in numbers
     "#);

@@ -13,7 +13,8 @@ pub(crate) enum PlainPolicy {
 }
 
 /// What is wrong with a plain value where they are refused.
-pub(crate) const PLAIN_REFUSED: &str = "is a secret in plain text, which is accepted in a local project only";
+pub(crate) const PLAIN_REFUSED: &str =
+    "is a secret in plain text, which `secrets.plain: refuse` (the default of a service) does not accept";
 
 /// What becomes of outputs that hold a secret of their job.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]

@@ -27,11 +27,16 @@ pub(in crate::component) fn read_network(item: &Item<'_>) -> Option<Network> {
     match &item.node.value {
         Value::Map(_) => read_mapping(item),
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::Text(_) | Value::List(_) => {
-            let bridge = Kind::Bridge;
-            Some(match item.one_of(&[("none", Kind::None), ("bridge", bridge)])? {
-                Kind::None => Network::None,
-                Kind::Bridge => Network::Bridge { private: Vec::new() },
-            })
+            let kinds = [("none", Network::None), ("bridge", Network::Bridge { private: Vec::new() })];
+            let said = item.text()?;
+            let known = kinds.into_iter().find(|(word, _network)| *word == said);
+            if known.is_none() {
+                item.complain_with(
+                    format!("expected none, bridge or a mapping, found {said:?}"),
+                    "as a mapping: {allow: [\"db.example.com:5432\"]} or {type: bridge, private: [\"10.1.0.0/16\"]}",
+                );
+            }
+            known.map(|(_word, network)| network)
         }
     }
 }

@@ -141,7 +141,7 @@ rows:
     let check = |plain| SecretCheck { component: &shop, configuration: None, plain, keys: None };
     let found = configuration.secret_complaints(&check(PlainPolicy::Refuse), None);
     let lines: Vec<String> = found.iter().map(ToString::to_string).collect();
-    let words = "is a secret in plain text, which is accepted in a local project only (encrypt it: longshore secret encrypt --component acme.shop)";
+    let words = "is a secret in plain text, which `secrets.plain: refuse` (the default of a service) does not accept (encrypt it: longshore secret encrypt --component acme.shop)";
     let expected = [
         format!("shop.yaml:1:28: image_parameters.#own: {words}"),
         format!("shop.yaml:3:13: parameters.#token: {words}"),
