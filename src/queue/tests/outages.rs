@@ -98,25 +98,35 @@ async fn nothing_is_lost_when_the_broker_restarts_while_messages_come_and_go() {
         }
         number
     });
-    let mut came = vec![intake.next_id().await];
-    for step in [["stop_app"], ["start_app"], ["stop_app"], ["start_app"]] {
-        let before = came.len();
-        let mut running = std::pin::pin!(broker.script(step));
-        loop {
-            tokio::select! {
-                () = &mut running => break,
-                id = intake.next_id() => came.push(id),
+    let (heard, mut ids) = tokio::sync::mpsc::unbounded_channel();
+    // Heard by one future to the end: a wait that is given up in the middle of an acceptance would lose the id.
+    let hearing = async { while heard.send(intake.next_id().await).is_ok() {} };
+    let story = async {
+        let mut came = vec![ids.recv().await.unwrap()];
+        for step in [["stop_app"], ["start_app"], ["stop_app"], ["start_app"]] {
+            let before = came.len();
+            let mut running = std::pin::pin!(broker.script(step));
+            loop {
+                tokio::select! {
+                    () = &mut running => break,
+                    id = ids.recv() => came.push(id.unwrap()),
+                }
+            }
+            while step == ["start_app"] && came.len() < before + 20 {
+                came.push(ids.recv().await.unwrap());
             }
         }
-        while step == ["start_app"] && came.len() < before + 20 {
-            came.push(intake.next_id().await);
+        end.send_replace(true);
+        let count = timeout(PATIENCE, publishing.join_next()).await.unwrap().unwrap().unwrap();
+        while came.last() != Some(&(count - 1).to_string()) {
+            came.push(ids.recv().await.unwrap());
         }
-    }
-    end.send_replace(true);
-    let count = timeout(PATIENCE, publishing.join_next()).await.unwrap().unwrap().unwrap();
-    while came.last() != Some(&(count - 1).to_string()) {
-        came.push(intake.next_id().await);
-    }
+        (came, count)
+    };
+    let (came, count) = tokio::select! {
+        told = story => told,
+        () = hearing => panic!("nobody listens any more"),
+    };
     // All came, each for the first time in the order of publication; some came twice.
     let mut first_times: Vec<u32> = Vec::new();
     for id in came {
