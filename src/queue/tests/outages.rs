@@ -98,9 +98,9 @@ async fn nothing_is_lost_when_the_broker_restarts_while_messages_come_and_go() {
         }
         number
     });
-    let (heard, mut ids) = tokio::sync::mpsc::unbounded_channel();
+    let (heard, mut ids) = tokio::sync::mpsc::channel(16);
     // Heard by one future to the end: a wait that is given up in the middle of an acceptance would lose the id.
-    let hearing = async { while heard.send(intake.next_id().await).is_ok() {} };
+    let hearing = async { while heard.send(intake.next_id().await).await.is_ok() {} };
     let story = async {
         let mut came = vec![ids.recv().await.unwrap()];
         for step in [["stop_app"], ["start_app"], ["stop_app"], ["start_app"]] {
