@@ -247,13 +247,23 @@ pub(super) async fn close(
     .execute(&mut *connection)
     .await
     .map_err(action())?;
+    end_attempt(connection, job, attempt, now).await
+}
+
+/// Closes the record of an attempt.
+pub(super) async fn end_attempt(
+    connection: &mut AnyConnection,
+    job: JobId,
+    attempt: AttemptNumber,
+    now: i64,
+) -> Result<(), CatalogError> {
     sqlx::query("UPDATE attempts SET ended = $1 WHERE job = $2 AND number = $3")
         .bind(now)
         .bind(job.to_string())
         .bind(i64::from(attempt.0))
         .execute(connection)
         .await
-        .map_err(action())?;
+        .map_err(doing(format!("end attempt {attempt} of job {job}")))?;
     Ok(())
 }
 

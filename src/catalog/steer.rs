@@ -8,7 +8,7 @@ use crate::job::{AttemptNumber, Failure, FailureCode, JobEnd, JobId, JobStatus};
 
 use super::again::Try;
 use super::error::doing;
-use super::jobs::close;
+use super::jobs::{close, end_attempt};
 use super::rows::{count, flag, named, optional_text, stored_now, text};
 use super::{Catalog, CatalogError};
 
@@ -115,13 +115,7 @@ async fn put_back(
         .execute(&mut *connection)
         .await
         .map_err(action())?;
-    sqlx::query("UPDATE attempts SET ended = $1 WHERE job = $2 AND number = $3")
-        .bind(now)
-        .bind(job.to_string())
-        .bind(i64::from(attempt.0))
-        .execute(connection)
-        .await
-        .map_err(action())?;
+    end_attempt(connection, job, attempt, now).await?;
     Ok(PutBack::Waiting)
 }
 

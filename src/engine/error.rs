@@ -47,6 +47,11 @@ impl EngineError {
         }
     }
 
+    /// The engine measures its disk for somebody else, and can do so only once at a time (Docker 20.10).
+    pub(super) fn is_measuring(&self) -> bool {
+        matches!(self, Self::Refused { message, .. } if message.contains("disk usage operation is already running"))
+    }
+
     /// Whether nobody answered, as opposed to an answer we did not like.
     #[cfg(test)]
     pub(crate) fn is_unreachable(&self) -> bool {

@@ -2,13 +2,18 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use bollard::query_parameters::{ListContainersOptions, ListImagesOptions, RemoveImageOptions};
 use jiff::Timestamp;
 use serde_json::Value;
+use tokio::time::sleep;
 
 use super::client::WORK_LIMIT;
 use super::{Engine, EngineError};
+
+/// Until somebody else's measuring may have come to its end.
+const MEASURING_PAUSE: Duration = Duration::from_millis(200);
 
 /// An image as the engine lists it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +101,12 @@ impl Engine {
         let silent = EngineError::Silent { action, subject: subject.clone(), after: WORK_LIMIT };
         // The client library knows only the newest engines' form of this answer.
         let measured = tokio::time::timeout(WORK_LIMIT, async {
-            let mut answer = self.speak(action, subject, "GET", "/system/df?type=image").await?;
+            let mut answer = loop {
+                match self.speak(action, subject.clone(), "GET", "/system/df?type=image").await {
+                    Err(error) if error.is_measuring() => sleep(MEASURING_PAUSE).await,
+                    spoken => break spoken?,
+                }
+            };
             while answer.more().await? {}
             serde_json::from_slice::<Value>(&answer.body).map_err(|error| answer.broken(error))
         });

@@ -30,7 +30,8 @@ pub(crate) enum LeakPlace {
     State,
 }
 
-/// One leak of each output that holds one. With the limits that collecting had, so that nothing is published unseen. A file is read once, whole, beside others; no memory grows with it.
+/// One leak of each output that holds one. With the limits that collecting had, so that nothing is published unseen. A file
+/// is read once, whole, beside others; no memory grows with it.
 pub(crate) async fn find_leaks(
     (folder, limits): (&DataFolder, OutputLimits),
     state: &Value,

@@ -2,6 +2,7 @@
 //! what the component leaves.
 
 use serde_json::Value;
+use tokio::task::block_in_place;
 
 use super::record::Record;
 use super::unit::UnitRun;
@@ -47,7 +48,7 @@ pub(super) async fn open(
             // What is wrong with it is said when the unit is planned.
             && let Ok(mut state) = State::parse(&text)
         {
-            secret::open_values(&mut state.component, order.binding(), &keys);
+            block_in_place(|| secret::open_values(&mut state.component, order.binding(), &keys));
             unit.add_secrets(&state.component);
         }
     }
@@ -96,7 +97,7 @@ pub(super) fn of_key(error: &KeyError) -> Complaint {
 /// Opens the state that a component is to be given.
 pub(super) async fn open_state(runner: &Runner, order: &Order, state: &mut State) -> Result<(), Stop> {
     let keys = runner.secrets.keyring.keys().await.map_err(|error| Stop::complaints(&[of_key(&error)]))?;
-    let refused = secret::open_values(&mut state.component, order.binding(), &keys);
+    let refused = block_in_place(|| secret::open_values(&mut state.component, order.binding(), &keys));
     let component = &order.request.component;
     let complaint = |(path, error): (String, secret::OpenError)| Complaint {
         file: format!("the state of {component}"),
@@ -134,7 +135,10 @@ impl UnitRun<'_> {
             return Ok(());
         }
         let sealed = match self.job.runner.secrets.keyring.keys_to_seal().await {
-            Ok(keys) if keys.can_open() => secret::seal_values(component, self.job.order.binding(), &keys),
+            // A thousand of them take a moment of the processor.
+            Ok(keys) if keys.can_open() => {
+                block_in_place(|| secret::seal_values(component, self.job.order.binding(), &keys))
+            }
             Ok(_) => Err(SealError::NoKey),
             Err(error) => Err(error.into()),
         };
@@ -178,9 +182,7 @@ impl UnitRun<'_> {
         }
         Ok(())
     }
-}
 
-impl UnitRun<'_> {
     /// Whether what a unit left may be kept for somebody to look at: where outputs with secrets are blocked, none of
     /// them is kept either.
     pub(super) async fn may_be_kept(&self, folder: &DataFolder) -> bool {

@@ -1,6 +1,6 @@
 //! `longshore image …`: what is here, for whom, and what may go.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
@@ -199,6 +199,20 @@ fn gc_removes_what_nobody_needs_and_says_how_much_that_was() {
     assert_eq!(done["removed"][0]["name"], image.name);
     assert!(done["removed"][0]["bytes"].as_u64().unwrap() >= 1_000_000, "{done:#}");
     assert!(!image.exists() && stranger.exists());
+}
+
+#[test]
+fn images_are_measured_although_others_measure_them_too() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let measure =
+        || house.command(&["image", "gc", "--dry-run", "--format", "json"]).stdout(Stdio::null()).spawn();
+    let measuring: Vec<_> = std::iter::repeat_with(measure).take(6).collect();
+    for one in measuring {
+        assert!(one.unwrap().wait().unwrap().success());
+    }
 }
 
 #[test]
