@@ -120,7 +120,7 @@ async fn a_fault_in_the_last_statement_of_a_commit_leaves_nothing(
     };
     let refused = house.catalog.commit(&commit).await.unwrap_err();
     let CommitError::Catalog(CatalogError::Sql { action, source }) = refused else { panic!("{refused}") };
-    assert_eq!(action, format!("end job {job}"));
+    assert_eq!(action, format!("end attempt 1 of job {job}"));
     assert!(source.to_string().contains("ended"), "{source}");
     assert_eq!(house.head(&orders()).await, before);
     assert_eq!(house.catalog.tables().await.unwrap().len(), 1);
