@@ -14,7 +14,8 @@ use crate::running::Running;
 #[test]
 fn a_fork_bomb_ends_at_its_time_limit_and_harms_nobody() {
     let Some(scene) = Scene::open(&[]) else { return };
-    let bomb = Trick::new("/hostile/fork-bomb").limit("timeout", "3s");
+    // Memory enough for as many processes as there may be: which limit is met first is not left to chance.
+    let bomb = Trick::new("/hostile/fork-bomb").limit("timeout", "3s").limit("memory", "256m");
     scene
         .play(&bomb)
         .fails("time_limit", &["3 s", "from `resources.timeout` of the spec"])
