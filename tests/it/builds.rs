@@ -335,6 +335,14 @@ fn a_context_that_is_too_large_is_refused() {
 }
 
 #[test]
+fn another_tag_of_an_image_that_is_built_is_refused() {
+    let house = House::new();
+    house.write("component-specs/built.yaml", "id: built\nimage: {build: {path: .}}\n");
+    let ran = house.call(&["run", "built", "--tag", "2.0"]).failed(2);
+    assert!(ran.stderr.contains("--tag: the image of built is built"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_folder_is_built_again_when_its_files_change() {
     if !has_engine() {
         return;

@@ -24,7 +24,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
         AskedImage::Registry { reference, .. } => reference,
         AskedImage::Build { .. } => {
             return Err(Trouble::user(format!("the image of {} is built", arguments.image))
-                .hint("name a commit as `image.build.ref`"));
+                .hint("a commit as `image.build.ref` fixes an image of a git repository; one of a folder follows its files"));
         }
     };
     let name = reference.complete();

@@ -149,8 +149,8 @@ async fn a_key_changes_only_with_permission_and_without_duplicates(
     let told = world.try_import("in.c-x.a", "id,day,v\n9,wed,z\n", upsert(&["id"])).await.unwrap_err();
     assert_eq!(
         told.to_string(),
-        "primary key \"id\" differs from that of table in.c-x.a, \"id\", \"day\": set primary_key_change: true to \
-         change it"
+        "primary key \"id\" differs from that of table in.c-x.a, \"id\", \"day\": allow the change by \
+         primary_key_change: true in the mapping, or --change-primary-key of an import"
     );
     let allowed = |key: &[&str]| TableOptions { primary_key_change: Some(true), ..upsert(key) };
     let told = world.try_import("in.c-x.a", "id,day,v\n9,wed,z\n", allowed(&["id"])).await.unwrap_err();
