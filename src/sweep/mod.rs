@@ -131,6 +131,7 @@ impl Sweep<'_> {
             doomed.extend(ownerless.map(|found| found.id));
         }
         self.remove_containers(&engine, doomed, swept).await?;
+        runtime::remove_spent_cgroups(&engine).await?;
         self.networks(&engine, dead).await
     }
 
