@@ -156,8 +156,8 @@ impl Job<'_> {
             let ended = match ended.iter().find(|end| end.unit as usize == index) {
                 Some(UnitEnd { failure: None, .. }) => Ok(None),
                 Some(UnitEnd { failure: Some(failure), .. }) => Err(Stop::Failed(Failure {
-                    code: failure.0,
-                    message: failure.1.clone(),
+                    code: failure.code,
+                    message: failure.message.clone(),
                     detail: "it failed in an earlier attempt".to_owned(),
                 })),
                 None => {
