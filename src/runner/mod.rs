@@ -240,7 +240,7 @@ impl Job<'_> {
         let unenforced = &self.runner.engine().await?.facts().await?.unenforced;
         if !unenforced.is_empty() {
             let line = format!(
-                "this engine does not limit {}: a component can take the whole machine (a rootless engine needs cgroup v2)",
+                "this engine does not limit {}: a component can take the whole machine (a rootless engine needs cgroup v2 and systemd)",
                 unenforced.join(", ")
             );
             self.scribe.say(Level::Warning, &line, self.news).await;

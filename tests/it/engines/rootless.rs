@@ -103,7 +103,7 @@ fn under_a_rootless_engine_root_inside_is_its_user_outside_and_the_job_says_what
     assert_eq!(document["status"], "success");
     assert_eq!(document["isolation"]["ids"], "rootless");
     let notice = "this engine does not limit memory, swap, processors, processes: a component can take the whole machine \
-                  (a rootless engine needs cgroup v2)";
+                  (a rootless engine needs cgroup v2 and systemd)";
     assert_eq!(document["notices"], json!([notice]));
     assert_eq!(call(&house, &["table", "export", "out.c-main.b"]).succeeded().stdout, "id\n1\n");
     let log = call(&house, &["job", "log", &ran.job()]).succeeded().stdout;
