@@ -24,6 +24,7 @@ mod scribe;
 mod settle;
 mod so_far;
 mod unit;
+mod warden;
 
 use std::convert::Infallible;
 
