@@ -1,5 +1,5 @@
-//! Stands by a container's network while it runs: tells of what is refused, and keeps what was reached where a worker's
-//! death does not take it along.
+//! Stands by a container's network while it runs: tells of what is refused, keeps what was reached where a worker's death does
+//! not take it along, and has rules that somebody flushed put up again.
 
 use std::time::Duration;
 
@@ -17,12 +17,16 @@ use crate::result::NetworkPart;
 /// Between two rounds. A worker that dies takes along what its components reached since the last one.
 const ROUND: Duration = Duration::from_secs(4);
 
+const RESTORED: &str = "the rules that hold what the component may reach were gone, as after `nft flush ruleset`, and are \
+                        loaded again: until now it may have reached more";
+
 #[derive(Debug)]
 pub(super) struct Warden<'a> {
     job: &'a Job<'a>,
     /// What is on record of other containers of this job, and of this one under a worker that died.
     before: Option<NetworkPart>,
     kept: Contacts,
+    has_told_of_rules: bool,
 }
 
 enum Wake {
@@ -34,7 +38,7 @@ impl<'a> Warden<'a> {
     /// Once the container's network is described in the record.
     pub(super) fn new(job: &'a Job<'a>, record: &Record<'_>) -> Self {
         let before = record.document.network.clone();
-        Self { job, before, kept: Contacts::default() }
+        Self { job, before, kept: Contacts::default(), has_told_of_rules: false }
     }
 
     /// Until the container has `ended`.
@@ -57,6 +61,7 @@ impl<'a> Warden<'a> {
                     self.job.scribe.say(Level::Warning, &refusal.words(), self.job.news).await;
                 }
                 Wake::Round => {
+                    self.look_after_rules(enclosure, record).await;
                     if let Err(error) = self.note_contacts(enclosure, record).await {
                         tracing::warn!(error = %chain(&error), "what a component reached is kept later");
                     }
@@ -83,5 +88,26 @@ impl<'a> Warden<'a> {
         record.keep().await?;
         self.kept = contacts;
         Ok(())
+    }
+
+    /// Tells once that the rules were gone, or that they are and stay so.
+    async fn look_after_rules(&mut self, enclosure: &Enclosure, record: &mut Record<'_>) {
+        let line = match enclosure.restore(&self.job.runner.options.egress).await {
+            Ok(false) => return,
+            Ok(true) => RESTORED.to_owned(),
+            Err(error) => {
+                for network in self.before.iter_mut().chain(&mut record.document.network) {
+                    network.guarded = false;
+                }
+                format!(
+                    "the rules that hold what the component may reach are gone and cannot be loaded again: {}",
+                    chain(&error)
+                )
+            }
+        };
+        if !std::mem::replace(&mut self.has_told_of_rules, true) {
+            self.job.scribe.say(Level::Warning, &line, self.job.news).await;
+            record.document.note(line);
+        }
     }
 }
