@@ -43,6 +43,9 @@ pub(crate) struct ResultDocument {
     #[serde(default)]
     pub(crate) network: Option<NetworkPart>,
     pub(crate) usage: UsagePart,
+    /// What is known of secrets in outputs. An attempt that comes after must know it too.
+    #[serde(default)]
+    pub(crate) leaks: Vec<LeakPart>,
     /// What was done differently from what a Keboola configuration asks, and similar remarks.
     pub(crate) notices: Vec<String>,
     pub(crate) created: String,
@@ -187,6 +190,15 @@ pub(crate) struct NetworkPart {
     pub(crate) left_out: u64,
 }
 
+/// A secret of the configuration in what was published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct LeakPart {
+    /// Place of the row among those that ran, from 0; 0 without rows.
+    pub(crate) unit: u32,
+    /// A sentence: where it was found.
+    pub(crate) found: String,
+}
+
 impl NetworkPart {
     /// Adds what one more container of the job did.
     pub(crate) fn add(&mut self, contacts: Contacts) {
@@ -228,6 +240,7 @@ impl ResultDocument {
             isolation: None,
             network: None,
             usage: UsagePart::default(),
+            leaks: Vec::new(),
             notices: Vec::new(),
             created: jiff::Timestamp::now().to_string(),
             ended: None,

@@ -23,7 +23,7 @@ mod turn;
 mod view;
 mod worker;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{CommandFactory, Parser, Subcommand};
 
@@ -31,7 +31,7 @@ use exit::{ExitStatus, Trouble};
 use home::Home;
 use print::{Format, Printer};
 
-use crate::settings::{Settings, SettingsError, process_environment};
+use crate::settings::{Settings, SettingsError, Variables, process_environment};
 use crate::sweep::Trade;
 use crate::telemetry::{self, Log};
 
@@ -150,10 +150,8 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     let here = std::env::current_dir().map_err(|error| Trouble::platform(&error))?;
     // The engine takes absolute paths only, and everything of a project lies below this one.
     let project = arguments.project.map(|project| here.join(project));
-    let settings = Settings::load(&here, project.as_deref(), process_environment)
-        .map_err(|error| settings_trouble(&error))?;
     let trade = if matches!(arguments.verb, Verb::Worker(_)) { Trade::Service } else { Trade::Command };
-    start_log(&settings, trade, printer);
+    let settings = load_settings(&here, project.as_deref(), trade, printer)?;
     if let Err(error) = open_files::take_all_that_may_be_had() {
         tracing::warn!(%error, "components that open many connections may leave none for others");
     }
@@ -190,6 +188,31 @@ async fn act(arguments: Arguments, printer: Printer) -> Result<ExitStatus, Troub
     };
     home.close().await;
     status
+}
+
+/// Reads the settings and begins to log as they say. A variable that is misspelt is told to whoever looks.
+fn load_settings(
+    here: &Path,
+    project: Option<&Path>,
+    trade: Trade,
+    printer: Printer,
+) -> Result<Settings, Trouble> {
+    let variables = Variables::default();
+    let loaded = Settings::load(here, project, |name| variables.value(name));
+    let complaints = variables.complaints();
+    if let Ok(settings) = &loaded {
+        start_log(settings, trade, printer);
+    }
+    // A service's stderr is its log. Where the settings are wrong, what is misspelt may be what is missing.
+    let is_logged = loaded.is_ok() && trade == Trade::Service;
+    for complaint in complaints {
+        if is_logged {
+            tracing::warn!("{complaint}");
+        } else {
+            printer.note(&format!("warning: {complaint}"));
+        }
+    }
+    loaded.map_err(|error| settings_trouble(&error))
 }
 
 fn settings_trouble(error: &SettingsError) -> Trouble {

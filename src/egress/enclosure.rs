@@ -303,6 +303,25 @@ impl Enclosure {
         self.relay.as_ref().map(Relay::contacts)
     }
 
+    /// Has rules loaded again that somebody took away; true: some were gone. Costs a call of `nft`.
+    pub(crate) async fn restore(&self, options: &EgressOptions) -> Result<bool, EgressError> {
+        let Some(guard) = self.guard else {
+            return Ok(false);
+        };
+        let fence = self.own.as_ref().map(|own| &own.fence);
+        match guard.holds(fence).await {
+            Ok(true) => return Ok(false),
+            Ok(false) => {}
+            Err(why) => {
+                // Nobody knows then; the next look may tell.
+                tracing::warn!(%why, "rules could not be looked at");
+                return Ok(false);
+            }
+        }
+        guard.restore(fence, options).await.map_err(EgressError::Guard)?;
+        Ok(true)
+    }
+
     /// Removes the network, after its container.
     pub(crate) async fn remove(self, engine: &Engine) -> Result<(), EgressError> {
         if let Some(relay) = self.relay {

@@ -47,6 +47,11 @@ pub(super) fn too_large(what: SizeKind, limit: u64, found: u64, allotment: &Allo
         SizeKind::File => {
             format!("the component tried to make a file of more than {} ({disk})", bytes.0)
         }
+        SizeKind::FileBySignal => format!(
+            "the component ended with exit code 153: unless that is a code of its own, a process of it tried to make a file of \
+             more than {} and got SIGXFSZ ({disk})",
+            bytes.0
+        ),
         SizeKind::ImageFiles => {
             format!("the component's own file system grew over its limit: {} were written ({disk})", bytes.1)
         }

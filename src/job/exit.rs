@@ -57,6 +57,8 @@ pub(crate) enum SizeKind {
     DataFile,
     /// One file, wherever it was.
     File,
+    /// One file that nobody saw: the exit code is that of the kernel's signal, which a component can give by itself.
+    FileBySignal,
     /// What was written over the image's own files.
     ImageFiles,
     /// Files and folders in the data folder.

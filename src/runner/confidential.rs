@@ -6,14 +6,15 @@ use tokio::task::block_in_place;
 
 use super::record::Record;
 use super::unit::UnitRun;
-use super::{Order, Runner, resolve};
-use crate::catalog::CatalogError;
+use super::{Job, Order, Runner, resolve};
+use crate::catalog::{CatalogError, UnitEnd};
 use crate::component::{Complaint, Component};
 use crate::configuration::{Configuration, SecretCheck, Unit, spec_secret_complaints};
 use crate::events::{Level, Redactor};
-use crate::failure::Stop;
+use crate::failure::{self, Stop};
 use crate::job::{ConfigurationId, FailureCode};
 use crate::mapping::{self, DataFolder, Leak, LeakPlace, State};
+use crate::result::{LeakPart, ResultDocument};
 use crate::secret::{self, Binding, KeyError, Keys, LeakPolicy, PlainPolicy, SealError, SecretRules};
 
 /// Shorter secrets are likelier to be met by chance than to be leaked: a name, a region, a number.
@@ -111,6 +112,28 @@ pub(super) async fn open_state(runner: &Runner, order: &Order, state: &mut State
     if complaints.is_empty() { Ok(()) } else { Err(Stop::complaints(&complaints)) }
 }
 
+/// What an earlier attempt has found in the outputs of units that are not run again. An attempt that is gone on with has it
+/// in its document.
+pub(super) async fn recall_leaks(
+    job: &Job<'_>,
+    ended: &[UnitEnd],
+    record: &mut Record<'_>,
+) -> Result<(), CatalogError> {
+    if record.is_resumed {
+        return Ok(());
+    }
+    let kept = job.runner.catalog.job(job.order.job).await?.and_then(|row| row.result);
+    // A document of another version of this program may not be readable: then its notices among the events remain.
+    let document = kept.and_then(|text| serde_json::from_str::<ResultDocument>(&text).ok());
+    for leak in document.map(|document| document.leaks).unwrap_or_default() {
+        if ended.iter().any(|end| end.unit == leak.unit) {
+            record.document.note(leak.found.clone());
+            record.document.leaks.push(leak);
+        }
+    }
+    Ok(())
+}
+
 impl UnitRun<'_> {
     /// Seals what the component remembers under `#` keys: nothing of it reaches the catalog in plain text.
     pub(super) async fn seal_state(&self, component: &mut Value) -> Result<(), Stop> {
@@ -165,6 +188,9 @@ impl UnitRun<'_> {
             return Ok(());
         }
         let leaks = mapping::find_leaks((folder, self.unit.output.limits), state, &self.seeker()).await?;
+        // A worker that died after it had looked, and before it published, has noted the same.
+        let unit = self.place();
+        record.document.leaks.retain(|leak| leak.unit != unit);
         if leaks.is_empty() {
             return Ok(());
         }
@@ -178,9 +204,10 @@ impl UnitRun<'_> {
         for sentence in sentences {
             self.job.scribe.say(Level::Warning, &sentence, self.job.news).await;
             record.document.note(sentence.clone());
-            record.leaks.push(sentence);
+            record.document.leaks.push(LeakPart { unit, found: sentence });
         }
-        Ok(())
+        // Before the outputs are there to be read: whoever goes on with this job must know what lies in them.
+        if record.keep().await? { Ok(()) } else { Err(failure::fence_lost()) }
     }
 
     /// Whether what a unit left may be kept for somebody to look at: where outputs with secrets are blocked, none of

@@ -2,12 +2,9 @@
 
 use std::net::SocketAddr;
 
-use tokio_util::sync::CancellationToken;
-
 use super::record::Record;
 use super::unit::UnitRun;
 use super::{Job, leftover, logger};
-use crate::catalog::CatalogError;
 use crate::component::{Component, LogChannel, Network, User};
 use crate::egress::{self, Enclosure, Wanted};
 use crate::engine::IdMapping;
@@ -159,29 +156,6 @@ fn opt_outs(component: &Component) -> Vec<String> {
         opt_outs.push("writable root".to_owned());
     }
     opt_outs
-}
-
-/// Tells of each destination that is refused, until `ended`.
-pub(super) async fn tell_refusals(job: &Job<'_>, enclosure: &mut Enclosure, ended: &CancellationToken) {
-    while let Some(refusal) = ended.run_until_cancelled(enclosure.next_refusal()).await {
-        job.scribe.say(Level::Warning, &refusal.words(), job.news).await;
-    }
-}
-
-/// Puts into the job's record what the component reached and what it was refused, at once: it must not be lost with
-/// whatever comes later.
-pub(super) async fn note_contacts(
-    job: &Job<'_>,
-    enclosure: &Enclosure,
-    record: &mut Record<'_>,
-) -> Result<(), CatalogError> {
-    let contacts = enclosure.contacts();
-    if let (Some(network), Some(contacts)) = (&mut record.document.network, contacts) {
-        network.add(contacts.map_texts(|text| job.scribe.mask(text)));
-        // Whether the attempt is still ours is asked by the commit.
-        record.keep().await?;
-    }
-    Ok(())
 }
 
 /// Removes both, the container first: the engine keeps a network that somebody is on.

@@ -24,6 +24,7 @@ mod scribe;
 mod settle;
 mod so_far;
 mod unit;
+mod warden;
 
 use std::convert::Infallible;
 
@@ -182,7 +183,7 @@ impl Job<'_> {
                 Err(stop) => return Err(stop),
             }
         }
-        Ok(so_far.into_outcome(record.published.clone(), &record.leaks))
+        Ok(so_far.into_outcome(record.published.clone(), &record.document.leaks))
     }
 
     /// The units that an earlier attempt has brought to their end: they are not run again, and what they published
@@ -194,6 +195,7 @@ impl Job<'_> {
         let ended = self.runner.catalog.unit_ends(self.order.job).await?;
         if !ended.is_empty() {
             record.add_published(self.runner.catalog.outputs_of(self.order.job).await?);
+            confidential::recall_leaks(self, &ended, record).await?;
         }
         Ok(ended)
     }

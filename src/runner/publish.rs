@@ -128,7 +128,7 @@ impl UnitRun<'_> {
         Some(UnitEnd { unit: self.place(), failure: Some(UnitFailure { code: failure.code, message }) })
     }
 
-    fn place(&self) -> u32 {
+    pub(super) fn place(&self) -> u32 {
         u32::try_from(self.index).unwrap_or(u32::MAX)
     }
 
@@ -137,6 +137,6 @@ impl UnitRun<'_> {
         let (tables, files) = prepared.counts();
         let published = &record.published;
         let all = (published.tables.len() + tables, published.files.len() + files);
-        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(all.0, all.1, &record.leaks))
+        (self.next == Next::EndOfJob).then(|| self.so_far.end_with(all.0, all.1, &record.document.leaks))
     }
 }

@@ -17,8 +17,6 @@ pub(super) struct Record<'a> {
     pub(super) document: ResultDocument,
     /// Of all units so far, also of those that failed with tables marked `write_always`.
     pub(super) published: Receipt,
-    /// Secrets that lie in outputs, in sentences.
-    pub(super) leaks: Vec<String>,
     ledger: PhaseLedger,
     phase: Phase,
     since: Instant,
@@ -51,7 +49,6 @@ impl<'a> Record<'a> {
             attempt,
             document,
             published: Receipt::default(),
-            leaks: Vec::new(),
             ledger,
             phase,
             since: Instant::now(),

@@ -2,7 +2,7 @@
 
 use crate::configuration::Unit;
 use crate::job::{Failure, JobEnd, JobStatus, Outcome, Receipt};
-use crate::result::published_words;
+use crate::result::{LeakPart, published_words};
 
 /// Failed units are here only where the configuration says to go on.
 #[derive(Debug, Default)]
@@ -23,7 +23,7 @@ impl SoFar {
 
     /// The job's end once its last unit has published and so many tables and files are there: known before that
     /// unit's commit, because the end is part of it.
-    pub(super) fn end_with(&self, tables: usize, files: usize, leaks: &[String]) -> JobEnd {
+    pub(super) fn end_with(&self, tables: usize, files: usize, leaks: &[LeakPart]) -> JobEnd {
         let message = published_words(tables, files);
         if self.failures.is_empty() && leaks.is_empty() {
             return JobEnd { status: JobStatus::Success, code: None, message };
@@ -31,8 +31,7 @@ impl SoFar {
         JobEnd { status: JobStatus::Warning, code: None, message: self.warning(leaks) }
     }
 
-    /// `leaks`: secrets that were found in what was published, in sentences.
-    pub(super) fn into_outcome(mut self, published: Receipt, leaks: &[String]) -> Outcome {
+    pub(super) fn into_outcome(mut self, published: Receipt, leaks: &[LeakPart]) -> Outcome {
         if self.failures.is_empty() && leaks.is_empty() {
             return Outcome::Succeeded(published);
         }
@@ -42,9 +41,9 @@ impl SoFar {
         Outcome::Warned { message: self.warning(leaks), receipt: published }
     }
 
-    fn warning(&self, leaks: &[String]) -> String {
+    fn warning(&self, leaks: &[LeakPart]) -> String {
         let failed = self.failures.iter().map(|(row, failure)| format!("{row} failed: {}", failure.message));
-        let lines: Vec<String> = failed.chain(leaks.iter().cloned()).collect();
+        let lines: Vec<String> = failed.chain(leaks.iter().map(|leak| leak.found.clone())).collect();
         lines.join("\n")
     }
 }

@@ -11,6 +11,7 @@ use super::listen::{Ear, Known, listen};
 use super::record::Record;
 use super::resolve::{self, Planned};
 use super::so_far::SoFar;
+use super::warden::Warden;
 use super::{Job, debug, leftover, limits_told, logger};
 use crate::blob::Delivery;
 use crate::configuration::Unit;
@@ -334,9 +335,11 @@ impl UnitRun<'_> {
                 container.resume(spool, (staged.bytes, staged.files), &stop).await
             }
         };
-        let telling = enclosed::tell_refusals(self.job, enclosure, &has_ended);
-        let (ended, words, ()) = tokio::join!(running, listening, telling);
-        enclosed::note_contacts(self.job, enclosure, record).await?;
+        let mut warden = Warden::new(self.job, record);
+        let standing_by = warden.stand_by(enclosure, record, &has_ended);
+        let (ended, words, ()) = tokio::join!(running, listening, standing_by);
+        // At once: it must not be lost with whatever comes later.
+        warden.note_contacts(enclosure, record).await?;
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);

@@ -43,7 +43,6 @@ pub(super) struct Follower {
     id: String,
     spool: SpoolWriter,
     bytes_max: u64,
-    bytes: u64,
     /// Of the engine's file, as far as it can be seen.
     file_bytes: watch::Sender<u64>,
     records: u64,
@@ -64,7 +63,6 @@ impl Follower {
             id,
             spool,
             bytes_max,
-            bytes: 0,
             file_bytes: watch::Sender::new(0),
             records: 0,
             first: None,
@@ -148,7 +146,8 @@ impl Follower {
     /// What the log or the engine's file of it has, where that is too much. The file is looked at ahead of what was read.
     fn excess(&self) -> Option<u64> {
         let file_bytes = *self.file_bytes.borrow();
-        let said = (self.bytes > self.bytes_max).then_some(self.bytes);
+        // All that the component says has one limit: what it sends to another door counts here too.
+        let said = Some(self.spool.said()).filter(|said| *said > self.bytes_max);
         said.or((file_bytes > self.bytes_max.saturating_mul(FILE_SHARE)).then_some(file_bytes))
     }
 
@@ -197,7 +196,7 @@ impl Follower {
                 }
                 Some(Err(error)) => return Ok(self.broken(&error)),
             }
-            if self.bytes > self.bytes_max {
+            if self.spool.said() > self.bytes_max {
                 return Ok(Copied::OverLimit);
             }
         }
@@ -212,7 +211,6 @@ impl Follower {
         let Some(last) = records.last() else { return Ok(()) };
         self.spool.append(&records).await?;
         self.records += records.len() as u64;
-        self.bytes += records.iter().map(|record| record.bytes.len() as u64).sum::<u64>();
         self.last = Some(last.clone());
         if self.first.is_none() {
             self.first = records.into_iter().next();

@@ -44,8 +44,10 @@ pub(super) fn judge(facts: EndFacts<'_>) -> Exit {
         return Exit::Bad(BadExit::CouldNotStart(StartFailure { entrypoint, reason }));
     }
     if facts.exit_code == FILE_TOO_LARGE_CODE {
+        // A file in the data folder would have been seen there; one in the image's files or one that was removed is not, nor
+        // one that was to be made longer and was not.
         let limit = facts.file_bytes_max;
-        return Exit::Bad(BadExit::SizeLimit { what: SizeKind::File, limit, found: limit });
+        return Exit::Bad(BadExit::SizeLimit { what: SizeKind::FileBySignal, limit, found: limit });
     }
     CleanExit::from_code(facts.exit_code)
 }
@@ -137,7 +139,7 @@ mod tests {
     #[case(None, 137, false, BadExit::Code(137))]
     #[case(None, 125, false, BadExit::Code(125))]
     #[case(None, 127, false, BadExit::Code(127))]
-    #[case(None, 153, false, BadExit::SizeLimit { what: SizeKind::File, limit: 7, found: 7 })]
+    #[case(None, 153, false, BadExit::SizeLimit { what: SizeKind::FileBySignal, limit: 7, found: 7 })]
     #[case(None, 0, true, OOM)]
     #[case(None, 137, true, OOM)]
     #[case(Some(LATE), 0, false, LATE)]

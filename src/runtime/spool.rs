@@ -6,6 +6,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use jiff::Timestamp;
 use tokio::fs::File;
@@ -65,6 +66,8 @@ struct Shared {
     pen: Mutex<Pen>,
     /// Bytes of complete records on disk; closed when the writers are gone.
     written: watch::Sender<u64>,
+    /// Of these the component's own bytes, whichever way they came.
+    said: AtomicU64,
 }
 
 #[derive(Debug)]
@@ -79,7 +82,7 @@ impl SpoolWriter {
     /// Begins a new spool; an older one of the same path is emptied.
     pub(crate) async fn create(path: &Path) -> Result<Self, SpoolError> {
         let file = File::create(path).await.map_err(|error| SpoolError::from_io("create", path, error))?;
-        Ok(Self::of(file, path, 0))
+        Ok(Self::of(file, path, 0, 0))
     }
 
     /// Goes on with the spool that a dead writer left. GELF messages are kept, because nobody can hear them again; the rest
@@ -99,17 +102,18 @@ impl SpoolWriter {
                 writer.append(&[record]).await?;
             }
         }
-        let length = *writer.shared.written.borrow();
+        let (length, said) = (*writer.shared.written.borrow(), writer.said());
         drop(writer);
         // In one step: who dies here leaves the one or the other.
         tokio::fs::rename(&next, path).await.map_err(failed)?;
         let file = File::options().append(true).open(path).await.map_err(failed)?;
-        Ok(Self::of(file, path, length))
+        Ok(Self::of(file, path, length, said))
     }
 
-    fn of(file: File, path: &Path, length: u64) -> Self {
+    fn of(file: File, path: &Path, length: u64, said: u64) -> Self {
         let pen = Mutex::new(Pen { file, buffer: Vec::new(), failed: None });
-        let shared = Shared { path: path.to_owned(), pen, written: watch::Sender::new(length) };
+        let (written, said) = (watch::Sender::new(length), AtomicU64::new(said));
+        let shared = Shared { path: path.to_owned(), pen, written, said };
         Self { shared: Arc::new(shared) }
     }
 
@@ -123,6 +127,11 @@ impl SpoolWriter {
         self.shared.written.subscribe()
     }
 
+    /// How many bytes the component has said by all ways together, those that a dead writer kept included.
+    pub(super) fn said(&self) -> u64 {
+        self.shared.said.load(Ordering::Relaxed)
+    }
+
     /// Writes records and tells the readers. After an error nothing of this batch counts.
     pub(crate) async fn append(&self, records: &[SpoolRecord]) -> Result<(), SpoolError> {
         let mut pen = self.shared.pen.lock().await;
@@ -130,6 +139,8 @@ impl SpoolWriter {
         let length = written.map_err(|error| SpoolError::from_io("write", &self.shared.path, error))?;
         // Still in turn, so that the count never runs ahead of the file.
         self.shared.written.send_modify(|total| *total += length);
+        let said = records.iter().map(|record| record.bytes.len() as u64).sum();
+        self.shared.said.fetch_add(said, Ordering::Relaxed);
         Ok(())
     }
 }
@@ -310,6 +321,20 @@ mod tests {
         tokio::fs::write(&path, [9; 17]).await.unwrap();
         let error = reader.next().await.unwrap_err();
         assert!(matches!(error, SpoolError::Damaged { position: 0, .. }), "{error:?}");
+    }
+
+    #[tokio::test]
+    async fn what_is_kept_of_a_dead_writer_counts_as_said_and_what_is_read_anew_does_not_yet() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        let writer = SpoolWriter::create(&path).await.unwrap();
+        writer.append(&[record(Stream::Stdout, b"four"), record(Stream::Gelf, b"seven--")]).await.unwrap();
+        assert_eq!(writer.said(), 11);
+        drop(writer);
+        let heir = SpoolWriter::resume(&path).await.unwrap();
+        assert_eq!(heir.said(), 7);
+        heir.append(&[record(Stream::Stdout, b"four")]).await.unwrap();
+        assert_eq!(heir.said(), 11);
     }
 
     proptest! {

@@ -12,6 +12,7 @@ mod registries;
 mod secret;
 mod secrets;
 mod shared;
+mod unknown;
 mod worker;
 
 use std::net::SocketAddr;
@@ -26,6 +27,7 @@ use crate::component::{
 
 pub(crate) use environment::process_environment;
 pub(crate) use secrets::SecretOptions;
+pub(crate) use unknown::Variables;
 
 use crate::blob::S3Options;
 use crate::catalog::PostgresOptions;

@@ -193,3 +193,44 @@ fn a_catalog_that_is_none_is_said_with_its_path() {
     let ran = house.call(&["table", "ls"]).failed(4);
     assert!(ran.stderr.contains("catalog.sqlite"), "{}", ran.stderr);
 }
+
+#[rstest]
+#[case::a_catalog_verb(&["table", "ls"], 0)]
+#[case::a_verb_without_a_project(&["component", "ls"], 0)]
+#[case::a_verb_without_its_settings(&["queue", "show"], 1)]
+fn a_misspelt_variable_is_told_with_the_nearest_known_one(#[case] arguments: &[&str], #[case] code: i32) {
+    let house = House::new();
+    std::fs::create_dir(house.path().join("component-specs")).unwrap();
+    let call = |name: &str, more: &[&str]| {
+        let mut command = house.command(arguments);
+        crate::house::ran(command.args(more).env(name, "1g").output().unwrap()).failed(code).stderr
+    };
+    let misspelt = call("LONGSHORE_CEILING_MEMORY", &[]);
+    let words = "warning: the variable LONGSHORE_CEILING_MEMORY means nothing to Longshore and is ignored (did you mean \
+                 LONGSHORE_CEILINGS_MEMORY?)\n";
+    assert_eq!(misspelt.matches(words).count(), 1, "{misspelt}");
+    for (name, more) in [
+        ("LONGSHORE_CEILINGS_MEMORY", &[][..]),
+        ("LONGSHORE_SERVICE_HOST", &[]),
+        ("LONGSHORE_DOCKERD_OPTIONS", &[]),
+        ("LONGSHORE_CEILING_MEMORY", &["--quiet"]),
+    ] {
+        let stderr = call(name, more);
+        assert!(!stderr.contains("warning"), "{name} {more:?}: {stderr}");
+    }
+}
+
+#[test]
+fn a_misspelt_variable_is_told_also_where_settings_cannot_be_read_and_one_that_settings_name_is_known() {
+    let house = House::new();
+    house.write("longshore.yaml", "no_such_key: 1\n");
+    let mut command = house.command(&["table", "ls"]);
+    let wrong = crate::house::ran(command.env("LONGSHORE_PROJCT_DIR", "x").output().unwrap()).failed(1);
+    assert!(wrong.stderr.contains("(did you mean LONGSHORE_PROJECT_DIR?)"), "{}", wrong.stderr);
+
+    let registry = json!({ "username": "me", "password_env": "LONGSHORE_MY_PASSWORD" });
+    house.write("longshore.yaml", json!({ "registries": { "registry.example.com": registry } }).to_string());
+    let mut command = house.command(&["table", "ls"]);
+    let named = crate::house::ran(command.env("LONGSHORE_MY_PASSWORD", "x").output().unwrap()).succeeded();
+    assert_eq!(named.stderr, "");
+}

@@ -150,3 +150,28 @@ os._exit(1)
     assert_eq!(told, [json!("invalid message, not GELF: garbage [hidden] \u{fffd}"), json!("the end")]);
     house.is_clean();
 }
+
+/// Bytes said on stdout and by GELF: the limit of 1 MiB holds for both together.
+#[rstest]
+#[case::within_the_limit_together(400_000, 0)]
+#[case::over_it_only_together(600_000, 1)]
+fn the_log_has_one_limit_for_everything_that_a_component_says(#[case] bytes_of_each: u64, #[case] code: i32) {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    house.write("longshore.yaml", json!({ "log_bytes_max": "1m" }).to_string());
+    let spec = fs::read_to_string(fixture("components/raw-shell.yaml")).unwrap();
+    house.write("component-specs/raw-shell.yaml", spec + "logging: {type: gelf, gelf_server_type: tcp}\n");
+    let script = format!(
+        "x() {{ head -c {bytes_of_each} /dev/zero | tr '\\0' x; }}; x; echo; \
+         (printf '{{\"version\":\"1.1\",\"host\":\"h\",\"short_message\":\"'; x; printf '\"}}\\0') \
+         | nc -w 10 $KBC_LOGGER_ADDR $KBC_LOGGER_PORT"
+    );
+    house.write("task.json", json!({ "parameters": { "script": script } }).to_string());
+    let ran = house.call(&["run", "raw-shell", "--config", "task.json", "--format", "json"]).failed(code);
+    assert_eq!(ran.error_code(), if code == 0 { "none" } else { "size_limit" });
+    let is_told = ran.message().starts_with("the log grew over its limit of 1 MiB");
+    assert_eq!(is_told, code == 1, "{}", ran.message());
+    house.is_clean();
+}

@@ -89,6 +89,19 @@ impl Guard {
         }
     }
 
+    /// Whether the rules that a network stands on are loaded: those that all share, and its own fence where it has one.
+    pub(super) async fn holds(self, fence: Option<&Fence>) -> Result<bool, NoGuard> {
+        let question = rules::question(fence);
+        let filled = nft::filled(&question.script).await?;
+        Ok(question.chains.iter().all(|chain| filled.contains(chain)))
+    }
+
+    /// Loads everything that a network stands on again, in one step.
+    pub(super) async fn restore(self, fence: Option<&Fence>, options: &EgressOptions) -> Result<(), NoGuard> {
+        let shared = rules::shared(&resolvers(options).await);
+        nft::load(&(shared + &fence.map(rules::fence).unwrap_or_default())).await
+    }
+
     /// Puts a fence up, or another one in its place, in one step.
     pub(super) async fn enclose(self, fence: &Fence) -> Result<(), NoGuard> {
         nft::load(&rules::fence(fence)).await

@@ -1,5 +1,6 @@
 //! The program `nft`: scripts on its standard input, each one transaction.
 
+use std::collections::HashSet;
 use std::io::ErrorKind;
 use std::process::Stdio;
 use std::time::Duration;
@@ -21,7 +22,37 @@ const SAID_MAX: usize = 300;
 
 /// Runs a script: all of it or nothing.
 pub(super) async fn load(script: &str) -> Result<(), NoGuard> {
-    let mut child = start(&["-f", "-"])?;
+    run(&["-f", "-"], script).await.map(drop)
+}
+
+/// The chains among those that a script lists that have rules; none where something that it asks for is not there.
+pub(super) async fn filled(script: &str) -> Result<HashSet<String>, NoGuard> {
+    match run(&["-j", "-f", "-"], script).await {
+        Ok(said) => Ok(filled_of(&said)),
+        Err(NoGuard::Refused { said }) if is_missing(&said) => Ok(HashSet::new()),
+        Err(error) => Err(error),
+    }
+}
+
+/// Each list is a document on a line of its own; elements are told in plain text, also where JSON was asked for (nft 1.0.6).
+pub(super) fn filled_of(said: &[u8]) -> HashSet<String> {
+    let documents =
+        said.split(|byte| *byte == b'\n').filter_map(|line| serde_json::from_slice::<Value>(line).ok());
+    let mut chains = HashSet::new();
+    for document in documents {
+        let entries = document["nftables"].as_array().into_iter().flatten();
+        chains.extend(entries.filter_map(|entry| entry["rule"]["chain"].as_str()).map(str::to_owned));
+    }
+    chains
+}
+
+fn is_missing(said: &str) -> bool {
+    said.contains("No such file or directory")
+}
+
+/// Runs a script; returns what it prints.
+async fn run(arguments: &[&str], script: &str) -> Result<Vec<u8>, NoGuard> {
+    let mut child = start(arguments)?;
     let feeding = child.stdin.take();
     let fed = async {
         if let Some(mut stdin) = feeding {
@@ -30,7 +61,7 @@ pub(super) async fn load(script: &str) -> Result<(), NoGuard> {
         }
     };
     let ((), ended) = tokio::join!(fed, finish(child));
-    ended.map(drop)
+    ended
 }
 
 /// The devices that have a fence.
@@ -39,9 +70,7 @@ pub(super) async fn fenced() -> Result<Vec<String>, NoGuard> {
     let listed = match finish(child).await {
         Ok(listed) => listed,
         // Nobody has loaded our tables: there is no fence.
-        Err(NoGuard::Refused { said }) if said.contains("No such file or directory") => {
-            return Ok(Vec::new());
-        }
+        Err(NoGuard::Refused { said }) if is_missing(&said) => return Ok(Vec::new()),
         Err(error) => return Err(error),
     };
     let listed: Value = serde_json::from_slice(&listed).unwrap_or_default();

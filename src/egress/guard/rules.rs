@@ -133,6 +133,29 @@ pub(super) fn fence(fence: &Fence) -> String {
     script.0
 }
 
+/// Whether rules are there: a script that fails where a chain or an element is missing, and tells the chains' rules.
+pub(super) struct Question {
+    pub(super) script: String,
+    /// Must have rules: `nft flush table` empties chains and leaves them.
+    pub(super) chains: Vec<String>,
+}
+
+/// Asks for what all networks share, and for one's own rules or those of the shared bridge.
+pub(super) fn question(fence: Option<&Fence>) -> Question {
+    let shared = ["forward", "input", "prerouting", "open_forward", "open_input"];
+    let mut chains: Vec<String> = shared.map(str::to_owned).to_vec();
+    let mut maps = vec![FORWARD_MAP, INPUT_MAP];
+    let interface = fence.map_or(SHARED_INTERFACE, |fence| &fence.interface);
+    if let Some(fence) = fence {
+        let is_relayed = matches!(fence.policy, Policy::Relayed { .. });
+        maps.extend(is_relayed.then_some(REDIRECT_MAP));
+        chains.extend(self::chains(interface).into_iter().take(maps.len()));
+    }
+    let listed = chains.iter().map(|chain| format!("list chain inet {TABLE} {chain}\n"));
+    let got = maps.iter().map(|map| format!("get element inet {TABLE} {map} {{ \"{interface}\" }}\n"));
+    Question { script: listed.chain(got).collect(), chains }
+}
+
 /// Takes the rules of a network away, whether or not they are there.
 pub(super) fn release(interface: &str) -> String {
     let mut script = Script::new();

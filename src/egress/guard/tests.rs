@@ -1,5 +1,8 @@
-use super::rules;
+use std::fs;
+use std::process::{Command, Output};
+
 use super::{Fence, HostPort, Policy, Transport};
+use super::{nft, rules};
 
 fn fence(policy: Policy) -> Fence {
     let ports = vec![
@@ -58,4 +61,54 @@ fn a_relayed_network_sends_every_connection_to_the_relay_but_those_to_open_ports
         ]
     );
     assert_eq!(chain(&script, "lsjob0123456789_forward"), [TCP, REST]);
+}
+
+/// Runs a shell script in a network namespace of its own, where `nft` meets nobody else's rules. `None`: this machine lets us have
+/// none.
+fn in_a_namespace(folder: &std::path::Path, script: &str) -> Option<Output> {
+    let run = |script: &str| {
+        Command::new("unshare").args(["--net", "sh", "-c", script]).current_dir(folder).output()
+    };
+    if run("nft list tables").is_ok_and(|output| output.status.success()) {
+        return Some(run(script).unwrap());
+    }
+    #[expect(clippy::disallowed_methods, reason = "CI says by its environment that nothing may be skipped")]
+    let is_ci = std::env::var_os("CI").is_some();
+    assert!(!is_ci, "no network namespaces or no nft: scripts/setup.sh installs what is missing; be root");
+    eprintln!("SKIP (not root, or no nft, unshare): {:?}", std::thread::current().name());
+    None
+}
+
+#[test]
+fn rules_that_were_flushed_in_any_way_are_missed_and_loaded_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let own = fence(Policy::Relayed { relay: 4001, dns: 4002 });
+    for fence in [None, Some(&own)] {
+        let question = rules::question(fence);
+        let load =
+            rules::shared(&["192.0.2.1".parse().unwrap()]) + &fence.map(rules::fence).unwrap_or_default();
+        fs::write(folder.path().join("load"), load).unwrap();
+        fs::write(folder.path().join("question"), &question.script).unwrap();
+        let holds_after = |harm: &str| {
+            let script = format!("nft -f load || exit 9; {harm} || exit 9; nft -j -f question 2>/dev/null");
+            let output = in_a_namespace(folder.path(), &script)?;
+            assert_ne!(output.status.code(), Some(9), "{}", String::from_utf8_lossy(&output.stderr));
+            let filled = nft::filled_of(&output.stdout);
+            Some(output.status.success() && question.chains.iter().all(|chain| filled.contains(chain)))
+        };
+        let Some(holds) = holds_after("true") else { return };
+        assert!(holds);
+        let interface = fence.map_or("longshore0", |fence| &fence.interface);
+        for harm in [
+            "nft flush ruleset",
+            "nft delete table inet longshore",
+            "nft flush table inet longshore",
+            "nft flush chain inet longshore input",
+            "nft flush chain inet longshore open_forward",
+            &format!("nft 'delete element inet longshore forward_of {{ \"{interface}\" }}'"),
+        ] {
+            assert_eq!(holds_after(harm), Some(false), "{harm}");
+            assert_eq!(holds_after(&format!("{harm} && nft -f load")), Some(true), "{harm}");
+        }
+    }
 }

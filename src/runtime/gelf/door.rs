@@ -92,7 +92,7 @@ impl GelfDoor {
     }
 
     /// Hears into the spool until the container has ended, which the token tells, and nothing can come any more; or until
-    /// `bytes_max` was passed.
+    /// `bytes_max` was passed by all that is in the spool.
     pub(crate) async fn hear(
         self,
         spool: SpoolWriter,

@@ -7,6 +7,6 @@ pub(crate) struct GelfEnd {
     pub refused: u64,
     /// Messages in chunks of which some never came.
     pub incomplete: u64,
-    /// Bytes found when the log's limit was passed; nothing was taken after that.
+    /// Bytes of the whole log, the streams included, where they passed its limit; nothing was taken after that.
     pub excess: Option<u64>,
 }

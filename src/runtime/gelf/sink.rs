@@ -17,7 +17,6 @@ pub(super) struct Sink {
     callers: Callers,
     door: IpAddr,
     bytes_max: u64,
-    bytes: AtomicU64,
     refused: AtomicU64,
     /// Told when nothing more is taken: the log is over its limit, or cannot be written.
     pub(super) full: CancellationToken,
@@ -25,8 +24,7 @@ pub(super) struct Sink {
 
 impl Sink {
     pub(super) fn new(spool: SpoolWriter, callers: Callers, door: IpAddr, bytes_max: u64) -> Self {
-        let (bytes, refused) = (AtomicU64::new(0), AtomicU64::new(0));
-        Self { spool, callers, door, bytes_max, bytes, refused, full: CancellationToken::new() }
+        Self { spool, callers, door, bytes_max, refused: AtomicU64::new(0), full: CancellationToken::new() }
     }
 
     /// Whether somebody may send; who may not is counted, and the first one told to the operator.
@@ -40,24 +38,22 @@ impl Sink {
 
     /// Keeps a message, whole and in plain.
     pub(super) async fn take(&self, message: Vec<u8>) -> Result<(), SpoolError> {
-        let length = message.len() as u64;
-        if self.full.is_cancelled() || length == 0 {
+        if self.full.is_cancelled() || message.is_empty() {
             return Ok(());
         }
         let record = SpoolRecord { stream: Stream::Gelf, time: Timestamp::now(), bytes: message };
         let written = self.spool.append(&[record]).await;
-        if written.is_err() || self.bytes.fetch_add(length, Ordering::Relaxed) + length > self.bytes_max {
+        if written.is_err() || self.spool.said() > self.bytes_max {
             self.full.cancel();
         }
         written
     }
 
     pub(super) fn end(&self, incomplete: u64) -> GelfEnd {
-        let bytes = self.bytes.load(Ordering::Relaxed);
         GelfEnd {
             refused: self.refused.load(Ordering::Relaxed),
             incomplete,
-            excess: (bytes > self.bytes_max).then_some(bytes),
+            excess: Some(self.spool.said()).filter(|said| *said > self.bytes_max),
         }
     }
 }

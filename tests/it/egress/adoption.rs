@@ -19,7 +19,7 @@ fn an_adopted_component_reaches_what_is_listed_and_nothing_else() {
     let list = json!({ "allow": [format!("{}:80", town.inside)] });
     std::fs::write(&path, spec.replace("network: none", &format!("network: {list}"))).unwrap();
     let script = format!(
-        "{TRY}echo begun; while [ ! -e /tmp/go ]; do sleep 0.1; done; try {0}:80; try {0}:81",
+        "{TRY}try {0}:80; try {0}:81; echo begun; while [ ! -e /tmp/go ]; do sleep 0.1; done; try {0}:80; try {0}:81",
         town.inside
     );
     let configuration = json!({ "parameters": { "script": script } });
@@ -27,6 +27,10 @@ fn an_adopted_component_reaches_what_is_listed_and_nothing_else() {
     port.house.call(&["submit", "raw-shell", "--config", "task.json", "--id", "job"]).succeeded();
     let mut doomed = port.worker(&[]);
     port.hears("job", "begun");
+    eventually("what it has contacted by then is on record", || {
+        let network = &port.job("job").document()["network"];
+        (network["contacted"][0]["connections"] == 1 && network["refused"][0]["attempts"] == 1).then_some(())
+    });
     let network = port.house.containers()[0].clone();
     let redirects = |device: &str| {
         let start = format!("chain {device}_redirect {{");
@@ -43,10 +47,19 @@ fn an_adopted_component_reaches_what_is_listed_and_nothing_else() {
     let document = port.comes_to("job", "success");
     let refused = format!("refused {}:81", town.inside);
     let log = port.house.call(&["job", "log", "job"]).succeeded().stdout;
-    assert_eq!(log.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>(), ["begun", THROUGH, &refused]);
+    assert_eq!(
+        log.lines().filter(|line| !line.is_empty()).collect::<Vec<_>>(),
+        [THROUGH, &refused, "begun", THROUGH, &refused]
+    );
     assert_eq!(document["attempt"], 1, "{document}");
-    assert_eq!(document["network"]["contacted"][0]["connections"], 1);
-    assert_eq!(document["network"]["refused"][0]["port"], 81);
+    // What the dead worker's relay had seen counts with what the heir's has.
+    let (contacted, refused) = (&document["network"]["contacted"], &document["network"]["refused"]);
+    assert_eq!(
+        (contacted.as_array().unwrap().len(), &contacted[0]["connections"]),
+        (1, &json!(2)),
+        "{contacted}"
+    );
+    assert_eq!(*refused, json!([{ "host": town.inside.to_string(), "port": 81, "attempts": 2 }]));
     eventually("its network is gone", || {
         let filter = format!("name={network}");
         docker(&["network", "ls", "--quiet", "--filter", &filter]).is_empty().then_some(())

@@ -1,6 +1,7 @@
 //! What a component can reach. Each refusal has its control: somebody else reaches the same address.
 
 mod adoption;
+mod flushed;
 mod listed;
 mod town;
 

@@ -3,9 +3,10 @@
 use std::fs;
 use std::process::Command;
 
+use rstest::rstest;
 use serde_json::{Value, json};
 
-use super::{Port, eventually, is_served};
+use super::{HOLDS, Port, Worker, eventually, is_served};
 use crate::house::House;
 
 const SECRET: &str = "swordfish-served-9000";
@@ -109,4 +110,48 @@ fn a_plain_secret_is_refused_by_every_door_and_not_kept_behind_any() {
     }
     assert!(!rows(&port).contains(SECRET));
     assert!(!worker.said().contains(SECRET), "{}", worker.said());
+}
+
+/// The first row leaves its secret in a table; the second one waits until its worker is dead.
+#[rstest]
+#[case::whose_container_is_adopted(true)]
+#[case::that_another_machine_begins_anew(false)]
+fn a_leak_of_an_earlier_row_ends_a_job_as_a_warning_though_its_worker_died(#[case] is_adopted: bool) {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({ "slots": 1 }));
+    let token = sealed(&port.house, &put_key(&port));
+    let leaks = "s=$(sed -n 's/.*\"#token\": \"\\(.*\\)\".*/\\1/p' config.json); printf 'n\n%s\n' $s >out/tables/t.csv";
+    let output = json!({ "tables": [{ "source": "t.csv", "destination": "out.c-main.t" }] });
+    let row =
+        |id: &str, script: &str| json!({ "id": id, "configuration": { "parameters": { "script": script } } });
+    let mut first = row("first", leaks);
+    first["configuration"]["storage"] = json!({ "output": output });
+    let configuration = json!({
+        "authorization": { "oauth_api": { "credentials": { "#token": token } } },
+        "rows": [first, row("second", HOLDS)],
+    });
+    port.house.write("task.json", configuration.to_string());
+    port.house.call(&["submit", "raw-shell", "--config", "task.json", "--id", "job"]).succeeded();
+    let mut doomed = port.worker(&[]);
+    port.hears("job", "begun");
+    let found = "out/tables/t.csv holds a secret of the configuration, first on line 2";
+    let leaks = json!([{ "unit": 0, "found": found }]);
+    assert_eq!(port.job("job").document()["leaks"], leaks);
+    let other = (!is_adopted).then(|| {
+        let key = port.house.path().join("service.key");
+        Worker::on(port.machine(|settings| settings["secrets"] = json!({ "identity_file": key })))
+    });
+    doomed.kill();
+    let heir = other.unwrap_or_else(|| port.worker(&[]));
+
+    let document = eventually("the job ends with a warning", || {
+        // Whichever container there is, the one that was adopted or the next attempt's.
+        port.release();
+        Some(port.job("job").document()).filter(|document| document["status"] == "warning")
+    });
+    assert_eq!((&document["message"], &document["leaks"]), (&json!(found), &leaks), "{}", heir.said());
+    assert_eq!(document["attempt"], if is_adopted { 1 } else { 2 });
+    assert_eq!(port.house.versions("out.c-main.t"), [1]);
 }
