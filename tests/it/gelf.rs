@@ -150,3 +150,25 @@ os._exit(1)
     assert_eq!(told, [json!("invalid message, not GELF: garbage [hidden] \u{fffd}"), json!("the end")]);
     house.is_clean();
 }
+
+#[test]
+fn a_flood_of_blanks_keeps_nobody_busy() {
+    if !has_client() {
+        return;
+    }
+    let house = House::new();
+    // What follows is heard only once all of them were taken; before the component's own time is over.
+    let script = r#"
+import os, socket
+address = (os.environ["KBC_LOGGER_ADDR"], int(os.environ["KBC_LOGGER_PORT"]))
+for begin in (b"", b'{"short_message":"open",'):
+    with socket.create_connection(address) as connection:
+        connection.sendall(begin + b"\n" * 8_000_000)
+        connection.sendall(b'\x00{"short_message":"heard"}\x00')
+"#;
+    let ran = run(&house, "tcp", "none", script).succeeded();
+    let told: Vec<_> = records(&house, &ran).iter().map(|record| record["message"].clone()).collect();
+    assert_eq!(told[0], json!("heard"));
+    assert_eq!((told.len(), &told[2]), (3, &json!("heard")));
+    house.is_clean();
+}
