@@ -5,12 +5,12 @@ const TEXT_BYTES_MAX: usize = 64 << 10;
 
 /// A text that quotes what a component wrote, cut with a mark. To be masked before: half a secret is not recognised.
 pub(crate) fn told(text: String) -> String {
-    match text.get(..text.floor_char_boundary(TEXT_BYTES_MAX)) {
-        Some(begin) if begin.len() < text.len() => {
-            format!("{begin} [cut: the text has {} bytes]", text.len())
-        }
-        Some(_) | None => text,
+    if text.len() <= TEXT_BYTES_MAX {
+        return text;
     }
+    let end = (0..=TEXT_BYTES_MAX).rev().find(|at| text.is_char_boundary(*at)).unwrap_or(0);
+    let begin = text.get(..end).unwrap_or_default();
+    format!("{begin} [cut: the text has {} bytes]", text.len())
 }
 
 #[cfg(test)]
