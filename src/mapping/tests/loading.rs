@@ -6,10 +6,8 @@ use rstest::rstest;
 use super::world::{
     Lies, World, at, clean, full, id, incremental, keyed, mapped, output, upsert, words, write,
 };
-use crate::catalog::Begun;
 use crate::job::{
-    AttemptNumber, ComponentId, DeleteWhere, Filter, FilterOperator, JobId, LoadKind, TableOptions,
-    TableReceipt, VersionNumber, WorkerId,
+    AttemptNumber, DeleteWhere, Filter, FilterOperator, LoadKind, TableOptions, TableReceipt, VersionNumber,
 };
 use crate::mapping::{Origin, ProgressSink, Publication, PublishError, collect, commit, discard, upload};
 
@@ -256,10 +254,7 @@ async fn an_attempt_that_lost_its_lease_publishes_and_leaves_nothing(
     #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
 ) {
     let Some(world) = World::on(lies).await else { return };
-    let (job, component) = (JobId::fresh(), ComponentId::parse("acme.test").unwrap());
-    let worker = WorkerId::parse("worker-1").unwrap();
-    let begun = world.catalog.begin_job(job, &component, None, "{}", &worker).await.unwrap();
-    let Begun::Attempt(attempt) = begun else { panic!("{begun:?}") };
+    let (job, attempt) = world.attempt().await;
     let folder = world.folder().await;
     let mapping = mapped(vec![output("a.csv", "in.c-x.a", full())]);
     let progress = ProgressSink::silent();
@@ -287,10 +282,7 @@ async fn discarding_an_attempt_keeps_what_it_committed(
     #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
 ) {
     let Some(world) = World::on(lies).await else { return };
-    let (job, component) = (JobId::fresh(), ComponentId::parse("acme.test").unwrap());
-    let worker = WorkerId::parse("worker-1").unwrap();
-    let begun = world.catalog.begin_job(job, &component, None, "{}", &worker).await.unwrap();
-    let Begun::Attempt(attempt) = begun else { panic!("{begun:?}") };
+    let (job, attempt) = world.attempt().await;
     let folder = world.folder().await;
     let progress = ProgressSink::silent();
     let mut uploads = Vec::new();
