@@ -261,9 +261,12 @@ impl ResultDocument {
         };
     }
 
-    /// Everything that is published so far.
-    pub(crate) fn set_output(&mut self, receipt: &Receipt) {
+    /// Everything that is published so far, under names as they may be shown.
+    pub(crate) fn set_output(&mut self, receipt: &Receipt, shown: impl Fn(&str) -> String) {
         self.output = OutputPart::of(receipt);
+        for name in self.output.names_mut() {
+            *name = shown(name);
+        }
         self.usage.output_bytes = receipt.tables.iter().map(|table| table.bytes_loaded).sum::<u64>()
             + receipt.files.iter().map(|file| file.bytes).sum::<u64>();
         self.usage.output_files = (receipt.tables.len() + receipt.files.len()) as u64;
@@ -321,6 +324,11 @@ impl ErrorPart {
 }
 
 impl OutputPart {
+    fn names_mut(&mut self) -> impl Iterator<Item = &mut String> {
+        let files = self.files.iter_mut().map(|file| &mut file.name);
+        self.tables.iter_mut().map(|table| &mut table.id).chain(files)
+    }
+
     pub(crate) fn of(receipt: &Receipt) -> Self {
         let table = |table: &crate::job::TableReceipt| OutputTablePart {
             id: table.table.to_string(),

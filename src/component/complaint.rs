@@ -5,7 +5,7 @@ use std::fmt;
 /// One mistake in a spec, a configuration, a manifest or the settings.
 ///
 /// Prints as `file:line:column: path: message (hint)`; parts that are not known are left out.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct Complaint {
     pub file: String,
     /// Counted from 1.

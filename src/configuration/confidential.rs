@@ -161,6 +161,12 @@ impl Unit {
     pub(crate) fn add_secrets(&mut self, document: &Value) {
         self.secrets.extend(collect_secrets(document));
     }
+
+    /// For a unit that will not run: nothing of it is to be masked.
+    pub(crate) fn forget_secrets(&mut self) {
+        self.secrets.iter_mut().for_each(Zeroize::zeroize);
+        self.secrets.clear();
+    }
 }
 
 /// What was opened is overwritten when the unit has ended. Copies that a mask or a file is made of are not ours to count.

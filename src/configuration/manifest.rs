@@ -3,9 +3,12 @@
 use jiff::Timestamp;
 
 use super::options::{read_file_options, read_table_options};
-use crate::component::Complaints;
 use crate::component::document::{self, Fields, Item, Report};
+use crate::component::{Complaint, Complaints};
 use crate::job::{FileOptions, TableOptions};
+
+/// A program can make any number of mistakes; nobody reads about more than these.
+const TOLD_MAX: usize = 50;
 
 /// Options and destination (a table id, or a name for the default bucket) of an output table.
 pub(crate) fn manifest_table_options(
@@ -38,5 +41,18 @@ fn read_manifest<T>(
         fields.finish();
         found
     });
-    Complaints::check(found, report.into_complaints())
+    let mut complaints = report.into_complaints();
+    let more = complaints.len().saturating_sub(TOLD_MAX);
+    if more > 0 {
+        complaints.truncate(TOLD_MAX);
+        complaints.push(Complaint {
+            file: file.to_owned(),
+            line: None,
+            column: None,
+            path: String::new(),
+            message: format!("{more} more mistakes"),
+            hint: None,
+        });
+    }
+    Complaints::check(found, complaints)
 }

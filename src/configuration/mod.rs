@@ -15,6 +15,7 @@ mod root;
 mod secrets;
 mod unit;
 
+use std::collections::HashSet;
 use std::fmt;
 
 use crate::component::document::Node;
@@ -97,6 +98,7 @@ impl Configuration {
         }
         let mut units = Vec::new();
         let mut complaints: Vec<Complaint> = Vec::new();
+        let mut told = HashSet::new();
         for row in self.rows.iter().filter(|row| row.is_enabled) {
             let node = (row.configuration.as_ref())
                 .map_or_else(|| self.root.clone(), |over| merge::merge(&self.root, over));
@@ -104,7 +106,7 @@ impl Configuration {
             units.extend(unit);
             for complaint in of_row.into_iter().map(|complaint| self.with_origin(complaint)) {
                 // A mistake of the root is met once in every row.
-                if !complaints.contains(&complaint) {
+                if told.insert(complaint.clone()) {
                     complaints.push(complaint);
                 }
             }

@@ -1,5 +1,7 @@
 //! What a mapping and a manifest may both say of an output table or file.
 
+use std::collections::HashSet;
+
 use jiff::Timestamp;
 
 use super::moment::parse_moment;
@@ -77,6 +79,7 @@ fn check_key(primary_key: Option<&(Vec<String>, Item<'_>)>, columns: Option<&[St
     let (Some((key, item)), Some(columns)) = (primary_key, columns) else {
         return;
     };
+    let columns: HashSet<&String> = columns.iter().collect();
     for name in key.iter().filter(|name| !columns.contains(name)) {
         item.complain(format!("{name} is none of `columns`"));
     }
@@ -84,14 +87,9 @@ fn check_key(primary_key: Option<&(Vec<String>, Item<'_>)>, columns: Option<&[St
 
 /// Trimmed, without doubles and without the empty names that forms leave behind.
 fn read_primary_key(item: &Item<'_>) -> Vec<String> {
-    let mut key: Vec<String> = Vec::new();
-    for name in item.texts() {
-        let name = name.trim();
-        if !name.is_empty() && key.iter().all(|known| known != name) {
-            key.push(name.to_owned());
-        }
-    }
-    key
+    let mut known = HashSet::new();
+    let names = item.texts().into_iter().map(|name| name.trim().to_owned());
+    names.filter(|name| !name.is_empty() && known.insert(name.clone())).collect()
 }
 
 fn read_columns(item: &Item<'_>) -> Vec<String> {
@@ -101,10 +99,11 @@ fn read_columns(item: &Item<'_>) -> Vec<String> {
 }
 
 fn check_columns(item: &Item<'_>, columns: &[String]) {
-    for (index, name) in columns.iter().enumerate() {
+    let mut known = HashSet::new();
+    for name in columns {
         if name.is_empty() {
             item.complain("a column name is empty");
-        } else if columns.iter().take(index).any(|earlier| earlier == name) {
+        } else if !known.insert(name) {
             item.complain(format!("the column {name} is there twice"));
         }
     }

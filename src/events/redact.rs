@@ -13,6 +13,8 @@ const SECRET_LENGTH_MIN: usize = 3;
 
 /// In another case a short secret may be a word that means nothing.
 const OTHER_CASE_LENGTH_MIN: usize = 8;
+/// A longer secret is a document: nobody writes it as a dump of digits, and all of its forms would take memory without end.
+const DOCUMENT_LENGTH_MIN: usize = 4 << 10;
 /// Eight digits: a shorter run of them is a number like many.
 const HEX_LENGTH_MIN: usize = 4;
 
@@ -156,7 +158,8 @@ fn mask_until(automaton: &AhoCorasick, bytes: &[u8], certain: usize, out: &mut V
 /// Every way a secret may be written.
 fn variants(secret: &str) -> Vec<Vec<u8>> {
     let whole = secret.trim_matches(['\r', '\n']);
-    let mut pieces: Vec<&str> = vec![whole];
+    // Whoever reads a value often takes blanks from its ends.
+    let mut pieces: Vec<&str> = vec![whole, whole.trim()];
     if whole.contains('\n') {
         // Lines of a key or certificate; short ones (a lone brace) are no secret by themselves.
         pieces.extend(whole.lines().map(str::trim).filter(|line| line.len() >= 8));
@@ -174,9 +177,11 @@ fn variants(secret: &str) -> Vec<Vec<u8>> {
                 variants.push(written.into_bytes());
             }
         }
-        variants.extend(unicode_escapes(piece));
-        variants.extend(other_case(piece).map(String::into_bytes));
-        variants.extend(hex_variants(piece.as_bytes()));
+        if piece.len() < DOCUMENT_LENGTH_MIN {
+            variants.extend(unicode_escapes(piece));
+            variants.extend(other_case(piece).map(String::into_bytes));
+            variants.extend(hex_variants(piece.as_bytes()));
+        }
         variants.push(html(piece).into_bytes());
         for set in ENCODERS {
             let encoded = utf8_percent_encode(piece, set).to_string();
@@ -345,6 +350,7 @@ mod tests {
         ] {
             assert_eq!(redactor.mask(&format!("({said})")), "([hidden])", "{said}");
         }
+        assert_eq!(Redactor::new([" a blank too many\t"]).mask("(a blank too many)"), "([hidden])");
         // Short ones mean something else in another case.
         assert_eq!(Redactor::new(["Pass"]).mask("pass PASS 50617373"), "pass PASS [hidden]");
     }

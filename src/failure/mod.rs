@@ -1,6 +1,7 @@
 //! Whose fault it was: the one place where errors of the steps become a code, a message for the person who configured
 //! the job, and a detail for the operator.
 
+mod bounded;
 mod egress;
 mod gelf;
 mod image;
@@ -21,6 +22,7 @@ use crate::mapping::{
     ArchiveError, CollectError, FolderError, PublishError, Several, StageError, StateError, UploadError,
 };
 use crate::runtime::{RuntimeError, SpoolError};
+pub(crate) use bounded::told;
 use outputs::{all, of_collect, of_unsafe, of_upload};
 
 /// Why a step could not go on.

@@ -15,6 +15,9 @@ use crate::component::Complaints;
 use crate::configuration::{manifest_file_options, manifest_table_options};
 use crate::job::{BadExit, CleanExit, FileOptions, OutputMapping, OutputTable, TableId, TableOptions};
 
+/// A component can leave any number of folders; nobody reads about more than these.
+const NOTICES_MAX: usize = 50;
+
 /// What will be published, nothing of it read yet.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Collected {
@@ -129,6 +132,11 @@ impl<'a> Collector<'a> {
         self.missing_sources("out/files", &paired, self.mapping.files.iter().map(|file| &file.source));
         for entry in paired.pairs {
             self.file(entry);
+        }
+        let more = self.collected.notices.len().saturating_sub(NOTICES_MAX);
+        if more > 0 {
+            self.collected.notices.truncate(NOTICES_MAX);
+            self.collected.notices.push(format!("{more} more folders in out/files were not kept"));
         }
         (self.collected, self.errors)
     }

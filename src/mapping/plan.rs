@@ -241,13 +241,9 @@ pub(super) fn same_key(one: &[String], other: &[String]) -> bool {
 
 /// Trimmed, without empty and repeated names: what configurations contain is not always tidy.
 pub(super) fn clean_key(said: &[String]) -> Vec<String> {
-    let mut key: Vec<String> = Vec::new();
-    for column in said.iter().map(|column| column.trim()).filter(|column| !column.is_empty()) {
-        if !key.iter().any(|known| known == column) {
-            key.push(column.to_owned());
-        }
-    }
-    key
+    let mut known = HashSet::new();
+    let names = said.iter().map(|column| column.trim()).filter(|column| !column.is_empty());
+    names.filter(|column| known.insert(*column)).map(str::to_owned).collect()
 }
 
 pub(super) fn key_differs(table: &TableId, said: &[String], has: &[String]) -> String {

@@ -110,7 +110,8 @@ impl LoadRules {
             let (path, table) = (shown.into(), self.table.clone());
             return Err(UploadError::ColumnsMissing { path, table, columns: missing });
         }
-        let added = columns.iter().filter(|column| !head.columns.contains(column));
+        let has: HashSet<&String> = head.columns.iter().collect();
+        let added = columns.iter().filter(|column| !has.contains(column));
         Ok(head.columns.iter().chain(added).cloned().collect())
     }
 
@@ -121,7 +122,8 @@ impl LoadRules {
         columns: &[String],
         key: &[String],
     ) -> Result<(), UploadError> {
-        let missing: Vec<String> = key.iter().filter(|column| !columns.contains(column)).cloned().collect();
+        let brought: HashSet<&String> = columns.iter().collect();
+        let missing: Vec<String> = key.iter().filter(|column| !brought.contains(column)).cloned().collect();
         if missing.is_empty() {
             return Ok(());
         }

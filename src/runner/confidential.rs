@@ -24,6 +24,12 @@ const LEAK_LENGTH_MIN: usize = 8;
 /// masked in the next run in every encoding: without a limit a state could take a worker's time and memory.
 const STATE_SECRETS_MAX: usize = 1000;
 const STATE_SECRET_BYTES_MAX: usize = 256 << 10;
+/// What all that is to be masked in one run may come to, with its state: what masks takes some five hundred times as much
+/// memory, and it is the worker's.
+const SECRETS_MAX: usize = 4000;
+const SECRET_BYTES_MAX: usize = 512 << 10;
+/// Any number of outputs may hold a secret; nobody reads about more than these.
+const LEAKS_TOLD_MAX: usize = 50;
 
 impl Order {
     /// Where this order's sealed values may stand.
@@ -42,6 +48,7 @@ pub(super) async fn open(
         Ok(keys) => keys,
         Err(error) => return Ok(vec![of_key(&error)]),
     };
+    let mut too_many = Vec::new();
     for unit in units.iter_mut() {
         unit.open_secrets(order.binding(), &keys);
         if let Some(key) = resolve::state_key(order, unit)
@@ -52,9 +59,31 @@ pub(super) async fn open(
             block_in_place(|| secret::open_values(&mut state.component, order.binding(), &keys));
             unit.add_secrets(&state.component);
         }
+        too_many.extend(of_too_many(unit, order.configuration.file()));
     }
     let (component, id) = (&order.component, order.request.configuration.as_ref());
-    Ok(with_keys(component, &order.configuration, id, runner.secrets.plain, &keys))
+    let mut complaints = with_keys(component, &order.configuration, id, runner.secrets.plain, &keys);
+    complaints.extend(too_many);
+    Ok(complaints)
+}
+
+/// Takes the secrets of a unit that has too many of them: it will not run, so nobody can say any.
+fn of_too_many(unit: &mut Unit, file: &str) -> Option<Complaint> {
+    let (count, bytes) = (unit.secrets.len(), unit.secrets.iter().map(String::len).sum::<usize>());
+    if count <= SECRETS_MAX && bytes <= SECRET_BYTES_MAX {
+        return None;
+    }
+    unit.forget_secrets();
+    Some(Complaint {
+        file: file.to_owned(),
+        line: None,
+        column: None,
+        path: unit.path_prefix.trim_end_matches('.').to_owned(),
+        message: format!(
+            "{count} values of {bytes} bytes would have to be masked, which stand under `#` keys of configuration, spec and state: at most {SECRETS_MAX} of {SECRET_BYTES_MAX} bytes may"
+        ),
+        hint: Some("keep what is no secret under other keys, and a long document in a file".to_owned()),
+    })
 }
 
 /// What is wrong with the secrets of a configuration and of its component's spec.
@@ -194,13 +223,18 @@ impl UnitRun<'_> {
         if leaks.is_empty() {
             return Ok(());
         }
-        let sentences: Vec<String> = leaks.iter().map(words).collect();
+        let mut sentences: Vec<String> = leaks.iter().take(LEAKS_TOLD_MAX).map(words).collect();
+        let more = leaks.len().saturating_sub(LEAKS_TOLD_MAX);
+        if more > 0 {
+            sentences.push(format!("{more} more outputs hold a secret of the configuration"));
+        }
         if let Some(examiner) = &self.job.runner.examiner {
             examiner.note_leaks(&sentences);
         }
         if policy == LeakPolicy::Block {
             return Err(blocked(&sentences));
         }
+        record.hide_names(self.seeker());
         for sentence in sentences {
             self.job.scribe.say(Level::Warning, &sentence, self.job.news).await;
             record.document.note(sentence.clone());

@@ -41,7 +41,7 @@ pub(crate) use settle::{Settled, refuse};
 use crate::catalog::{Begun, CatalogError, UnitEnd};
 use crate::configuration::{OnError, Unit};
 use crate::events::{Level, Redactor};
-use crate::failure::Stop;
+use crate::failure::{Stop, told};
 use crate::image::{AskedImage, ImageError, Keeper, ResolvedImage};
 use crate::job::{AttemptNumber, Blame, Failure, Outcome, Phase, RunMode};
 use crate::result::ImagePart;
@@ -313,8 +313,8 @@ impl Job<'_> {
     fn masked(&self, failure: &Failure) -> Failure {
         Failure {
             code: failure.code,
-            message: self.scribe.mask(&failure.message),
-            detail: self.scribe.mask(&failure.detail),
+            message: told(self.scribe.mask(&failure.message)),
+            detail: told(self.scribe.mask(&failure.detail)),
         }
     }
 }

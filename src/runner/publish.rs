@@ -124,7 +124,7 @@ impl UnitRun<'_> {
     /// What a later attempt must know of a unit that failed and published all the same.
     fn unit_end(&self, stop: &Stop) -> Option<UnitEnd> {
         let Stop::Failed(failure) = stop else { return None };
-        let message = self.job.scribe.mask(&failure.message);
+        let message = failure::told(self.job.scribe.mask(&failure.message));
         Some(UnitEnd { unit: self.place(), failure: Some(UnitFailure { code: failure.code, message }) })
     }
 

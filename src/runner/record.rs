@@ -5,6 +5,7 @@ use std::time::Instant;
 use super::{Order, Runner, Settled};
 use crate::blob::BlobKey;
 use crate::catalog::CatalogError;
+use crate::events::Redactor;
 use crate::job::{AttemptNumber, JobEnd, Outcome, Phase, PhaseLedger, Receipt};
 use crate::result::{ComponentPart, ConfigurationPart, ResultDocument, message_of};
 
@@ -17,6 +18,8 @@ pub(super) struct Record<'a> {
     pub(super) document: ResultDocument,
     /// Of all units so far, also of those that failed with tables marked `write_always`.
     pub(super) published: Receipt,
+    /// What the names of outputs are masked with, once one was found to hold a secret.
+    seekers: Vec<Redactor>,
     ledger: PhaseLedger,
     phase: Phase,
     since: Instant,
@@ -49,6 +52,7 @@ impl<'a> Record<'a> {
             attempt,
             document,
             published: Receipt::default(),
+            seekers: Vec::new(),
             ledger,
             phase,
             since: Instant::now(),
@@ -95,7 +99,14 @@ impl<'a> Record<'a> {
     pub(super) fn add_published(&mut self, receipt: Receipt) {
         self.published.tables.extend(receipt.tables);
         self.published.files.extend(receipt.files);
-        self.document.set_output(&self.published);
+        self.document.set_output(&self.published, |name| {
+            self.seekers.iter().fold(name.to_owned(), |name, seeker| seeker.mask(&name))
+        });
+    }
+
+    /// From here on the document says no name with a secret in it. The catalog has them as the component gave them.
+    pub(super) fn hide_names(&mut self, seeker: Redactor) {
+        self.seekers.push(seeker);
     }
 
     /// Writes down what is known so far. `false`: the attempt is not ours any more.

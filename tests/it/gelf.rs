@@ -175,3 +175,28 @@ fn the_log_has_one_limit_for_everything_that_a_component_says(#[case] bytes_of_e
     assert_eq!(is_told, code == 1, "{}", ran.message());
     house.is_clean();
 }
+
+#[test]
+fn a_flood_of_blanks_keeps_nobody_busy() {
+    if !has_client() {
+        return;
+    }
+    let house = House::new();
+    // What follows is heard only once all of them were taken; before the component's own time is over.
+    let script = r#"
+import os, socket
+address = (os.environ["KBC_LOGGER_ADDR"], int(os.environ["KBC_LOGGER_PORT"]))
+for begin in (b"", b'{"short_message":"open",'):
+    with socket.create_connection(address) as connection:
+        connection.sendall(begin + b"\n" * 8_000_000)
+        connection.sendall(b'\x00{"short_message":"heard"}\x00')
+        # What still waits in a container's own buffers is gone with it.
+        connection.shutdown(socket.SHUT_WR)
+        connection.recv(1)
+"#;
+    let ran = run(&house, "tcp", "none", script).succeeded();
+    let told: Vec<_> = records(&house, &ran).iter().map(|record| record["message"].clone()).collect();
+    assert_eq!(told[0], json!("heard"));
+    assert_eq!((told.len(), &told[2]), (3, &json!("heard")));
+    house.is_clean();
+}

@@ -70,3 +70,59 @@ fn a_secret_is_not_in_the_containers_description() {
     house.call(&["job", "ls"]).succeeded();
     house.is_clean();
 }
+
+/// A run of `raw-shell` with a secret, which the script finds in `$s`.
+fn run(house: &House, secret: &str, script: &str) -> crate::house::Ran {
+    let script = format!("s=$(sed -n 's/.*\"#data\": \"\\(.*\\)\".*/\\1/p' config.json); {script}");
+    let configuration = json!({
+        "parameters": { "script": script },
+        "authorization": { "oauth_api": { "credentials": { "#data": secret } } },
+        "storage": { "output": { "default_bucket": "out.c-main" } },
+    });
+    house.write("task.json", configuration.to_string());
+    let spec = fixture("components/raw-shell.yaml");
+    house.call(&["run", spec.to_str().unwrap(), "--config", "task.json", "--format", "json"])
+}
+
+#[test]
+fn names_with_a_secret_are_hidden_in_the_jobs_document() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let script = "printf 'a\\n1\\n' >out/tables/$s.csv; echo x >out/files/f-$s.txt";
+    let ran = run(&house, "swordfish-9000", script).succeeded();
+    let document = ran.document();
+    assert_eq!(document["status"], "warning");
+    assert_eq!(document["output"]["tables"][0]["id"], "out.c-main.[hidden]");
+    assert_eq!(document["output"]["files"][0]["name"], "f-[hidden].txt");
+    let shown = house.call(&["job", "show", &ran.job()]).succeeded().stdout;
+    assert!(!shown.contains("swordfish-9000") && !ran.stdout.contains("swordfish-9000"), "{shown}");
+    // Published is what the component wrote.
+    assert_eq!(house.export("out.c-main.swordfish-9000"), "a\n1\n");
+}
+
+#[test]
+fn of_very_many_outputs_with_a_secret_the_first_are_told_and_the_rest_counted() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let ran =
+        run(&house, "swordfish-9000", "for i in $(seq 200); do echo $s >out/files/$i; done").succeeded();
+    let message = ran.message();
+    assert_eq!(message.lines().count(), 51);
+    assert!(message.ends_with("\n150 more outputs hold a secret of the configuration"), "{message}");
+}
+
+#[test]
+fn more_secrets_than_can_be_masked_are_refused_before_anything_runs() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let ran = run(&house, &"0123456789abcdef".repeat(65_536), "true").failed(1);
+    assert_eq!(ran.error_code(), "configuration_invalid");
+    let told = "values of 1048576 bytes would have to be masked, which stand under `#` keys of configuration, spec and state";
+    assert!(ran.message().contains(told) && ran.message().contains("524288 bytes may"), "{}", ran.message());
+}

@@ -1,6 +1,7 @@
 //! Walking a tree: each step knows its path, and what is wrong is written down instead of ending the walk.
 
 use std::cell::RefCell;
+use std::collections::HashSet;
 use std::fmt::Display;
 
 use super::{Entry, Node, Place, Value, join_path};
@@ -23,12 +24,9 @@ impl Report {
 
     /// All that was found, in the order of the places; one mistake met twice is told once.
     pub(crate) fn into_complaints(self) -> Vec<Complaint> {
-        let mut complaints: Vec<Complaint> = Vec::new();
-        for complaint in self.complaints.into_inner() {
-            if !complaints.contains(&complaint) {
-                complaints.push(complaint);
-            }
-        }
+        let mut complaints = self.complaints.into_inner();
+        let mut told = HashSet::new();
+        complaints.retain(|complaint| told.insert(complaint.clone()));
         complaints.sort_by_key(|complaint| (complaint.line, complaint.column));
         complaints
     }

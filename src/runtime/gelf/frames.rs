@@ -22,7 +22,10 @@ pub(super) struct Framed {
 pub(super) struct Frames {
     budget: Arc<Budget>,
     share: Share,
+    /// Never begins with a blank.
     pending: Vec<u8>,
+    /// Its last byte that is no blank, remembered so that nobody looks for it at each of a million newlines.
+    last: u8,
     looks_left: u8,
     /// The message was too long: its beginning was given, the rest of it is passed over.
     is_skipping: bool,
@@ -36,6 +39,7 @@ impl Frames {
             share: budget.share(),
             budget,
             pending: Vec::new(),
+            last: 0,
             looks_left: LOOKS_MAX,
             is_skipping: false,
             is_by_line: false,
@@ -68,9 +72,11 @@ impl Frames {
     }
 
     fn grow(&mut self, bytes: &[u8], each: &mut impl FnMut(Framed)) {
+        let bytes = if self.pending.is_empty() { bytes.trim_ascii_start() } else { bytes };
         if self.is_skipping || bytes.is_empty() {
             return;
         }
+        self.last = bytes.trim_ascii_end().last().copied().unwrap_or(self.last);
         let fitting = bytes.len().min(MESSAGE_BYTES_MAX - self.pending.len());
         let has_room = self.share.grow(fitting);
         if has_room {
@@ -93,12 +99,11 @@ impl Frames {
     }
 
     fn is_whole(&mut self) -> bool {
-        let message = self.pending.trim_ascii();
-        if self.looks_left == 0 || !message.starts_with(b"{") || !message.ends_with(b"}") {
+        if self.looks_left == 0 || self.last != b'}' || !self.pending.starts_with(b"{") {
             return false;
         }
         self.looks_left -= 1;
-        serde_json::from_slice::<IgnoredAny>(message).is_ok()
+        serde_json::from_slice::<IgnoredAny>(&self.pending).is_ok()
     }
 }
 
@@ -140,6 +145,15 @@ mod tests {
         assert_eq!(found.len(), 2);
         assert_eq!(found[0].len(), MESSAGE_BYTES_MAX);
         assert_eq!(found[1], b"{\"a\":1}");
+    }
+
+    #[test]
+    fn blanks_cost_as_little_as_other_bytes() {
+        let blanks = vec![b'\n'; 8 << 20];
+        let open = [b"{\"a\":1".as_slice(), &blanks, b"}\0{\"b\":2}\0"].concat();
+        assert_eq!(messages(&[&blanks, b" \r\n{\"a\":1}\n\n"]), [b"{\"a\":1}\n"]);
+        let found = messages(&[&open]);
+        assert_eq!((found[0].len(), found[1].as_slice()), (MESSAGE_BYTES_MAX, b"{\"b\":2}".as_slice()));
     }
 
     #[test]

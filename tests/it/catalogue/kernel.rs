@@ -16,7 +16,7 @@ fn calls_that_change_the_host_are_refused_also_to_root() {
     let hostname = rustix::system::uname().nodename().to_owned();
     for user in ["runner", "image"] {
         let played = scene.play(&Trick::new("/hostile/forbidden").spec("user", user)).succeeds();
-        nothing_was_done(played.log(), 30);
+        nothing_was_done(played.log(), 48);
     }
     assert_eq!(rustix::system::uname().nodename(), hostname.as_c_str());
     scene.close();
@@ -41,5 +41,34 @@ fn the_clock_and_the_limits_stay_as_they_are() {
     let played = scene.play(&Trick::new(script).spec("user", "image")).succeeds();
     // busybox counts file sizes in blocks of 512 bytes: 64 MiB, to which inputs would be added.
     played.says(&["can't set date", "131072", "16384"]);
+    scene.close();
+}
+
+#[test]
+fn a_program_that_is_installed_to_run_as_root_does_not() {
+    let Some(scene) = Scene::open(&[]) else { return };
+    // The worker's user, or the one that it takes for a component where it is root itself.
+    let script = "ls -l /hostile/setuid-root; id -u; /hostile/setuid-root";
+    let played = scene.play(&Trick::new(script)).succeeds().says(&["-rwsr-xr-x", "root: refused"]);
+    let user = played.log().lines().nth(1).unwrap();
+    assert_ne!(user, "0");
+    assert_eq!(played.log().lines().nth(2).unwrap(), format!("runs as {user}, {user} and {user}"));
+    scene.close();
+}
+
+#[test]
+fn who_holds_its_own_first_process_is_ended_by_the_time_limit() {
+    let Some(scene) = Scene::open(&[("LONGSHORE_STOP_GRACE", "1s")]) else { return };
+    // Whether it may trace at all is the engine's profile to say; it sees no process but its own.
+    let script = "ls /proc | grep -c '^[0-9]'; exec /hostile/trace-init";
+    let played = scene.play(&Trick::new(script).limit("timeout", "3s"));
+    let log = played.log().to_owned();
+    if log.contains("first process: attached") {
+        played.fails("time_limit", &["3 s"]);
+    } else {
+        played.succeeds();
+    }
+    let seen: u32 = log.lines().next().unwrap().parse().unwrap();
+    assert!(seen <= 5, "it sees {seen} processes");
     scene.close();
 }

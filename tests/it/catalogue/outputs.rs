@@ -115,6 +115,30 @@ fn a_thousand_wrong_outputs_make_a_message_that_can_be_read() {
 }
 
 #[test]
+fn a_manifest_with_very_many_mistakes_makes_a_message_that_can_be_read() {
+    let Some(scene) = Scene::open(&[]) else { return };
+    let manifest = |text: &str| {
+        format!("printf 'a,b\\n1,2\\n' >out/tables/a.csv; {{ {text}; }} >out/tables/a.csv.manifest")
+    };
+    // Each of them is met in no time; all against all would take minutes.
+    let keys = "awk 'BEGIN { printf \"{\"; for (i = 0; i < 70000; i++) printf \"%s\\\"k%d\\\":%d\", i ? \",\" : \"\", i, i; print \"}\" }'";
+    let played = scene.play(&Trick::new(&manifest(keys))).fails("output_invalid", &["69950 more mistakes"]);
+    assert_eq!(played.document()["message"].as_str().unwrap().lines().count(), 51);
+    let names = "awk 'BEGIN { for (i = 0; i < 50000; i++) printf \"%s\\\"c%d\\\"\", i ? \",\" : \"\", i }'";
+    let columns =
+        format!("printf '{{\"columns\":['; {names}; printf '],\"primary_key\":['; {names}; printf ']}}'");
+    scene.play(&Trick::new(&manifest(&columns))).fails("output_invalid", &["expected 50000 fields, found 2"]);
+    let key = "printf '{\"'; head -c 900k /dev/zero | tr '\\0' k; printf '\":1}'";
+    let played =
+        scene.play(&Trick::new(&manifest(key))).fails("output_invalid", &["[cut: the text has 9216"]);
+    let document = played.document();
+    for text in [&document["message"], &document["error"]["detail"]] {
+        assert!(text.as_str().unwrap().len() < 70_000, "{}", text.as_str().unwrap().len());
+    }
+    scene.close();
+}
+
+#[test]
 fn modes_neither_hide_an_output_nor_outlive_it() {
     let Some(scene) = Scene::open(&[]) else { return };
     let script = "printf 'id\\n1\\n' >out/tables/a.csv; chmod 0 out/tables/a.csv; echo x >out/files/s; chmod 6777 out/files/s";
