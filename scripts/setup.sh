@@ -39,6 +39,9 @@ collect_services() {
     need rabbitmq-server rabbitmq-server
     need docker-registry docker-registry
     need openssl openssl
+    # An engine of a user who is not root, under which a job runs too.
+    need rootlesskit rootlesskit
+    need uidmap newuidmap
     # Its programs are not on the path.
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || need postgresql initdb
     need postgresql-client psql

@@ -8,7 +8,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::egress::{Contact, Contacts, Refusal};
 use crate::image::ResolvedImage;
-use crate::job::{Failure, FailureCode, Outcome, PhaseLedger, Receipt, Usage};
+use crate::job::{
+    AttemptNumber, Failure, FailureCode, JobId, JobStatus, Outcome, PhaseLedger, Receipt, RunMode, Usage,
+};
 
 /// Version of the document's shape; grows when a key changes its meaning or goes away.
 const SHAPE_VERSION: u32 = 1;
@@ -201,18 +203,18 @@ impl NetworkPart {
 impl ResultDocument {
     /// A job that has just begun.
     pub(crate) fn begin(
-        job: String,
-        attempt: u32,
-        mode: &str,
+        job: JobId,
+        attempt: AttemptNumber,
+        mode: RunMode,
         component: ComponentPart,
         configuration: ConfigurationPart,
     ) -> Self {
         Self {
             shape_version: SHAPE_VERSION,
-            job,
-            attempt,
-            mode: mode.to_owned(),
-            status: "processing".to_owned(),
+            job: job.to_string(),
+            attempt: attempt.0,
+            mode: mode.as_str().to_owned(),
+            status: JobStatus::Processing.as_str().to_owned(),
             message: String::new(),
             error: None,
             component,

@@ -76,38 +76,28 @@ const POSTGRES_DISK_FULL: &str = "53100";
 impl CatalogError {
     /// Whether the file system under the catalog is full: the operator must act.
     pub(crate) fn is_disk_full(&self) -> bool {
-        match self {
-            Self::Open { source, .. } | Self::OpenServer { source, .. } | Self::Sql { source, .. } => {
-                sqlite_code(source) == Some(SQLITE_FULL)
-                    || source.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
-                        == Some(POSTGRES_DISK_FULL)
-            }
-            Self::Directory { source, .. } => is_disk_full(source),
-            Self::PathNotText { .. }
-            | Self::NotACatalog { .. }
-            | Self::NotACatalogServer { .. }
-            | Self::Address { .. }
-            | Self::NoAnswer { .. }
-            | Self::TooNew { .. }
-            | Self::Damaged { .. }
-            | Self::NoSuchJob { .. }
-            | Self::JobExists { .. }
-            | Self::TableTwice { .. }
-            | Self::NotInHead { .. }
-            | Self::Deletion { .. }
-            | Self::NotAnEnd { .. }
-            | Self::NoJobToEnd => false,
+        if let Self::Directory { source, .. } = self {
+            return is_disk_full(source);
         }
+        self.database_error().is_some_and(|source| {
+            sqlite_code(source) == Some(SQLITE_FULL)
+                || source.as_database_error().and_then(sqlx::error::DatabaseError::code).as_deref()
+                    == Some(POSTGRES_DISK_FULL)
+        })
     }
 
     /// Whether the same may go well soon.
     pub(super) fn is_passing(&self) -> bool {
+        matches!(self, Self::NoAnswer { .. }) || self.database_error().is_some_and(is_passing)
+    }
+
+    fn database_error(&self) -> Option<&sqlx::Error> {
         match self {
-            Self::NoAnswer { .. } => true,
             Self::Open { source, .. } | Self::OpenServer { source, .. } | Self::Sql { source, .. } => {
-                is_passing(source)
+                Some(source)
             }
-            Self::Directory { .. }
+            Self::NoAnswer { .. }
+            | Self::Directory { .. }
             | Self::PathNotText { .. }
             | Self::NotACatalog { .. }
             | Self::NotACatalogServer { .. }
@@ -120,7 +110,7 @@ impl CatalogError {
             | Self::NotInHead { .. }
             | Self::Deletion { .. }
             | Self::NotAnEnd { .. }
-            | Self::NoJobToEnd => false,
+            | Self::NoJobToEnd => None,
         }
     }
 }

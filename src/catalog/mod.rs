@@ -37,10 +37,10 @@ pub(crate) use error::{CatalogError, CommitError};
 pub(crate) use image_locks::ImageLock;
 pub(crate) use inspect::{CatalogPlace, DatabaseStatus};
 pub(crate) use lease::{Beat, HeldAttempt};
-pub(crate) use steer::{CancelAnswer, PutBack};
+pub(crate) use steer::{CancelAnswer, PutBack, Tally};
 pub(crate) use telling::{JobCounts, Untold};
 pub(crate) use types::{
     At, Commit, JobRecord, NewFile, NewSlice, OpenAttempt, Slice, SliceDeletion, SliceId, StateKey,
     StoredFile, TableLoad, TableSummary, TableVersion,
 };
-pub(crate) use units::UnitEnd;
+pub(crate) use units::{UnitEnd, UnitFailure};

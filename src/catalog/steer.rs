@@ -23,6 +23,14 @@ pub(crate) enum PutBack {
     NotCurrent,
 }
 
+/// Whether an attempt that is put back uses up one of those that its job may have.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Tally {
+    Counted,
+    /// It was no one's fault: its worker was told to leave.
+    Free,
+}
+
 /// What became of a request to cancel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum CancelAnswer {
@@ -35,8 +43,7 @@ pub(crate) enum CancelAnswer {
 
 impl Catalog {
     /// Puts an attempt back to wait for the next one, not before `after` from now; where the job has had all its
-    /// attempts it ends as an error with this failure, and where it was to be cancelled it ends as terminated. `counts`
-    /// false: this attempt was no one's fault (its worker was told to leave) and does not use up one of the job's.
+    /// attempts it ends as an error with this failure, and where it was to be cancelled it ends as terminated.
     /// Works for attempts of lost workers too.
     ///
     /// After a lost answer the record tells what this call did; when the job has gone on since, it is
@@ -47,11 +54,11 @@ impl Catalog {
         attempt: AttemptNumber,
         failure: &Failure,
         after: Duration,
-        counts: bool,
+        tally: Tally,
     ) -> Result<PutBack, CatalogError> {
         self.insist(|turn| async move {
             let mut transaction = self.begin_write().await?;
-            let answer = put_back(&mut transaction, (job, attempt), failure, after, counts).await?;
+            let answer = put_back(&mut transaction, (job, attempt), failure, after, tally).await?;
             if answer == PutBack::NotCurrent && turn.is_again() {
                 return settle(&mut transaction, job, attempt, failure).await;
             }
@@ -79,9 +86,10 @@ async fn put_back(
     (job, attempt): (JobId, AttemptNumber),
     failure: &Failure,
     after: Duration,
-    counts: bool,
+    tally: Tally,
 ) -> Result<PutBack, CatalogError> {
     let action = || doing(format!("put back job {job}"));
+    let counts = tally == Tally::Counted;
     let row = sqlx::query(
         "UPDATE jobs SET attempts_used = attempts_used + $1
          WHERE id = $2 AND attempt = $3 AND status = 'processing'

@@ -15,7 +15,14 @@ pub(crate) struct UnitEnd {
     /// Place of the unit among the job's units.
     pub(crate) unit: u32,
     /// `None`: its outputs are published.
-    pub(crate) failure: Option<(FailureCode, String)>,
+    pub(crate) failure: Option<UnitFailure>,
+}
+
+/// What is kept of a unit's failure, masked.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct UnitFailure {
+    pub(crate) code: FailureCode,
+    pub(crate) message: String,
 }
 
 impl Catalog {
@@ -46,8 +53,8 @@ pub(super) async fn record(
     )
     .bind(job.to_string())
     .bind(i64::from(end.unit))
-    .bind(failure.map(|(code, _)| code.as_str()))
-    .bind(failure.map(|(_, message)| stored_text(message)))
+    .bind(failure.map(|failure| failure.code.as_str()))
+    .bind(failure.map(|failure| stored_text(&failure.message)))
     .execute(connection)
     .await
     .map_err(doing(format!("record the end of unit {} of job {job}", end.unit)))?;
@@ -60,7 +67,10 @@ fn unit_end(row: &AnyRow) -> Result<UnitEnd, CatalogError> {
         .map_err(|_too_large| CatalogError::Damaged { column: "unit", found: place.to_string() })?;
     let failure = match optional_text(row, "code")? {
         None => None,
-        Some(_) => Some((named(row, "code", FailureCode::parse)?, text(row, "message")?)),
+        Some(_) => Some(UnitFailure {
+            code: named(row, "code", FailureCode::parse)?,
+            message: text(row, "message")?,
+        }),
     };
     Ok(UnitEnd { unit, failure })
 }

@@ -85,6 +85,11 @@ impl Trouble {
         Self { status: ExitStatus::Platform, messages: vec![chain(error)], hint: None }
     }
 
+    /// Of the platform, where the error itself does not say what it was about.
+    pub(crate) fn platform_told(message: impl Into<String>) -> Self {
+        Self { status: ExitStatus::Platform, messages: vec![message.into()], hint: None }
+    }
+
     pub(crate) fn hint(mut self, hint: impl Into<String>) -> Self {
         self.hint = Some(hint.into());
         self

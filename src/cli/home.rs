@@ -40,7 +40,9 @@ impl Home {
         let state_dir = &settings.state_dir;
         let made = make_state_dir(state_dir);
         let state_dir = made.map_err(|error| {
-            Trouble::platform(&error).hint(format!("longshore keeps its data in {}", state_dir.display()))
+            Trouble::platform_told(format!("cannot make the folder {}: {error}", state_dir.display())).hint(
+                "longshore keeps its data there: make it, or name another by state_dir in longshore.yaml",
+            )
         })?;
         let catalog = match &settings.catalog {
             Some(options) => Catalog::open_postgres(options).await?,

@@ -178,6 +178,11 @@ pub(crate) fn bytes_text(bytes: u64) -> String {
     indicatif::HumanBytes(bytes).to_string()
 }
 
+/// A count of rows for people: `1 row`, `2 rows`.
+pub(crate) fn rows_text(rows: u64) -> String {
+    if rows == 1 { "1 row".to_owned() } else { format!("{rows} rows") }
+}
+
 /// A duration for people: milliseconds below ten seconds, then seconds and minutes.
 pub(crate) fn duration_text(took: std::time::Duration) -> String {
     let millis = took.as_millis();

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use super::print::Printer;
+use super::print::{Printer, bytes_text};
+use crate::engine::PullProgress;
 use crate::mapping::ProgressSink;
 
 /// A bar that counts bytes towards a known end, or a spinner when the end is not known.
@@ -55,6 +56,11 @@ impl Progress {
         self.bar.set_message(message.into());
     }
 
+    /// How far a pull is.
+    pub(super) fn pulling(&self, step: &PullProgress) {
+        self.say(format!("pulling the image: {}", pull_words(step)));
+    }
+
     /// Writes a line above the bar without tearing it.
     pub(super) fn suspend(&self, print: impl FnOnce()) {
         self.bar.suspend(print);
@@ -65,6 +71,17 @@ fn show(bar: &ProgressBar, bytes: u64, rows: u64) {
     bar.set_position(bytes);
     if rows > 0 {
         bar.set_prefix(format!(", {} rows", HumanCount(rows)));
+    }
+}
+
+fn pull_words(step: &PullProgress) -> String {
+    let layers = match step.layers_total {
+        0 => step.status.clone(),
+        total => format!("{} of {total} layers", step.layers_done),
+    };
+    match (step.bytes_done, step.bytes_total) {
+        (Some(done), Some(total)) => format!("{layers}, {} of {}", bytes_text(done), bytes_text(total)),
+        (_, None) | (None, _) => layers,
     }
 }
 

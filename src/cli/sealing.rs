@@ -72,7 +72,7 @@ pub(super) async fn sealed_text(
         RewriteError::Unreadable(complaints) => unreadable(complaints),
         RewriteError::Seal(error) => error.into(),
     })?;
-    let kept = if sealed.is_json { ", as JSON, because its layout could not be kept" } else { "" };
+    let kept = if sealed.stuck_at.is_some() { ", as JSON, because its layout could not be kept" } else { "" };
     let note = format!("its secrets are stored encrypted{kept}");
     Ok((sealed.text, Some(note)))
 }

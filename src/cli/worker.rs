@@ -15,7 +15,7 @@ use super::run::{leave, next_interrupt, parse_phase};
 use crate::api;
 use crate::job::Phase;
 use crate::queue::{Connection, Publisher};
-use crate::telemetry::{self, Meters, Part};
+use crate::telemetry::{self, LogFormat, Meters, Part};
 use crate::worker::{self, Desk, Specs, StopSignals, Worker};
 
 #[derive(Debug, clap::Args)]
@@ -23,6 +23,29 @@ pub(super) struct Arguments {
     /// Wait at the beginning of a phase until the job is stopped
     #[arg(long, hide = true, value_parser = parse_phase)]
     hold_at: Option<Phase>,
+}
+
+/// Words beside the log, as lines of the log where that is read by machines: every line of stderr is one object then.
+#[derive(Debug, Clone, Copy)]
+struct Teller {
+    printer: Printer,
+    format: LogFormat,
+}
+
+impl Teller {
+    fn note(self, line: &str) {
+        match self.format {
+            LogFormat::Text => self.printer.note(line),
+            LogFormat::Json => tracing::info!("{line}"),
+        }
+    }
+
+    fn warn(self, line: &str) {
+        match self.format {
+            LogFormat::Text => self.printer.note(line),
+            LogFormat::Json => tracing::warn!("{line}"),
+        }
+    }
 }
 
 pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<ExitStatus, Trouble> {
@@ -33,13 +56,14 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let meters = Meters::new(&parts, settings.worker.lease);
     let (traces, export) = telemetry::traces(settings.otlp.as_ref(), &home.folder.worker)
         .map_err(|error| Trouble::user(chain(&error)))?;
+    let teller = Teller { printer, format: settings.log_format };
     for notice in settings.notices() {
-        printer.note(&notice);
+        teller.warn(&notice);
     }
     let keyring = settings.secret_rules().keyring;
     // A key in disorder is told here, not by every job.
     if !keyring.keys().await?.can_open() && !keyring.makes_its_own() {
-        printer.note("no key is set, so nothing that is encrypted can be opened: set secrets.identity_file");
+        teller.warn("no key is set, so nothing that is encrypted can be opened: set secrets.identity_file");
     }
     let listener = listen(settings.http).await?;
     let worker = Arc::new(Worker {
@@ -71,7 +95,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     let working = async {
         let ended = tokio::select! {
             ended = worker::run(Arc::clone(&worker), &signals) => ended,
-            never = hear(&signals, printer) => match never {},
+            never = hear(&signals, teller) => match never {},
         };
         left.cancel();
         ended
@@ -95,24 +119,24 @@ async fn listen(address: Option<SocketAddr>) -> Result<Option<TcpListener>, Trou
 }
 
 /// The first signal drains, the second hurries, the third leaves at once.
-async fn hear(signals: &StopSignals, printer: Printer) -> Infallible {
+async fn hear(signals: &StopSignals, teller: Teller) -> Infallible {
     for number in 1_u32.. {
         if !next_interrupt().await {
             break;
         }
         match number {
             1 => {
-                printer.note(
+                teller.note(
                     "taking no more jobs; leaving when those under way have ended (again to stop them)",
                 );
                 signals.drain.cancel();
             }
             2 => {
-                printer.note("stopping the jobs under way; other workers will run them");
+                teller.note("stopping the jobs under way; other workers will run them");
                 signals.hurry.cancel();
             }
             _ => {
-                printer.note("left at once; the next worker takes over");
+                teller.note("left at once; the next worker takes over");
                 leave();
             }
         }

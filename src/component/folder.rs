@@ -20,7 +20,10 @@ pub(crate) enum LoadError {
 }
 
 fn hint(similar: Option<&str>) -> String {
-    similar.map_or_else(String::new, |id| format!(" (did you mean {id}?)"))
+    similar.map_or_else(
+        || " (longshore component ls lists what is there)".to_owned(),
+        |id| format!(" (did you mean {id}?)"),
+    )
 }
 
 /// One spec of the folder.

@@ -9,6 +9,7 @@ use super::quantity::{bytes_words, parse_bytes, parse_duration};
 const MEMORY_BYTES_MIN: u64 = 6 << 20;
 const CPUS_MIN: f64 = 0.01;
 const CPUS_MAX: f64 = 1024.0;
+/// Processors are counted in billionths, as the engine counts them.
 const NANOS_IN_CPU: u64 = 1_000_000_000;
 
 /// What one run of a component may use.
@@ -71,11 +72,8 @@ impl LimitKind {
     pub(crate) fn words(self, amount: u64) -> String {
         match self {
             Self::Memory | Self::Disk | Self::Tmp => bytes_words(amount),
-            Self::Cpus => {
-                #[expect(clippy::cast_precision_loss, reason = "at most 1024 billion, and for people only")]
-                let cpus = amount as f64 / NANOS_IN_CPU as f64;
-                if amount == NANOS_IN_CPU { "1 processor".to_owned() } else { format!("{cpus} processors") }
-            }
+            Self::Cpus if amount == NANOS_IN_CPU => "1 processor".to_owned(),
+            Self::Cpus => format!("{} processors", processors(amount)),
             Self::Pids if amount == 1 => "1 process".to_owned(),
             Self::Pids => format!("{amount} processes"),
             Self::Timeout => format!("{amount} s"),
@@ -92,6 +90,13 @@ impl LimitKind {
             Self::Timeout => read_timeout(item).map(|timeout| timeout.as_secs()),
         }
     }
+}
+
+/// What documents and people are told of billionths.
+pub(crate) fn processors(nano_cpus: u64) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "at most 1024 billion")]
+    let processors = nano_cpus as f64 / NANOS_IN_CPU as f64;
+    processors
 }
 
 impl Limits {

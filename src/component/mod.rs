@@ -26,7 +26,7 @@ pub(crate) use allotment::{Allotment, AskedResources, Resources};
 pub(crate) use complaint::{Complaint, Complaints};
 pub(crate) use folder::{LoadError, list_specs, load};
 pub(crate) use git_address::{GitAddress, GitAddressError, GitScheme};
-pub(crate) use limits::{LimitKind, Limits, read_positive, read_timeout};
+pub(crate) use limits::{LimitKind, Limits, processors, read_positive, read_timeout};
 pub(crate) use logging::{GelfTransport, LogChannel, Logging};
 pub(crate) use network::{Destination, Host, NamePattern, Network, Range};
 pub(crate) use presets::{Preset, Presets, read_presets};

@@ -121,7 +121,22 @@ fn read_uri(item: &Item<'_>) -> Option<String> {
         );
         return None;
     }
+    // A registry's name may have capital letters, what follows it may not.
+    let path = text.split_once('/').filter(|(first, _)| is_registry(first)).map_or(text, |(_, path)| path);
+    let is_name = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || matches!(c, '.' | '_' | '-');
+    if !path.split('/').all(|part| !part.is_empty() && part.chars().all(is_name)) {
+        item.complain_with(
+            "not an image repository",
+            "its path has a-z, 0-9, `.`, `_` and `-`, e.g. registry.example.com/acme/top-customers",
+        );
+        return None;
+    }
     Some(text.to_owned())
+}
+
+/// Docker's own test whether the first part of a name is a registry rather than a user.
+fn is_registry(first: &str) -> bool {
+    first.contains(['.', ':']) || first == "localhost" || first.chars().any(|c| c.is_ascii_uppercase())
 }
 
 pub(crate) fn read_tag(item: &Item<'_>) -> Option<String> {

@@ -129,6 +129,9 @@ fn combinations_that_cannot_be_are_refused() {
         "image: {uri: a}\nlogging: {verbosity: {101: none}}",
         "image: {uri: a}\nresources: {memory: 1m, pids: 0, timeout: 0s}",
         "image: {uri: a}\ncapabilities: [ALL]",
+        "image: {uri: a}\ncapabilities: [cap_net_raw, ROOT]",
+        "image: {uri: acme/Upper}",
+        "image: {uri: acme//twice}",
         "image: {uri: a}\nimage_parameters: 5",
         "- a\n- b",
     ]
@@ -150,6 +153,9 @@ fn combinations_that_cannot_be_are_refused() {
     specs/acme.top-customers.yaml:3:31: resources.pids: must be at least 1
     specs/acme.top-customers.yaml:3:43: resources.timeout: must be longer than 0s
     specs/acme.top-customers.yaml:3:16: capabilities[0]: not a single capability (name each one, e.g. NET_BIND_SERVICE)
+    specs/acme.top-customers.yaml:3:29: capabilities[1]: not a single capability (name each one, e.g. NET_BIND_SERVICE)
+    specs/acme.top-customers.yaml:2:14: image.uri: not an image repository (its path has a-z, 0-9, `.`, `_` and `-`, e.g. registry.example.com/acme/top-customers)
+    specs/acme.top-customers.yaml:2:14: image.uri: not an image repository (its path has a-z, 0-9, `.`, `_` and `-`, e.g. registry.example.com/acme/top-customers)
     specs/acme.top-customers.yaml:3:19: image_parameters: expected a mapping, found the number 5
     specs/acme.top-customers.yaml:2:3: while parsing a block mapping, did not find expected key
     ");

@@ -13,8 +13,8 @@ pub(crate) struct Sealed {
     pub(crate) text: String,
     /// How many values were sealed.
     pub(crate) count: usize,
-    /// The layout could not be kept: the text is JSON now.
-    pub(crate) is_json: bool,
+    /// Where the value stands for which the layout could not be kept: the text is JSON then.
+    pub(crate) stuck_at: Option<Place>,
 }
 
 /// Why a text was not sealed.
@@ -43,11 +43,11 @@ pub(crate) fn seal_text(
         put_first_plain(&mut wanted, false, &sealed);
         let Some((rewritten, read)) = rewritten(&text, file, place, &sealed, &wanted) else {
             count += secret::seal_values(&mut wanted, binding, keys)?;
-            return Ok(Sealed { text: format!("{wanted:#}\n"), count, is_json: true });
+            return Ok(Sealed { text: format!("{wanted:#}\n"), count, stuck_at: Some(place) });
         };
         (text, tree) = (rewritten, read);
     }
-    Ok(Sealed { text, count, is_json: false })
+    Ok(Sealed { text, count, stuck_at: None })
 }
 
 /// Seals what is sealed in a text anew, to those who are to read it now; returns the text and how many values changed.

@@ -11,7 +11,7 @@ use super::options::{EgressOptions, GuardWish};
 use super::relay::Relay;
 use super::subnet;
 use crate::component::Network;
-use crate::engine::{ContainerNetwork, Engine, EngineError, FoundNetwork, NewNetwork};
+use crate::engine::{ContainerNetwork, Engine, EngineError, FoundNetwork, NewNetwork, Subnet};
 
 /// Plain `bridge` containers share this one. Networks of earlier versions were named `longshore` and had no device name.
 const SHARED_NAME: &str = "longshore-open";
@@ -168,13 +168,13 @@ async fn make_own(
 ) -> Result<FoundNetwork, EgressError> {
     let interface = interface(wanted.name);
     let is_open = matches!(wanted.network, Network::Bridge { .. });
-    for subnet in subnet::candidates(options.subnets, &subnet::routes().await) {
-        let gateway = subnet::gateway(subnet);
+    for range in subnet::candidates(options.subnets, &subnet::routes().await) {
+        let gateway = subnet::gateway(range);
         let new = NewNetwork {
             name: wanted.name,
             interface: &interface,
             labels: wanted.labels,
-            subnet: Some((subnet.first(), subnet.prefix(), gateway)),
+            subnet: Some(Subnet { first: range.first(), prefix: range.prefix(), gateway }),
             // Where rules are lost, what only the relay may let out gets no answer.
             masquerade: is_open,
             // A relayed container needs a way to send to; what may only speak to the runner does not.

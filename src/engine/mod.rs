@@ -29,7 +29,7 @@ pub(crate) use error::EngineError;
 pub(crate) use image::ImageFacts;
 pub(crate) use log::{LogFrame, LogFrames, LogStream};
 pub(crate) use log_file::LogFile;
-pub(crate) use network::{FoundNetwork, NewNetwork};
+pub(crate) use network::{FoundNetwork, NewNetwork, Subnet};
 pub(crate) use profile::{BindMount, ContainerNetwork, NewContainer};
 pub(crate) use pull::{EngineLogin, PullProgress};
 pub(crate) use shelf::{HeldImage, ImageRemoval};

@@ -12,6 +12,16 @@ const ISOLATION: &str = "com.docker.network.bridge.enable_icc";
 const INTERFACE: &str = "com.docker.network.bridge.name";
 const MASQUERADE: &str = "com.docker.network.bridge.enable_ip_masquerade";
 
+/// The addresses of a network.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Subnet {
+    pub first: Ipv4Addr,
+    /// Length of the prefix in bits.
+    pub prefix: u8,
+    /// The host's address, one of these.
+    pub gateway: Ipv4Addr,
+}
+
 /// A bridge network to be made, without IPv6 and without traffic between its containers.
 #[derive(Debug)]
 pub(crate) struct NewNetwork<'a> {
@@ -19,8 +29,8 @@ pub(crate) struct NewNetwork<'a> {
     /// The bridge's device on the engine's host, at most fifteen characters.
     pub interface: &'a str,
     pub labels: &'a [(String, String)],
-    /// First address and prefix length, with the gateway's address in it; without one the engine chooses.
-    pub subnet: Option<(Ipv4Addr, u8, Ipv4Addr)>,
+    /// Without one the engine chooses.
+    pub subnet: Option<Subnet>,
     /// Whether what leaves the host gets the host's address: without it nobody outside can answer.
     pub masquerade: bool,
     /// The engine gives no way out of it at all.
@@ -88,9 +98,9 @@ impl Engine {
     /// Makes a network and gives its id.
     pub(crate) async fn create_network(&self, new: NewNetwork<'_>) -> Result<String, EngineError> {
         let subject = format!("network {}", new.name);
-        let pool = new.subnet.map(|(first, prefix, gateway)| IpamConfig {
-            subnet: Some(format!("{first}/{prefix}")),
-            gateway: Some(gateway.to_string()),
+        let pool = new.subnet.map(|subnet| IpamConfig {
+            subnet: Some(format!("{}/{}", subnet.first, subnet.prefix)),
+            gateway: Some(subnet.gateway.to_string()),
             ..IpamConfig::default()
         });
         let options = [

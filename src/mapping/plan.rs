@@ -252,7 +252,8 @@ pub(super) fn clean_key(said: &[String]) -> Vec<String> {
 
 pub(super) fn key_differs(table: &TableId, said: &[String], has: &[String]) -> String {
     format!(
-        "primary key {} differs from that of table {table}, {}: set primary_key_change: true to change it",
+        "primary key {} differs from that of table {table}, {}: allow the change by primary_key_change: true in the mapping, or \
+         --change-primary-key of an import",
         key_text(said),
         key_text(has)
     )

@@ -183,12 +183,18 @@ fn parse_output_state(text: &str, path: &'static str) -> Result<Value, StateErro
             path: path.into(),
             line: error.line(),
             column: error.column(),
-            problem: error.to_string(),
+            problem: without_place(&error),
         });
     }
     document::parse(text, path)
         .map(|node| node.to_json())
         .map_err(|complaints| StateError::NotYaml { complaints })
+}
+
+/// The parser ends its words with the place, which is told before them.
+fn without_place(error: &serde_json::Error) -> String {
+    let text = error.to_string();
+    text.rsplit_once(" at line ").map_or(text.as_str(), |(problem, _place)| problem).to_owned()
 }
 
 #[derive(Serialize, Deserialize)]

@@ -13,7 +13,7 @@ pub(crate) enum QueueError {
     Address,
     #[error("cannot read the broker's certificate authority {path}", path = .path.display())]
     CertificateAuthority { path: PathBuf, source: io::Error },
-    #[error("cannot connect to the broker at {broker}")]
+    #[error("cannot connect to the broker at {broker}: {}", connect_remedy(.source))]
     Connect { broker: String, source: lapin::Error },
     #[error("the broker did not answer within {seconds} s: {doing}", seconds = .limit.as_secs_f32())]
     Silent { doing: &'static str, limit: Duration },
@@ -86,6 +86,22 @@ pub(super) fn refusal(error: &lapin::Error) -> Option<(u16, &str)> {
     Some((said.get_id(), said.get_message().as_str()))
 }
 
+/// What to do about a connection that could not be made.
+fn connect_remedy(error: &lapin::Error) -> &'static str {
+    if let lapin::ErrorKind::IOError(io) = error.kind()
+        && io.kind() == io::ErrorKind::ConnectionRefused
+    {
+        return "no broker answers there, see queue.url";
+    }
+    match refusal(error) {
+        Some((ACCESS_REFUSED, _)) => "it refuses this user or password, see queue.url",
+        Some((NOT_ALLOWED, _)) => "it has no such virtual host, or not for this user, see queue.url",
+        Some(_) | None => "see queue.url",
+    }
+}
+
 /// The protocol's reply codes that we tell apart.
+const ACCESS_REFUSED: u16 = 403;
 pub(super) const NOT_FOUND: u16 = 404;
 pub(super) const PRECONDITION_FAILED: u16 = 406;
+const NOT_ALLOWED: u16 = 530;

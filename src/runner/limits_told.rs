@@ -2,12 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use crate::component::{Allotment, LimitKind};
+use crate::component::{Allotment, LimitKind, processors};
 use crate::configuration::Unit;
 use crate::result::LimitPart;
 use crate::runtime::Ended;
-
-const NANOS_IN_CPU: f64 = 1e9;
 
 /// Each limit with its value and where it came from; of several rows that differ, the highest.
 pub(super) fn parts(units: &[Unit]) -> BTreeMap<String, LimitPart> {
@@ -35,11 +33,7 @@ fn key(kind: LimitKind) -> &'static str {
 
 fn value(kind: LimitKind, amount: u64) -> serde_json::Number {
     match kind {
-        LimitKind::Cpus => {
-            #[expect(clippy::cast_precision_loss, reason = "at most 1024 billion")]
-            let cpus = amount as f64 / NANOS_IN_CPU;
-            serde_json::Number::from_f64(cpus).unwrap_or_else(|| amount.into())
-        }
+        LimitKind::Cpus => serde_json::Number::from_f64(processors(amount)).unwrap_or_else(|| amount.into()),
         LimitKind::Memory | LimitKind::Pids | LimitKind::Disk | LimitKind::Timeout | LimitKind::Tmp => {
             amount.into()
         }

@@ -156,8 +156,8 @@ impl Job<'_> {
             let ended = match ended.iter().find(|end| end.unit as usize == index) {
                 Some(UnitEnd { failure: None, .. }) => Ok(None),
                 Some(UnitEnd { failure: Some(failure), .. }) => Err(Stop::Failed(Failure {
-                    code: failure.0,
-                    message: failure.1.clone(),
+                    code: failure.code,
+                    message: failure.message.clone(),
                     detail: "it failed in an earlier attempt".to_owned(),
                 })),
                 None => {
@@ -240,7 +240,7 @@ impl Job<'_> {
         let unenforced = &self.runner.engine().await?.facts().await?.unenforced;
         if !unenforced.is_empty() {
             let line = format!(
-                "this engine does not limit {}: a component can take the whole machine (a rootless engine needs cgroup v2)",
+                "this engine does not limit {}: a component can take the whole machine (a rootless engine needs cgroup v2 and systemd)",
                 unenforced.join(", ")
             );
             self.scribe.say(Level::Warning, &line, self.news).await;

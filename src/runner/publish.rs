@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::record::Record;
 use super::resolve;
 use super::unit::{Next, Staged, UnitRun};
-use crate::catalog::{StateKey, UnitEnd};
+use crate::catalog::{StateKey, UnitEnd, UnitFailure};
 use crate::events::Level;
 use crate::failure::{self, Stop};
 use crate::job::{BadExit, CleanExit, JobEnd, Phase, Receipt, RunMode};
@@ -125,7 +125,7 @@ impl UnitRun<'_> {
     fn unit_end(&self, stop: &Stop) -> Option<UnitEnd> {
         let Stop::Failed(failure) = stop else { return None };
         let message = self.job.scribe.mask(&failure.message);
-        Some(UnitEnd { unit: self.place(), failure: Some((failure.code, message)) })
+        Some(UnitEnd { unit: self.place(), failure: Some(UnitFailure { code: failure.code, message }) })
     }
 
     fn place(&self) -> u32 {

@@ -42,9 +42,8 @@ impl<'a> Record<'a> {
             id: order.request.configuration.as_ref().map(ToString::to_string),
             sha256: order.configuration.hash.to_string(),
         };
-        let mode = order.request.mode.as_str();
         let document =
-            ResultDocument::begin(order.job.to_string(), attempt.0, mode, component, configuration);
+            ResultDocument::begin(order.job, attempt, order.request.mode, component, configuration);
         let (ledger, phase) = (PhaseLedger::default(), Phase::Resolve);
         Self {
             runner,

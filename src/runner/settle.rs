@@ -3,9 +3,9 @@
 use super::halt::HaltReason;
 use super::record::{Record, end_of};
 use super::{Job, RunError, Runner};
-use crate::catalog::PutBack;
+use crate::catalog::{PutBack, Tally};
 use crate::failure;
-use crate::job::{AttemptNumber, ComponentId, ConfigurationId, Failure, JobId, Outcome};
+use crate::job::{AttemptNumber, ComponentId, ConfigurationId, Failure, JobId, Outcome, RunMode};
 use crate::result::{ComponentPart, ConfigurationPart, ResultDocument};
 
 /// What became of a job in one attempt.
@@ -25,15 +25,15 @@ impl Job<'_> {
             return Ok(record.conclude(&outcome).await?);
         }
         let (catalog, attempt) = (&self.runner.catalog, self.attempt);
-        let put_back = async |failure: &Failure, after, counts| {
-            catalog.put_back(self.order.job, attempt, failure, after, counts).await
+        let put_back = async |failure: &Failure, after, tally| {
+            catalog.put_back(self.order.job, attempt, failure, after, tally).await
         };
         let is_stopped = matches!(outcome, Outcome::Terminated { .. } | Outcome::Cancelled);
         match (self.halt.reason(), &outcome) {
             (Some(HaltReason::Lost), _) => Ok(Settled::Lost),
             (Some(HaltReason::Leaving), _) if is_stopped => {
                 let failure = failure::worker_left();
-                Ok(match put_back(&failure, std::time::Duration::ZERO, false).await? {
+                Ok(match put_back(&failure, std::time::Duration::ZERO, Tally::Free).await? {
                     PutBack::Waiting => Settled::PutBack(failure),
                     PutBack::Ended => record.conclude(&Outcome::Failed(failure)).await?,
                     PutBack::NotCurrent => Settled::Lost,
@@ -41,7 +41,7 @@ impl Job<'_> {
             }
             (_, Outcome::Failed(failure)) if failure.code.is_retryable() => {
                 let after = self.runner.options.retry_delay.after(attempt);
-                Ok(match put_back(failure, after, true).await? {
+                Ok(match put_back(failure, after, Tally::Counted).await? {
                     PutBack::Waiting => Settled::PutBack(failure.clone()),
                     PutBack::Ended => record.conclude(&outcome).await?,
                     PutBack::NotCurrent => Settled::Lost,
@@ -70,7 +70,7 @@ pub(crate) async fn refuse(
     let component = ComponentPart { id: component.to_string(), spec_sha256: String::new() };
     let configuration =
         ConfigurationPart { id: configuration.map(ToString::to_string), sha256: String::new() };
-    let mut document = ResultDocument::begin(job.to_string(), attempt.0, "run", component, configuration);
+    let mut document = ResultDocument::begin(job, attempt, RunMode::Run, component, configuration);
     let outcome = Outcome::Failed(failure);
     document.conclude(&outcome);
     let text = document.to_json();

@@ -29,4 +29,4 @@ pub(crate) use gelf::{Callers, GelfDoor, GelfEnd, GelfError};
 pub(crate) use plan::ContainerPlan;
 pub(crate) use spool::{SpoolError, SpoolReader, SpoolRecord, SpoolWriter};
 pub(crate) use stream::Stream;
-pub(crate) use sweep::{find_containers, remove_by_id};
+pub(crate) use sweep::{find_containers, remove_by_id, remove_spent_cgroups};

@@ -23,7 +23,7 @@ pub(super) fn read_network(item: Option<Item<'_>>) -> EgressOptions {
     EgressOptions {
         guard: guard.unwrap_or(base.guard),
         subnets: subnets.unwrap_or(base.subnets),
-        resolvers: resolvers.iter().filter_map(|item| item.parsed(str::parse::<Ipv4Addr>)).collect(),
+        resolvers: resolvers.iter().filter_map(|item| item.parsed(address)).collect(),
         hosts: hosts.iter().filter_map(|(name, item)| read_host(name, item)).collect(),
     }
 }
@@ -41,6 +41,10 @@ fn read_subnets(item: &Item<'_>) -> Option<Range> {
     Some(range)
 }
 
+fn address(text: &str) -> Result<Ipv4Addr, &'static str> {
+    text.parse().map_err(|_not_one| "expected an IPv4 address such as 10.1.2.3")
+}
+
 /// A name with the address that it is taken for.
 fn read_host(name: &str, item: &Item<'_>) -> Option<(String, Ipv4Addr)> {
     let pattern: Result<NamePattern, _> = name.parse();
@@ -49,6 +53,6 @@ fn read_host(name: &str, item: &Item<'_>) -> Option<(String, Ipv4Addr)> {
     } else if name.contains('*') {
         item.complain(format!("{name}: one name, not a pattern"));
     }
-    let address = item.parsed(str::parse::<Ipv4Addr>)?;
+    let address = item.parsed(address)?;
     Some((name.to_ascii_lowercase(), address))
 }

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::blob::{BlobError, BlobStore};
-use crate::catalog::{Catalog, CatalogError, OpenAttempt, PutBack};
+use crate::catalog::{Catalog, CatalogError, OpenAttempt, PutBack, Tally};
 use crate::component::DocumentFormat;
 use crate::egress;
 use crate::engine::{Engine, EngineError};
@@ -131,6 +131,7 @@ impl Sweep<'_> {
             doomed.extend(ownerless.map(|found| found.id));
         }
         self.remove_containers(&engine, doomed, swept).await?;
+        runtime::remove_spent_cgroups(&engine).await?;
         self.networks(&engine, dead).await
     }
 
@@ -193,7 +194,11 @@ impl Sweep<'_> {
     /// uploaded. Published is it never: the commit ends the job.
     pub(crate) async fn end_lost(&self, attempt: &OpenAttempt, swept: &mut Swept) {
         let failure = lost(attempt);
-        match self.catalog.put_back(attempt.job, attempt.attempt, &failure, Duration::ZERO, true).await {
+        match self
+            .catalog
+            .put_back(attempt.job, attempt.attempt, &failure, Duration::ZERO, Tally::Counted)
+            .await
+        {
             Ok(PutBack::Waiting | PutBack::Ended) => {
                 swept.jobs.push(attempt.job);
                 let discarded =

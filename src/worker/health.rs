@@ -43,8 +43,13 @@ pub(super) async fn watch_parts(worker: &Worker) -> Infallible {
 pub(super) async fn watch_broker(worker: &Worker) -> Infallible {
     let mut broker = worker.broker.subscribe();
     loop {
-        let is_up = *broker.borrow_and_update() == Connection::Up;
-        if worker.queue.is_some() {
+        let heard = match *broker.borrow_and_update() {
+            Connection::Up => Some(true),
+            // The first connection is under way: nothing was lost, so its success is no return.
+            Connection::Connecting { since_failures: 0, .. } => None,
+            Connection::Connecting { .. } => Some(false),
+        };
+        if let Some(is_up) = heard.filter(|_heard| worker.queue.is_some()) {
             worker.meters.connection(Part::Broker, is_up);
         }
         if broker.changed().await.is_err() {

@@ -9,7 +9,7 @@ use tracing::Instrument;
 
 use super::admission::Berth;
 use super::{PAUSE_AFTER_ERROR, Worker, load, tell};
-use crate::catalog::AcceptedRequest;
+use crate::catalog::{AcceptedRequest, Tally};
 use crate::component::Component;
 use crate::failure;
 use crate::job::{AttemptNumber, Failure, JobId, JobStatus, Phase};
@@ -33,7 +33,7 @@ pub(super) async fn work(worker: Arc<Worker>, work: Work) {
     let (job, attempt) = (work.job, work.attempt);
     let span = tracing::info_span!("job", job.id = %job, job.attempt = attempt.0);
     let running = async {
-        tell::state_changed(&worker, &work.request.component, job, "processing").await;
+        tell::state_changed(&worker, &work.request.component, job, JobStatus::Processing).await;
         let component = work.request.component.clone();
         let ended = AssertUnwindSafe(perform(&worker, work)).catch_unwind().await;
         match ended {
@@ -45,7 +45,7 @@ pub(super) async fn work(worker: Arc<Worker>, work: Work) {
             Ok(Ok(Settled::PutBack(why))) => {
                 worker.meters.attempt_put_back(why.code);
                 tracing::warn!(code = why.code.as_str(), detail = why.detail, "the job is tried again later");
-                tell::state_changed(&worker, &component, job, "waiting").await;
+                tell::state_changed(&worker, &component, job, JobStatus::Waiting).await;
             }
             Ok(Ok(Settled::Lost)) => tracing::warn!("the job is another worker's now; nothing was published"),
             Ok(Err(RunError::Catalog(error))) => {
@@ -126,7 +126,7 @@ fn count_end(worker: &Worker, document: &ResultDocument) {
 /// else would.
 async fn give_up(worker: &Worker, job: JobId, attempt: AttemptNumber, why: Failure) {
     let after = worker.runner.options.retry_delay.after(attempt);
-    while let Err(error) = worker.runner.catalog.put_back(job, attempt, &why, after, true).await {
+    while let Err(error) = worker.runner.catalog.put_back(job, attempt, &why, after, Tally::Counted).await {
         tracing::error!(%error, "the job cannot be put back yet");
         tokio::time::sleep(PAUSE_AFTER_ERROR.max(Duration::from_millis(100))).await;
     }

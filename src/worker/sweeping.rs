@@ -1,6 +1,6 @@
 //! Containers and networks on our engine that nobody stands by any more: an engine may make one after its worker died, a
 //! machine's worker may never come back, and one whose engine was away could not remove its own. Looked for now and then,
-//! and removed only when seen twice.
+//! and removed only when seen twice. What is left of their cgroups goes too.
 
 use std::collections::HashSet;
 
@@ -64,7 +64,18 @@ pub(super) async fn sweep_containers(worker: &Worker, stop: &CancellationToken) 
             Ok(found) => suspects = remove_seen_twice(worker, found, &suspects).await,
             Err(why) => tracing::warn!(why, "forgotten containers cannot be looked for"),
         }
+        remove_spent_cgroups(worker).await;
         stop.run_until_cancelled(tokio::time::sleep(worker.options.lease)).await;
+    }
+}
+
+/// They cost a little of the kernel's memory and hold nobody up, so trouble with them waits for the next turn.
+async fn remove_spent_cgroups(worker: &Worker) {
+    let Ok(engine) = worker.runner.engine().await else { return };
+    match runtime::remove_spent_cgroups(engine).await {
+        Ok(0) => {}
+        Ok(count) => tracing::info!(count, "cgroups of containers that are gone are removed"),
+        Err(error) => tracing::warn!(why = failure::chain(&error), "spent cgroups stay for now"),
     }
 }
 

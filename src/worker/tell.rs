@@ -8,7 +8,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{PAUSE_AFTER_ERROR, Worker};
 use crate::catalog::{CatalogError, Untold};
-use crate::job::{ComponentId, JobId};
+use crate::job::{ComponentId, JobId, JobStatus};
 use crate::queue::{Publisher, QueueError};
 
 /// An end that its own worker has not told of by then is told by any other.
@@ -26,8 +26,9 @@ enum TellError {
 }
 
 /// A job went on, or back: to the topic exchange only.
-pub(super) async fn state_changed(worker: &Worker, component: &ComponentId, job: JobId, state: &str) {
+pub(super) async fn state_changed(worker: &Worker, component: &ComponentId, job: JobId, status: JobStatus) {
     let Some(publisher) = &worker.publisher else { return };
+    let state = status.as_str();
     let body = json!({ "job": job.to_string(), "component": component.as_str(), "state": state });
     if let Err(error) = publisher.event(component.as_str(), state, body.to_string().into_bytes()).await {
         tracing::warn!(%error, state, "nobody was told of the job's state");

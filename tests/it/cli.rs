@@ -13,7 +13,7 @@ fn data_goes_to_stdout_and_words_for_people_to_stderr() {
     let file = house.write("a.csv", "id\n1\n");
     let ran = house.call(&["table", "import", "in.c-main.t", file.to_str().unwrap()]).succeeded();
     assert_eq!(ran.stdout, "");
-    assert!(ran.stderr.contains("imported 1 rows"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("imported 1 row into in.c-main.t (version 1, 1 row)"), "{}", ran.stderr);
     let ran = house.call(&["table", "ls"]).succeeded();
     assert!(ran.stdout.contains("in.c-main.t") && ran.stderr.is_empty());
 }

@@ -98,6 +98,7 @@ fn complains(ran: &Ran, code: i32, said: &[&str]) {
 #[case::a_missing_file("missing.yaml", &["missing.yaml", "no such file"])]
 #[case::a_folder("./folder", &["./folder", "it is a folder"])]
 #[case::no_component_of_that_id("thingg", &["thingg not found in", "component-specs", "did you mean thing?"])]
+#[case::an_id_like_none("quite.another", &["quite.another not found in", "longshore component ls lists what is there"])]
 #[case::an_odd_id("no such thing", &["no such thing", "no such file"])]
 #[case::an_empty_spec("empty.yaml", &["empty.yaml", "expected a mapping"])]
 #[case::a_spec_without_an_image("thing-without.yaml", &["thing-without.yaml:1:1", "`image` is missing"])]

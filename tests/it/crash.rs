@@ -1,13 +1,11 @@
 //! The runner is killed at every phase. The next command finds a consistent catalog, nothing half-published, and
 //! cleans up the container and the folder.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
 use rstest::rstest;
 use serde_json::{Value, json};
 
 use crate::house::{House, NO_VERSIONS, has_engine};
+use crate::running::Running;
 
 const SCRIPT: &str = "cp in/tables/a.csv out/tables/one.csv; cp in/tables/a.csv out/tables/two.csv";
 
@@ -23,19 +21,9 @@ fn storage() -> Value {
 
 /// Runs until the runner holds at `phase`, and kills it there.
 fn killed_at(house: &House, phase: &str, script: &str) {
-    let mut child = house
-        .script_command(script, &storage(), &["--hold-at", phase])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = String::new();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    while !said.contains(&format!("holding at {phase}")) {
-        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended before {phase}:\n{said}");
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let mut running = Running::start(&mut house.script_command(script, &storage(), &["--hold-at", phase]));
+    running.wait_for(&format!("holding at {phase}"));
+    running.kill();
 }
 
 #[rstest]
@@ -71,19 +59,10 @@ fn a_runner_killed_while_the_component_runs_takes_it_along() {
     }
     let house = House::new();
     house.import("in.c-main.a", "id,n\n1,a\n");
-    let mut child = house
-        .script_command("echo begun; while :; do sleep 1; done", &storage(), &[])
-        .stdout(Stdio::null())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = String::new();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    while !said.contains("begun") {
-        assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
-    }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    let script = "echo begun; while :; do sleep 1; done";
+    let mut running = Running::start(&mut house.script_command(script, &storage(), &[]));
+    running.wait_for("begun");
+    running.kill();
     // The container still runs: nobody stopped it.
     let next = house.call(&["table", "ls"]).succeeded();
     assert!(next.stderr.contains("1 containers"), "{}", next.stderr);
@@ -97,24 +76,14 @@ fn a_process_that_lives_is_never_swept() {
     }
     let house = House::new();
     house.import("in.c-main.a", "id,n\n1,a\n");
-    let mut child = house
-        .script_command("echo begun; read line <in/tables/a.csv; sleep 2; cp in/tables/a.csv out/tables/one.csv; cp in/tables/a.csv out/tables/two.csv", &storage(), &[])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = String::new();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    while !said.contains("begun") {
-        assert!(stderr.read_line(&mut said).unwrap() > 0, "{said}");
-    }
+    let script = format!("echo begun; sleep 2; {SCRIPT}");
+    let mut running = Running::start(&mut house.script_command(&script, &storage(), &[]));
+    running.wait_for("begun");
     // Several other commands look around meanwhile.
     for _ in 0..3 {
         assert_eq!(house.call(&["job", "ls"]).succeeded().stderr, "");
     }
-    let rest = std::io::read_to_string(&mut stderr).unwrap();
-    let ran = crate::house::ran(child.wait_with_output().unwrap());
-    assert_eq!(ran.code, 0, "{said}{rest}");
+    running.finish().succeeded();
     assert_eq!(house.versions("out.c-main.one"), [1]);
 }
 

@@ -1,11 +1,9 @@
 //! Every way a run can end: the right class, message and exit code, and nothing left behind.
 
-use std::io::{BufRead, BufReader};
-use std::process::Stdio;
-
 use serde_json::json;
 
 use crate::house::{House, NO_VERSIONS, fixture, has_engine, ran};
+use crate::running::Running;
 
 #[test]
 fn a_clean_end_publishes_and_exits_with_0() {
@@ -205,24 +203,13 @@ fn an_interrupt_stops_the_component_politely_and_publishes_nothing() {
     let house = House::new();
     let storage = json!({ "output": { "tables": [{ "source": "a.csv", "destination": "out.c-main.a" }] } });
     let script = "trap 'echo stopping; exit 0' TERM; printf 'id\\n1\\n' >out/tables/a.csv; echo ready; while :; do sleep 0.1; done";
-    let mut child = house
-        .script_command(script, &storage, &[])
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut said = String::new();
-    let mut stderr = BufReader::new(child.stderr.take().unwrap());
-    while !said.contains("ready") {
-        assert!(stderr.read_line(&mut said).unwrap() > 0, "it ended early:\n{said}");
-    }
-    rustix::process::kill_process(rustix::process::Pid::from_child(&child), rustix::process::Signal::INT)
-        .unwrap();
-    let ran = ran(child.wait_with_output().unwrap()).failed(130);
-    std::io::Read::read_to_string(&mut stderr, &mut said).unwrap();
+    let mut running = Running::start(&mut house.script_command(script, &storage, &[]));
+    running.wait_for("ready");
+    running.signal("INT");
+    let ran = running.finish().failed(130);
     assert_eq!(ran.document()["status"], "terminated");
-    assert!(said.contains("nothing will be published"), "{said}");
-    assert!(said.contains("stopping"), "the component did not hear the signal:\n{said}");
+    assert!(ran.stderr.contains("nothing will be published"), "{}", ran.stderr);
+    assert!(ran.stderr.contains("stopping"), "the component did not hear the signal:\n{}", ran.stderr);
     assert_eq!(house.versions("out.c-main.a"), NO_VERSIONS);
     house.is_clean();
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rstest::rstest;
 
 use crate::catalog::{
-    Accepted, Begun, CancelAnswer, Catalog, Commit, NewFile, PostgresOptions, PutBack, UnitEnd,
+    Accepted, Begun, CancelAnswer, Catalog, Commit, NewFile, PostgresOptions, PutBack, Tally, UnitEnd,
 };
 use crate::job::{
     AttemptNumber, Failure, FailureCode, Hidden, JobEnd, JobId, JobStatus, Phase, VersionNumber, WorkerId,
@@ -122,7 +122,7 @@ async fn a_job_is_moved_once(#[values(Cut::Request, Cut::Answer)] cut: Cut) {
     assert!(world.cut(cut, told).await.unwrap());
     assert!(world.cut(cut, catalog.take_over(job, first, &worker(), &second)).await.unwrap());
     let failure = failure();
-    let back = catalog.put_back(job, first, &failure, Duration::ZERO, true);
+    let back = catalog.put_back(job, first, &failure, Duration::ZERO, Tally::Counted);
     assert_eq!(world.cut(cut, back).await.unwrap(), PutBack::Waiting);
     let used = world.house.lines("SELECT attempts_used FROM jobs").await;
     assert_eq!(used, 1, "put back twice");
@@ -135,7 +135,7 @@ async fn a_job_is_moved_once(#[values(Cut::Request, Cut::Answer)] cut: Cut) {
     assert_eq!(world.cut(cut, catalog.cancel_job(waits)).await.unwrap(), CancelAnswer::Cancelled);
     let last = world.house.waiting_job(crate::catalog::NewJob { attempts_max: 1, ..new_job(None) }).await;
     let attempt = world.house.claimed(last, &second).await;
-    let back = catalog.put_back(last, attempt, &failure, Duration::ZERO, true);
+    let back = catalog.put_back(last, attempt, &failure, Duration::ZERO, Tally::Counted);
     assert_eq!(world.cut(cut, back).await.unwrap(), PutBack::Ended);
 }
 

@@ -16,6 +16,7 @@ mod server;
 mod sharing;
 mod tables;
 mod together;
+mod units;
 
 use roaring::RoaringBitmap;
 

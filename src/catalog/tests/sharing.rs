@@ -7,13 +7,13 @@ use rstest::rstest;
 use tokio::task::JoinSet;
 
 use crate::catalog::{
-    Beat, CancelAnswer, CatalogError, Commit, CommitError, HeldAttempt, NewJob, PutBack, UnitEnd,
+    Beat, CancelAnswer, CatalogError, Commit, CommitError, HeldAttempt, NewJob, PutBack, Tally,
 };
 use crate::job::{
     AttemptNumber, Failure, FailureCode, JobEnd, JobId, JobState, JobStatus, Phase, VersionNumber, WorkerId,
 };
 
-use super::{House, On, append, new_job, of_tables, orders, replace, slice, success, worker};
+use super::{House, On, new_job, of_tables, orders, replace, slice, success, worker};
 
 fn second() -> WorkerId {
     WorkerId::parse("worker-2").unwrap()
@@ -31,7 +31,7 @@ async fn end_of(house: &House, job: JobId) -> Option<JobEnd> {
 }
 
 async fn put_back(house: &House, job: JobId, attempt: AttemptNumber) -> PutBack {
-    house.catalog.put_back(job, attempt, &lost(), Duration::ZERO, true).await.unwrap()
+    house.catalog.put_back(job, attempt, &lost(), Duration::ZERO, Tally::Counted).await.unwrap()
 }
 
 fn held(job: JobId, attempt: AttemptNumber) -> HeldAttempt {
@@ -99,7 +99,7 @@ async fn a_job_waits_for_the_older_one_of_its_configuration_even_while_that_wait
     assert_eq!(claimable().await, [free]);
     assert_eq!(house.catalog.claim(later, &worker()).await.unwrap(), None);
     let in_an_hour = Duration::from_secs(3600);
-    let answer = house.catalog.put_back(older, attempt, &lost(), in_an_hour, true).await.unwrap();
+    let answer = house.catalog.put_back(older, attempt, &lost(), in_an_hour, Tally::Counted).await.unwrap();
     assert_eq!(answer, PutBack::Waiting);
     assert_eq!(claimable().await, [free]);
     assert_eq!(house.catalog.claim(later, &worker()).await.unwrap(), None);
@@ -116,7 +116,7 @@ async fn a_job_is_tried_as_often_as_it_may_be_and_leaving_politely_does_not_coun
     let Some(house) = House::on(on).await else { return };
     let job = house.waiting_job(NewJob { attempts_max: 2, ..new_job(None) }).await;
     let first = house.claimed(job, &worker()).await;
-    let polite = house.catalog.put_back(job, first, &lost(), Duration::ZERO, false).await.unwrap();
+    let polite = house.catalog.put_back(job, first, &lost(), Duration::ZERO, Tally::Free).await.unwrap();
     assert_eq!(polite, PutBack::Waiting);
     assert_eq!(put_back(&house, job, first).await, PutBack::NotCurrent);
     let second = house.claimed(job, &worker()).await;
@@ -220,7 +220,7 @@ async fn a_heartbeat_and_a_loss_at_once_agree_on_who_holds_what(#[values(On::Sql
             None => assert_eq!(holds, [held(job, attempt)]),
             Some(open) => assert_eq!((open.len(), holds), (1, vec![])),
         }
-        house.catalog.put_back(job, attempt, &lost(), Duration::ZERO, true).await.unwrap();
+        house.catalog.put_back(job, attempt, &lost(), Duration::ZERO, Tally::Counted).await.unwrap();
         house.catalog.cancel_job(job).await.unwrap();
         house.catalog.sign_off(&worker).await.unwrap();
     }
@@ -249,32 +249,6 @@ async fn an_attempt_that_was_taken_over_is_its_new_workers(#[values(On::Sqlite, 
     assert!(!frozen.end_job(job, attempt, &success(), None).await.unwrap());
     house.catalog.acting_as(second()).commit(&commit).await.unwrap();
     assert!(!take(&second(), &worker()).await, "taken over after its end");
-}
-
-#[rstest]
-#[tokio::test]
-async fn a_unit_that_has_ended_is_not_published_again(#[values(On::Sqlite, On::Postgres)] on: On) {
-    let Some(house) = House::on(on).await else { return };
-    let job = house.waiting_job(new_job(None)).await;
-    let first = house.claimed(job, &worker()).await;
-    let of_unit = |attempt, unit, failure, tables| Commit {
-        attempt: Some((job, attempt)),
-        unit: Some(UnitEnd { unit, failure }),
-        ..of_tables(tables)
-    };
-    let failed = Some((FailureCode::OutputInvalid, "bad\0row".to_owned()));
-    house.catalog.commit(&of_unit(first, 1, failed, vec![])).await.unwrap();
-    house.catalog.commit(&of_unit(first, 0, None, vec![replace(vec![slice("a", 1)])])).await.unwrap();
-    put_back(&house, job, first).await;
-    let next = house.claimed(job, &second()).await;
-    let known = Some((FailureCode::OutputInvalid, "bad\u{2400}row".to_owned()));
-    let expected = [UnitEnd { unit: 0, failure: None }, UnitEnd { unit: 1, failure: known }];
-    assert_eq!(house.catalog.unit_ends(job).await.unwrap(), expected);
-    let again = of_unit(next, 0, None, vec![append(1, vec![slice("b", 1)])]);
-    let refused = house.catalog.commit(&again).await.unwrap_err();
-    assert!(matches!(refused, CommitError::FenceLost { .. }), "{refused}");
-    assert_eq!(house.head(&orders()).await.version, VersionNumber(1));
-    assert_eq!(house.catalog.unit_ends(JobId::fresh()).await.unwrap(), []);
 }
 
 #[rstest]

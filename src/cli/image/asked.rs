@@ -5,12 +5,28 @@ use std::path::Path;
 use crate::cli::component::load_trouble;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::{Printer, bytes_text};
+use crate::cli::print::Printer;
 use crate::cli::progress::Progress;
 use crate::component::{self, Component, ImageSource, LoadError, Policy, Stale};
 use crate::engine::PullProgress;
 use crate::failure::Stop;
 use crate::image::{AskedImage, BuildSource, ImageError, ImageReference, Keeper, ResolvedImage};
+
+/// An image on the command line.
+#[derive(Debug, clap::Args)]
+pub(in crate::cli) struct ImageArguments {
+    /// A component (a spec file, or an id from `component-specs/`), or an image's name
+    pub(super) image: String,
+    /// Another tag than the spec's
+    #[arg(long)]
+    tag: Option<String>,
+}
+
+impl ImageArguments {
+    pub(super) fn asked(&self, home: &Home) -> Result<AskedImage, Trouble> {
+        asked(&self.image, self.tag.as_deref(), home)
+    }
+}
 
 /// The image of a component (by its id, or the path of its spec), or of a reference under the policy release.
 pub(super) fn asked(argument: &str, tag: Option<&str>, home: &Home) -> Result<AskedImage, Trouble> {
@@ -82,7 +98,7 @@ pub(super) async fn ensure(
 ) -> Result<ResolvedImage, Trouble> {
     let keeper = keeper(home).await?;
     let progress = Progress::bytes(printer, "asking for the image", None);
-    let mut watch = |step: PullProgress| progress.say(pull_words(&step));
+    let mut watch = |step: PullProgress| progress.pulling(&step);
     let ensured = keeper.ensure(asked, &mut watch).await;
     drop(progress);
     let image = ensured.map_err(image_trouble)?;
@@ -91,17 +107,6 @@ pub(super) async fn ensure(
     }
     printer.note(&image.words());
     Ok(image)
-}
-
-/// How far a pull is, in a few words.
-fn pull_words(step: &PullProgress) -> String {
-    let layers = format!("{} of {} layers", step.layers_done, step.layers_total);
-    match (step.bytes_done, step.bytes_total) {
-        (Some(done), Some(total)) => {
-            format!("{}: {layers}, {} of {}", step.status, bytes_text(done), bytes_text(total))
-        }
-        (_, None) | (None, _) => step.status.clone(),
-    }
 }
 
 /// The same words and the same blame as in a job.

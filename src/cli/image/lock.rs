@@ -1,6 +1,6 @@
 use jiff::Timestamp;
 
-use super::asked;
+use super::asked::{self, ImageArguments};
 use super::pull::ResolvedView;
 use crate::catalog::ImageLock;
 use crate::cli::exit::Trouble;
@@ -9,22 +9,13 @@ use crate::cli::print::Printer;
 use crate::component::{Policy, Stale};
 use crate::image::AskedImage;
 
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Arguments {
-    /// A component (a spec file, or an id from `component-specs/`), or an image's name
-    image: String,
-    /// Another tag than the spec's
-    #[arg(long)]
-    tag: Option<String>,
-}
-
 /// Asks the registry what the tag means now, as the policy master does, and lets the policy release run that.
-pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
-    let reference = match asked::asked(&arguments.image, arguments.tag.as_deref(), home)? {
+pub(super) async fn act(arguments: ImageArguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
+    let reference = match arguments.asked(home)? {
         AskedImage::Registry { reference, .. } => reference,
         AskedImage::Build { .. } => {
             return Err(Trouble::user(format!("the image of {} is built", arguments.image))
-                .hint("name a commit as `image.build.ref`"));
+                .hint("a commit as `image.build.ref` fixes an image of a git repository; one of a folder follows its files"));
         }
     };
     let name = reference.complete();

@@ -27,13 +27,13 @@ pub(super) enum Verb {
     /// Show what is known of an image
     Inspect(inspect::Arguments),
     /// Get the image of a component, as its policy asks
-    Pull(pull::Arguments),
+    Pull(asked::ImageArguments),
     /// Build the image of a component, as its policy asks
     Build(build::Arguments),
     /// Let the policy release run what the registry has now
-    Lock(lock::Arguments),
+    Lock(asked::ImageArguments),
     /// Forget which image a tag means; the next run resolves it anew
-    Unlock(unlock::Arguments),
+    Unlock(asked::ImageArguments),
     /// List components whose base image has a successor, or whose tag means another image by now
     Outdated(outdated::Arguments),
     /// Remove images that no spec, lock or recent job needs

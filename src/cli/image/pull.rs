@@ -1,19 +1,10 @@
 use serde::Serialize;
 
-use super::asked;
+use super::asked::{self, ImageArguments};
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
 use crate::cli::print::Printer;
 use crate::image::{AskedImage, ResolvedImage};
-
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Arguments {
-    /// A component (a spec file, or an id from `component-specs/`), or an image's name
-    image: String,
-    /// Another tag than the spec's
-    #[arg(long)]
-    tag: Option<String>,
-}
 
 /// What `pull`, `build` and `lock` print for scripts.
 #[derive(Debug, Serialize)]
@@ -37,8 +28,8 @@ impl ResolvedView {
     }
 }
 
-pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
-    let asked = asked::asked(&arguments.image, arguments.tag.as_deref(), home)?;
+pub(super) async fn act(arguments: ImageArguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
+    let asked = arguments.asked(home)?;
     if let AskedImage::Build { .. } = asked {
         return Err(Trouble::user(format!("the image of {} is built, not pulled", arguments.image))
             .hint(format!("longshore image build {}", arguments.image)));

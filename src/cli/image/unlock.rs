@@ -1,20 +1,11 @@
 use serde::Serialize;
 
-use super::asked;
+use super::asked::ImageArguments;
 use super::shelf::build_reference;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
 use crate::cli::print::Printer;
 use crate::image::AskedImage;
-
-#[derive(Debug, clap::Args)]
-pub(in crate::cli) struct Arguments {
-    /// A component (a spec file, or an id from `component-specs/`), or an image's name
-    image: String,
-    /// Another tag than the spec's
-    #[arg(long)]
-    tag: Option<String>,
-}
 
 #[derive(Debug, Serialize)]
 struct UnlockView {
@@ -22,8 +13,8 @@ struct UnlockView {
     was_locked: bool,
 }
 
-pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
-    let reference = match asked::asked(&arguments.image, arguments.tag.as_deref(), home)? {
+pub(super) async fn act(arguments: ImageArguments, home: &Home, printer: Printer) -> Result<(), Trouble> {
+    let reference = match arguments.asked(home)? {
         AskedImage::Registry { reference, .. } => reference.complete(),
         AskedImage::Build { source, .. } => build_reference(&source.context),
     };

@@ -11,7 +11,7 @@ use crate::catalog::TableVersion;
 use crate::cli::component::{configuration_id, load_trouble};
 use crate::cli::exit::{ExitStatus, Trouble, chain};
 use crate::cli::home::Home;
-use crate::component::{self, Component, ReadError};
+use crate::component::{self, Component, ImageSource, ReadError};
 use crate::configuration::{self, Parsed};
 use crate::job::{ConfigurationId, JobId, JobRequest, LoadKind, TableId, VersionNumber};
 use crate::runner::{self, Order, Pretended};
@@ -40,6 +40,13 @@ pub(super) async fn order(arguments: &Arguments, home: &Home) -> Result<Order, T
     let settings = &home.settings;
     let loaded = component::load(&arguments.component, &settings.component_specs_dir, &settings.presets);
     let component = loaded.map_err(|error| load_trouble(&error))?;
+    if arguments.tag.is_some() && matches!(component.image, ImageSource::Build { .. }) {
+        let id = &component.id;
+        return Err(Trouble::usage(format!(
+            "--tag: the image of {id} is built, and an image that is built has no tag"
+        ))
+        .hint("name the source in the spec: `image.build.ref` for a git repository"));
+    }
     let (parsed, id) = configuration(arguments.config.as_deref())?;
     let (pretended, mut messages) = pretended(&arguments.tables);
     messages.extend(parsed.complaints.iter().map(ToString::to_string));

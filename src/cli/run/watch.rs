@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 
-use crate::cli::print::{Printer, bytes_text};
+use crate::cli::print::Printer;
 use crate::cli::progress::Progress;
-use crate::engine::PullProgress;
 use crate::events::{Event, Level, Source};
 use crate::job::Phase;
 use crate::runner::{Halt, HaltReason, NewsItem};
@@ -25,7 +24,7 @@ pub(super) async fn watch(mut items: mpsc::Receiver<NewsItem>, printer: Printer)
             }
             NewsItem::Pulling(step) => {
                 if let Some(progress) = &progress {
-                    progress.say(format!("pulling the image: {}", pull_words(&step)));
+                    progress.pulling(&step);
                 }
             }
             NewsItem::Said(event) => match &progress {
@@ -38,34 +37,7 @@ pub(super) async fn watch(mut items: mpsc::Receiver<NewsItem>, printer: Printer)
 
 /// A bar for the phases that may take long and say nothing themselves.
 fn begin(phase: Phase, printer: Printer) -> Option<Progress> {
-    match phase {
-        Phase::Image | Phase::Stage | Phase::Collect | Phase::Upload => {
-            Some(Progress::bytes(printer, words(phase), None))
-        }
-        Phase::QueueWait
-        | Phase::Resolve
-        | Phase::Create
-        | Phase::Start
-        | Phase::Run
-        | Phase::Drain
-        | Phase::Commit
-        | Phase::Cleanup => None,
-    }
-}
-
-fn pull_words(step: &PullProgress) -> String {
-    let layers = match step.layers_total {
-        0 => step.status.clone(),
-        total => format!("{} of {total} layers", step.layers_done),
-    };
-    match (step.bytes_done, step.bytes_total) {
-        (Some(done), Some(total)) => format!("{layers}, {} of {}", bytes_text(done), bytes_text(total)),
-        (_, None) | (None, _) => layers,
-    }
-}
-
-fn words(phase: Phase) -> &'static str {
-    match phase {
+    let words = match phase {
         Phase::Image => "finding the image",
         Phase::Stage => "staging inputs",
         Phase::Collect => "checking outputs",
@@ -77,8 +49,9 @@ fn words(phase: Phase) -> &'static str {
         | Phase::Run
         | Phase::Drain
         | Phase::Commit
-        | Phase::Cleanup => phase.as_str(),
-    }
+        | Phase::Cleanup => return None,
+    };
+    Some(Progress::bytes(printer, words, None))
 }
 
 /// A line of a job on stderr, marked by who said it.

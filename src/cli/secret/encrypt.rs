@@ -75,8 +75,12 @@ fn file(
         RewriteError::Unreadable(complaints) => Trouble::user(complaints.to_string()),
         RewriteError::Seal(error) => error.into(),
     })?;
-    if sealed.is_json && in_place {
-        return Err(Trouble::user(format!("the layout of {shown} cannot be kept: nothing was changed"))
+    if let Some(place) = sealed.stuck_at.filter(|_place| in_place) {
+        let place = format!("{shown}:{}:{}", place.line, place.column);
+        return Err(Trouble::user(format!(
+            "{place}: the secret that stands here cannot be replaced without a change of the layout: nothing was \
+             changed"
+        ))
             .hint(
                 "write the secret as one text in quotes, or take the JSON that is printed without --in-place",
             ));

@@ -7,7 +7,7 @@ use super::pick::load_at;
 use crate::catalog::{At, TableVersion};
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::{Printer, printable};
+use crate::cli::print::{Printer, printable, rows_text};
 use crate::csv::{Dialect, Selection, WriteDialect};
 use crate::job::{TableId, VersionNumber};
 use crate::mapping::{self, ExportOptions, ProgressSink};
@@ -174,10 +174,10 @@ fn hash<'a>(values: impl Iterator<Item = &'a str>) -> u128 {
 
 fn text(difference: &Difference) -> String {
     let mut text = format!(
-        "version {} to {}: {} rows added, {} removed, {} changed\n",
+        "version {} to {}: {} added, {} removed, {} changed\n",
         difference.from,
         difference.to,
-        difference.rows_added,
+        rows_text(difference.rows_added),
         difference.rows_removed,
         difference.rows_changed
     );

@@ -8,7 +8,7 @@ use super::pick::{RowChoice, VersionChoice};
 use crate::catalog::TableVersion;
 use crate::cli::exit::Trouble;
 use crate::cli::home::Home;
-use crate::cli::print::{Format, Printer};
+use crate::cli::print::{Format, Printer, rows_text};
 use crate::cli::progress::Progress;
 use crate::csv::{Copied, Dialect, WriteDialect};
 use crate::job::TableId;
@@ -67,7 +67,7 @@ pub(super) async fn act(arguments: Arguments, home: &Home, printer: Printer) -> 
     match exported {
         Ok(copied) => {
             if let Some(path) = path {
-                printer.note(&format!("exported {} rows to {}", copied.rows, path.display()));
+                printer.note(&format!("exported {} to {}", rows_text(copied.rows), path.display()));
                 if printer.format == Format::Json {
                     let view = ExportView::of(&version, &path, copied);
                     printer.report(&view, String::new)?;

@@ -2,7 +2,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cli::exit::{ExitStatus, Trouble, chain};
 use crate::cli::home::Home;
-use crate::cli::print::{Format, Printer};
+use crate::cli::print::{Format, Printer, rows_text};
 use crate::cli::progress::Progress;
 use crate::component::check_readable;
 use crate::failure;
@@ -81,8 +81,11 @@ async fn load(
     let receipt = imported.map_err(|error| import_trouble(&error))?;
     for table in &receipt.tables {
         printer.note(&format!(
-            "imported {} rows into {} (version {}, {} rows)",
-            table.rows_loaded, table.table, table.version, table.rows_total
+            "imported {} into {} (version {}, {})",
+            rows_text(table.rows_loaded),
+            table.table,
+            table.version,
+            rows_text(table.rows_total)
         ));
     }
     Ok(receipt)

@@ -15,8 +15,12 @@ pub(in crate::cli) struct VersionChoice {
     #[arg(long, value_name = "N", conflicts_with = "at")]
     version: Option<u64>,
     /// The version that was newest at this time, e.g. 2026-01-31T12:00:00Z
-    #[arg(long, value_name = "TIME")]
+    #[arg(long, value_name = "TIME", value_parser = parse_moment)]
     at: Option<Timestamp>,
+}
+
+fn parse_moment(text: &str) -> Result<Timestamp, String> {
+    text.parse().map_err(|_not_one| format!("{text:?} is not a time: write e.g. 2026-01-31T12:00:00Z"))
 }
 
 /// `--columns` and `--where`.

@@ -32,7 +32,7 @@ fn sealed(text: &str, file: &str) -> (String, usize, bool) {
     let mut opened = document::parse(&sealed.text, file).unwrap().to_json();
     assert_eq!(secret::open_values(&mut opened, binding, &keys), []);
     assert_eq!(opened, document::parse(text, file).unwrap().to_json(), "it opens to what it was");
-    (marked(&sealed.text), sealed.count, sealed.is_json)
+    (marked(&sealed.text), sealed.count, sealed.stuck_at.is_some())
 }
 
 #[test]

@@ -6,10 +6,8 @@ use rstest::rstest;
 use super::world::{
     Lies, World, at, clean, full, id, incremental, keyed, mapped, output, upsert, words, write,
 };
-use crate::catalog::Begun;
 use crate::job::{
-    AttemptNumber, ComponentId, DeleteWhere, Filter, FilterOperator, JobId, LoadKind, TableOptions,
-    TableReceipt, VersionNumber, WorkerId,
+    AttemptNumber, DeleteWhere, Filter, FilterOperator, LoadKind, TableOptions, TableReceipt, VersionNumber,
 };
 use crate::mapping::{Origin, ProgressSink, Publication, PublishError, collect, commit, discard, upload};
 
@@ -149,8 +147,8 @@ async fn a_key_changes_only_with_permission_and_without_duplicates(
     let told = world.try_import("in.c-x.a", "id,day,v\n9,wed,z\n", upsert(&["id"])).await.unwrap_err();
     assert_eq!(
         told.to_string(),
-        "primary key \"id\" differs from that of table in.c-x.a, \"id\", \"day\": set primary_key_change: true to \
-         change it"
+        "primary key \"id\" differs from that of table in.c-x.a, \"id\", \"day\": allow the change by \
+         primary_key_change: true in the mapping, or --change-primary-key of an import"
     );
     let allowed = |key: &[&str]| TableOptions { primary_key_change: Some(true), ..upsert(key) };
     let told = world.try_import("in.c-x.a", "id,day,v\n9,wed,z\n", allowed(&["id"])).await.unwrap_err();
@@ -256,10 +254,7 @@ async fn an_attempt_that_lost_its_lease_publishes_and_leaves_nothing(
     #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
 ) {
     let Some(world) = World::on(lies).await else { return };
-    let (job, component) = (JobId::fresh(), ComponentId::parse("acme.test").unwrap());
-    let worker = WorkerId::parse("worker-1").unwrap();
-    let begun = world.catalog.begin_job(job, &component, None, "{}", &worker).await.unwrap();
-    let Begun::Attempt(attempt) = begun else { panic!("{begun:?}") };
+    let (job, attempt) = world.attempt().await;
     let folder = world.folder().await;
     let mapping = mapped(vec![output("a.csv", "in.c-x.a", full())]);
     let progress = ProgressSink::silent();
@@ -287,10 +282,7 @@ async fn discarding_an_attempt_keeps_what_it_committed(
     #[values(Lies::InADirectory, Lies::InABucket)] lies: Lies,
 ) {
     let Some(world) = World::on(lies).await else { return };
-    let (job, component) = (JobId::fresh(), ComponentId::parse("acme.test").unwrap());
-    let worker = WorkerId::parse("worker-1").unwrap();
-    let begun = world.catalog.begin_job(job, &component, None, "{}", &worker).await.unwrap();
-    let Begun::Attempt(attempt) = begun else { panic!("{begun:?}") };
+    let (job, attempt) = world.attempt().await;
     let folder = world.folder().await;
     let progress = ProgressSink::silent();
     let mut uploads = Vec::new();

@@ -134,8 +134,8 @@ fn every_mistake_of_an_output_mapping_is_told_before_the_run() {
             ),
             (
                 "storage.output.tables[0].primary_key",
-                "primary key \"name\" differs from that of table in.c-main.orders, \"id\": set primary_key_change: \
-                 true to change it"
+                "primary key \"name\" differs from that of table in.c-main.orders, \"id\": allow the change by \
+                 primary_key_change: true in the mapping, or --change-primary-key of an import"
             ),
             (
                 "storage.output.tables[1].destination",

@@ -7,12 +7,12 @@ use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
 
 use crate::blob::{BlobStore, test_bucket};
-use crate::catalog::{At, Catalog, TableVersion};
+use crate::catalog::{At, Begun, Catalog, TableVersion};
 use crate::component::DocumentFormat;
 use crate::csv::{Dialect, Selection, WriteDialect};
 use crate::job::{
-    AttemptNumber, CleanExit, Exit, InputTable, JobId, OutputMapping, OutputTable, Receipt, TableId,
-    TableOptions,
+    AttemptNumber, CleanExit, ComponentId, Exit, InputTable, JobId, OutputMapping, OutputTable, Receipt,
+    TableId, TableOptions, WorkerId,
 };
 use crate::mapping::{
     Collected, DataFolder, ExportOptions, Fetch, ImportError, InputsSeen, Origin, Owner, ProgressSink,
@@ -67,6 +67,16 @@ impl World {
         DataFolder::create(&work, JobId::fresh(), AttemptNumber::FIRST, Owner::Image, DocumentFormat::Json)
             .await
             .unwrap()
+    }
+
+    /// A job that has begun.
+    pub(super) async fn attempt(&self) -> (JobId, AttemptNumber) {
+        let (job, component) = (JobId::fresh(), ComponentId::parse("acme.test").unwrap());
+        let worker = WorkerId::parse("worker-1").unwrap();
+        match self.catalog.begin_job(job, &component, None, "{}", &worker).await.unwrap() {
+            Begun::Attempt(attempt) => (job, attempt),
+            Begun::Busy(other) => panic!("busy with {other}"),
+        }
     }
 
     pub(super) async fn try_import(

@@ -38,7 +38,7 @@ async fn the_pages_python_client_submits_a_request() {
     let mut intake = bench.intake();
     let delivery = intake.next().await;
     let request = request::parse(&delivery.body, "message").unwrap();
-    assert_eq!(request.component.as_str(), "longshore.shell-transformation");
+    assert_eq!(request.component.as_str(), "shell-transformation");
     assert_eq!(request.configuration.unwrap().as_str(), "orders-by-day");
     assert_eq!(delivery.lane, Priority::Normal);
     assert_eq!(delivery.reply_to.as_deref(), Some("my-answers"));

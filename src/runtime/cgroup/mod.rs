@@ -5,6 +5,7 @@
 
 mod parse;
 mod sample;
+mod spent;
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -13,6 +14,7 @@ use std::time::Duration;
 use tracing::warn;
 
 pub(super) use sample::CgroupSample;
+pub(super) use spent::spent_parents;
 
 use crate::engine::{CgroupDriver, CgroupVersion, EngineFacts, IdMapping};
 
@@ -41,17 +43,13 @@ pub(super) struct CgroupParent {
 impl CgroupParent {
     /// A parent for the container of this name, where the engine lets us have one.
     pub(super) fn choose(facts: &EngineFacts, container_name: &str) -> Option<Self> {
-        let ours = facts.local
-            && facts.cgroup_driver == CgroupDriver::Cgroupfs
-            && facts.ids != IdMapping::Rootless
-            && rustix::process::geteuid().is_root();
-        let version = facts.cgroup_version.filter(|_| ours)?;
+        let version = facts.cgroup_version.filter(|_| is_tree_ours(facts))?;
         let probe = match version {
             CgroupVersion::V1 => "memory/memory.usage_in_bytes",
             CgroupVersion::V2 => "cgroup.controllers",
         };
         let visible = Path::new(TREE).join(probe).exists();
-        visible.then(|| Self { path: format!("{FAMILY}{container_name}"), version })
+        visible.then(|| Self { path: path_of(container_name), version })
     }
 
     pub(super) fn path(&self) -> &str {
@@ -64,6 +62,18 @@ impl CgroupParent {
         let read = tokio::task::spawn_blocking(move || read_usage(Path::new(TREE), &parent)).await;
         read.unwrap_or_default()
     }
+}
+
+/// Whether parents can be had from this engine, and be seen and removed by us.
+pub(super) fn is_tree_ours(facts: &EngineFacts) -> bool {
+    facts.local
+        && facts.cgroup_driver == CgroupDriver::Cgroupfs
+        && facts.ids != IdMapping::Rootless
+        && rustix::process::geteuid().is_root()
+}
+
+pub(super) fn path_of(container_name: &str) -> String {
+    format!("{FAMILY}{container_name}")
 }
 
 fn read_usage(tree: &Path, parent: &CgroupParent) -> Option<CgroupUsage> {

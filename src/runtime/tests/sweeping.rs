@@ -1,9 +1,13 @@
 //! Nothing stays behind, and what does is found.
 
-use std::path::Path;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use super::house::{House, LABEL};
-use crate::runtime::{create, find_containers, remove_by_id};
+use crate::engine::CgroupVersion;
+use crate::runtime::cgroup::is_tree_ours;
+use crate::runtime::{create, find_containers, remove_by_id, remove_spent_cgroups};
 
 #[tokio::test]
 async fn a_removed_container_leaves_neither_itself_nor_a_cgroup() {
@@ -43,6 +47,38 @@ async fn a_running_container_can_be_swept_with_its_cgroup() {
     assert_eq!(find_containers(&house.engine, LABEL, Some(&house.name)).await.unwrap(), []);
     assert!(!has_cgroup(&house.name));
     container.remove().await.unwrap();
+}
+
+#[tokio::test]
+async fn an_old_cgroup_without_a_container_is_swept_and_no_other() {
+    let Some(house) = House::open("an_old_cgroup_without_a_container_is_swept").await else {
+        return;
+    };
+    let facts = house.engine.facts().await.unwrap();
+    if !is_tree_ours(facts) {
+        assert_eq!(remove_spent_cgroups(&house.engine).await.unwrap(), 0);
+        return;
+    }
+    let family = match facts.cgroup_version {
+        Some(CgroupVersion::V1) | None => "/sys/fs/cgroup/memory/longshore",
+        Some(CgroupVersion::V2) => "/sys/fs/cgroup/longshore",
+    };
+    let parent = |name: String, hours: u64| -> PathBuf {
+        let folder = Path::new(family).join(name);
+        fs::create_dir_all(&folder).unwrap();
+        let made = SystemTime::now() - Duration::from_secs(hours * 3600);
+        File::open(&folder).unwrap().set_modified(made).unwrap();
+        folder
+    };
+    let container = create(&house.engine, house.plan("true")).await.unwrap();
+    let awaited = parent(house.name.clone(), 2);
+    let fresh = parent(format!("{}-fresh", house.name), 0);
+    let spent = parent(format!("{}-spent", house.name), 2);
+    remove_spent_cgroups(&house.engine).await.unwrap();
+    assert_eq!([&awaited, &fresh, &spent].map(|folder| folder.exists()), [true, true, false]);
+    fs::remove_dir(fresh).unwrap();
+    container.remove().await.unwrap();
+    assert!(!awaited.exists());
 }
 
 fn has_cgroup(name: &str) -> bool {

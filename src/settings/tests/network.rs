@@ -26,10 +26,10 @@ fn mistakes_in_what_is_said_of_networks_have_their_places() {
     for what in [
         "longshore.yaml:2:10: network.guard: expected one of auto, required, off, found \"yes please\"",
         "longshore.yaml:3:12: network.subnets: has no room for networks (a range of /28 or larger)",
-        "network.resolvers[0]: invalid IPv4 address syntax",
+        "network.resolvers[0]: expected an IPv4 address such as 10.1.2.3",
         "network.hosts[\"*.example.com\"]: *.example.com: one name, not a pattern",
         "network.hosts.a b: a b: not a host name",
-        "network.hosts[\"c.example\"]: invalid IPv4 address syntax",
+        "network.hosts[\"c.example\"]: expected an IPv4 address such as 10.1.2.3",
         "longshore.yaml:6:3: network.gaurd: unknown key (did you mean guard?)",
     ] {
         assert!(said.contains(what), "{what} is not in\n{said}");

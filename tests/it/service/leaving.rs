@@ -1,9 +1,10 @@
 //! A worker that is asked to leave: once, and twice.
 
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::{HOLDS, Port, append, eventually, is_served};
+use super::{HOLDS, Port, Worker, append, eventually, is_served};
+use crate::house::House;
 
 #[test]
 fn a_worker_asked_to_leave_ends_what_it_runs_and_takes_nothing_more() {
@@ -30,6 +31,23 @@ fn a_worker_asked_to_leave_ends_what_it_runs_and_takes_nothing_more() {
     port.hears("c", "begun");
     port.release();
     assert_eq!(port.comes_to("c", "success")["attempt"], 1);
+}
+
+#[test]
+fn a_log_for_machines_has_nothing_but_objects() {
+    let house = House::new();
+    house.write(
+        "longshore.yaml",
+        json!({ "log": { "format": "json" }, "http": { "listen": "off" } }).to_string(),
+    );
+    let mut worker = Worker::start(&house, &[]);
+    worker.says("at work");
+    worker.signal(Signal::TERM);
+    worker.says("taking no more jobs");
+    assert_eq!(worker.ended(), 0);
+    for line in worker.said().lines() {
+        assert!(serde_json::from_str::<Value>(line).is_ok_and(|line| line.is_object()), "{line}");
+    }
 }
 
 #[test]

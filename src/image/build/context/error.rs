@@ -9,6 +9,8 @@ use crate::image::build::error::BuildTrouble;
 pub(crate) enum ContextError {
     #[error("{folder} is not a plain folder of it")]
     FolderMissing { folder: String },
+    #[error("there is no folder {folder}; correct `image.build.path`, which counts from the spec's folder")]
+    PathMissing { folder: String },
     #[error("it has no Dockerfile {path}")]
     NoDockerfile { path: String },
     #[error("{path} is a symbolic link or the like, which is not followed here")]
@@ -45,6 +47,7 @@ impl ContextError {
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => BuildTrouble::DiskFull,
             Self::Io { .. } | Self::CalledOff => BuildTrouble::Platform,
             Self::FolderMissing { .. }
+            | Self::PathMissing { .. }
             | Self::NoDockerfile { .. }
             | Self::NotPlain { .. }
             | Self::TextTooLarge { .. }

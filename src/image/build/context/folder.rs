@@ -14,7 +14,7 @@ use super::{ContextError, Entry, Kind, as_path};
 /// Lists the files below a folder, which may itself be reached by a link. Empty folders have no entry.
 pub(super) fn list(folder: &Path, entries_max: usize) -> Result<Vec<Entry>, ContextError> {
     if !folder.is_dir() {
-        return Err(ContextError::FolderMissing { folder: folder.display().to_string() });
+        return Err(ContextError::PathMissing { folder: folder.display().to_string() });
     }
     let mut entries = Vec::new();
     let mut waiting: Vec<Vec<u8>> = vec![Vec::new()];

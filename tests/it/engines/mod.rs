@@ -1,21 +1,25 @@
 //! Engines that are the test's own: of another kind than the usual one, or to be restarted under a job.
 
-use std::fs::{self, File};
+mod place;
+mod rootless;
+
+use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::json;
-use tempfile::TempDir;
 
+use self::place::Place;
 use crate::house::{House, has_engine};
 use crate::service::{HOLDS, Port, Worker, append, eventually, is_served};
 
-/// A second engine on this machine, with a bridge of its own and without a word to the firewall. (An engine that is told
-/// to have no bridge removes the usual engine's.)
+const DOCKERD: &str = "/usr/sbin/dockerd";
+
+/// A second engine on this machine, with a bridge of its own. (An engine that is told to have no bridge removes the usual
+/// engine's.)
 struct OwnEngine {
-    folder: TempDir,
+    place: Place,
     bridge: String,
     options: &'static [&'static str],
     daemon: Child,
@@ -23,13 +27,13 @@ struct OwnEngine {
 
 impl OwnEngine {
     fn start(options: &'static [&'static str]) -> Self {
-        let folder = TempDir::new().unwrap();
+        let place = Place::new();
         // Names of devices have at most 15 characters.
         let bridge = format!("lsown{:x}", std::process::id());
         ip(&["link", "add", &bridge, "type", "bridge"]);
-        let daemon = spawn(folder.path(), &bridge, options);
-        let mut engine = Self { folder, bridge, options, daemon };
-        engine.wait_until_it_answers();
+        let daemon = spawn(&place, &bridge, options);
+        let mut engine = Self { place, bridge, options, daemon };
+        engine.place.wait_until_it_answers(&mut engine.daemon);
         engine
     }
 
@@ -40,48 +44,17 @@ impl OwnEngine {
     }
 
     fn start_again(&mut self) {
-        self.daemon = spawn(self.folder.path(), &self.bridge, self.options);
-        self.wait_until_it_answers();
-    }
-
-    fn host(&self) -> String {
-        format!("unix://{}", self.folder.path().join("engine.sock").display())
-    }
-
-    fn docker(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new("docker");
-        command.args(["--host", &self.host()]).args(arguments).stdout(Stdio::null());
-        command
-    }
-
-    fn containers(&self) -> Vec<String> {
-        let listed = self.docker(&["ps", "--all", "--quiet"]).stdout(Stdio::piped()).output().unwrap();
-        String::from_utf8(listed.stdout).unwrap().lines().map(str::to_owned).collect()
+        self.daemon = spawn(&self.place, &self.bridge, self.options);
+        self.place.wait_until_it_answers(&mut self.daemon);
     }
 
     /// Lets every component that holds go on; see [`HOLDS`].
     fn let_go(&self) {
-        for container in self.containers() {
+        for container in self.place.containers() {
             // One that is not running has nobody to tell.
-            self.docker(&["exec", &container, "touch", "/tmp/go"]).stderr(Stdio::null()).status().unwrap();
+            let touch = ["exec", &container, "touch", "/tmp/go"];
+            self.place.docker(&touch).stderr(Stdio::null()).status().unwrap();
         }
-    }
-
-    fn wait_until_it_answers(&mut self) {
-        let deadline = Instant::now() + Duration::from_secs(60);
-        while !self.docker(&["info"]).stderr(Stdio::null()).status().unwrap().success() {
-            let log = || fs::read_to_string(self.folder.path().join("log")).unwrap();
-            assert!(self.daemon.try_wait().unwrap().is_none(), "the engine ended: {}", log());
-            assert!(Instant::now() < deadline, "the engine does not answer: {}", log());
-            std::thread::sleep(Duration::from_millis(50));
-        }
-    }
-
-    /// Gives it an image that the usual engine has.
-    fn bring(&self, image: &str) {
-        let mut saved = Command::new("docker").args(["save", image]).stdout(Stdio::piped()).spawn().unwrap();
-        let loaded = self.docker(&["load"]).stdin(saved.stdout.take().unwrap()).status().unwrap();
-        assert!(saved.wait().unwrap().success() && loaded.success(), "{image} was not brought");
     }
 }
 
@@ -98,40 +71,39 @@ fn ip(arguments: &[&str]) {
     assert!(Command::new("ip").args(arguments).status().unwrap().success(), "ip {arguments:?}");
 }
 
-fn spawn(folder: &Path, bridge: &str, options: &[&str]) -> Child {
-    let path = |name: &str| folder.join(name).display().to_string();
-    Command::new("dockerd")
-        .args(["--data-root", &path("data"), "--exec-root", &path("exec"), "--pidfile", &path("pid")])
-        .args(["--host", &format!("unix://{}", path("engine.sock"))])
-        .args(["--bridge", bridge, "--iptables=false", "--ip-forward=false"])
+fn spawn(place: &Place, bridge: &str, options: &[&str]) -> Child {
+    Command::new(DOCKERD)
+        .args(place.options())
+        .args(["--bridge", bridge])
         .args(options)
         .stdout(Stdio::null())
-        .stderr(File::options().create(true).append(true).open(path("log")).unwrap())
+        .stderr(place.log())
         .spawn()
         .unwrap()
 }
 
-/// Only root can start an engine that maps its users.
-fn can_start_engines() -> bool {
-    if rustix::process::geteuid().is_root() && Path::new("/usr/sbin/dockerd").exists() {
+/// Only root can start an engine that is not the usual one, and each kind needs programs of its own.
+fn can_start_engines(programs: &[&str]) -> bool {
+    let missing = programs.iter().find(|program| !Path::new(program).exists());
+    if rustix::process::geteuid().is_root() && missing.is_none() {
         return true;
     }
     #[expect(clippy::disallowed_methods, reason = "CI says by its environment that nothing may be skipped")]
     let is_ci = std::env::var_os("CI").is_some();
-    assert!(!is_ci, "no engine of our own can be started: that takes root and dockerd");
-    eprintln!("SKIP (not root, or no dockerd): {:?}", std::thread::current().name());
+    assert!(!is_ci, "no engine of our own can be started: that takes root and {programs:?}");
+    eprintln!("SKIP (not root, or no {missing:?}): {:?}", std::thread::current().name());
     false
 }
 
 #[test]
 fn under_user_namespaces_a_component_owns_its_data_folder_and_is_nobody_outside() {
-    if !has_engine() || !can_start_engines() {
+    if !has_engine() || !can_start_engines(&[DOCKERD]) {
         return;
     }
     let engine = OwnEngine::start(&["--userns-remap=default"]);
-    engine.bring("longshore-test/raw-shell:1");
+    engine.place.bring("longshore-test/raw-shell:1");
     let house = House::new();
-    house.write("longshore.yaml", json!({ "engine_host": engine.host() }).to_string());
+    house.write("longshore.yaml", json!({ "engine_host": engine.place.host() }).to_string());
     house.import("in.c-main.a", "id\n1\n");
     let storage = json!({
         "input": { "tables": [{ "source": "in.c-main.a", "destination": "a.csv" }] },
@@ -151,14 +123,14 @@ fn under_user_namespaces_a_component_owns_its_data_folder_and_is_nobody_outside(
 /// The job runs again, because what it had done was gone with its container; nothing is published twice.
 #[test]
 fn a_job_outlives_a_restart_of_its_engine() {
-    if !is_served() || !can_start_engines() {
+    if !is_served() || !can_start_engines(&[DOCKERD]) {
         return;
     }
     let mut engine = OwnEngine::start(&[]);
-    engine.bring("longshore-test/raw-shell:1");
+    engine.place.bring("longshore-test/raw-shell:1");
     let port = Port::open(&json!({}));
     let machine = port.machine(|settings| {
-        settings["engine_host"] = json!(engine.host());
+        settings["engine_host"] = json!(engine.place.host());
         settings["engine_patience"] = json!("5m");
     });
     let _worker = Worker::on(machine);
@@ -172,5 +144,5 @@ fn a_job_outlives_a_restart_of_its_engine() {
     });
     assert_eq!(document["attempt"], 2, "{document}");
     assert_eq!(port.house.versions("out.c-main.t"), [1]);
-    eventually("nothing is left", || engine.containers().is_empty().then_some(()));
+    eventually("nothing is left", || engine.place.containers().is_empty().then_some(()));
 }
