@@ -231,4 +231,52 @@ mod tests {
         });
         assert_eq!(serde_json::to_value(body).unwrap(), expected);
     }
+
+    #[test]
+    fn what_varies_is_told_to_the_engine_as_it_is_asked_for() {
+        let mount =
+            |target: &str, read_only| BindMount { source: "/host".into(), target: target.into(), read_only };
+        let body = create_body(NewContainer {
+            name: "x",
+            image: "sha256:1",
+            labels: &[("longshore.job".into(), "1".into())],
+            environment: &[],
+            mounts: vec![mount("/data", false), mount("/data/in/files", true)],
+            memory_bytes: 1000,
+            nano_cpus: 5,
+            pids: 7,
+            tmp_bytes: 9,
+            tmp_files: 11,
+            file_bytes: 12,
+            root_bytes: Some(13),
+            network: ContainerNetwork::Resolving { id: "n1".into(), resolver: Ipv4Addr::new(198, 18, 0, 1) },
+            user: Some("1000:1000"),
+            read_only_root: true,
+            capabilities: &["CHOWN".into()],
+            cgroup_parent: Some("/longshore/x"),
+        });
+        let body = serde_json::to_value(body).unwrap();
+        assert_eq!((&body["User"], &body["NetworkDisabled"]), (&json!("1000:1000"), &json!(false)));
+        let host = &body["HostConfig"];
+        let said = [
+            "CapAdd",
+            "CapDrop",
+            "CgroupParent",
+            "Dns",
+            "DnsSearch",
+            "NetworkMode",
+            "ReadonlyRootfs",
+            "StorageOpt",
+        ]
+        .map(|key| host[key].clone());
+        let expected = json!([
+            ["CHOWN"], ["ALL"], "/longshore/x", ["198.18.0.1"], ["."], "n1", true, { "size": "13" }
+        ]);
+        assert_eq!(json!(said), expected);
+        let bound = |target: &str, read_only: bool| {
+            let options = json!({ "Propagation": "rprivate" });
+            json!({ "Type": "bind", "Source": "/host", "Target": target, "ReadOnly": read_only, "BindOptions": options })
+        };
+        assert_eq!(host["Mounts"], json!([bound("/data", false), bound("/data/in/files", true)]));
+    }
 }

@@ -176,4 +176,19 @@ mod tests {
         ];
         assert_eq!(read, expected);
     }
+
+    #[test]
+    fn a_line_without_an_end_is_written_in_entries_of_bounded_size() {
+        let mut writer = LogWriter::new(Vec::new()).unwrap();
+        let (piece, pieces) = (vec![b'x'; 100_000], 35);
+        for _piece in 0..pieces {
+            writer.push(Timestamp::UNIX_EPOCH, Source::Stdout, &piece).unwrap();
+        }
+        let stored = writer.finish().unwrap();
+        let mut reader = LogReader::new(stored.as_slice()).unwrap();
+        let entries: Vec<LogEntry> = std::iter::from_fn(|| reader.next_entry().unwrap()).collect();
+        let sizes: Vec<usize> = entries.iter().map(|entry| entry.text.len()).collect();
+        assert_eq!(sizes, [1_100_000, 1_100_000, 1_100_000, 200_000]);
+        assert!(entries.iter().all(|entry| !entry.has_newline));
+    }
 }

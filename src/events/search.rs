@@ -66,4 +66,19 @@ mod tests {
         assert!(redactor.finds("x=swordfish-9000") && !redactor.finds("swordfish"));
         assert!(Redactor::new(["a"]).is_blind());
     }
+
+    #[test]
+    fn what_each_encoder_writes_is_found() {
+        let redactor = Redactor::new(["Se-cr~et*K/y 1"]);
+        for said in [
+            "Se%2Dcr%7Eet%2AK%2Fy%201",
+            "Se-cr~et*K/y%201",
+            "Se-cr~et%2AK%2Fy%201",
+            "Se-cr~et%2AK/y%201",
+            "Se-cr~et*K%2Fy%201",
+            "Se-cr%7Eet*K%2Fy+1",
+        ] {
+            assert!(redactor.finds(said), "{said}");
+        }
+    }
 }

@@ -147,3 +147,17 @@ impl Tail {
         self.lines.iter().map(String::as_str).collect::<Vec<_>>().join("\n")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_lines_are_kept_whole_and_no_more_of_them_than_there_is_room_for() {
+        let mut tail = Tail::default();
+        let line = |number: usize| format!("{number:04} {}", "x".repeat(95));
+        (0..1_000).for_each(|number| tail.push(&line(number)));
+        let kept: Vec<String> = (1_000 - TAIL_BYTES_MAX / 101..1_000).map(line).collect();
+        assert_eq!(tail.join(), kept.join("\n"));
+    }
+}

@@ -305,10 +305,37 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_record_larger_than_a_reader_believes_in_is_written_in_pieces() {
+        let folder = tempfile::tempdir().unwrap();
+        let writer = SpoolWriter::create(&folder.path().join("log")).await.unwrap();
+        let reader = writer.reader().await.unwrap();
+        let most = RECORD_BYTES_MAX as usize;
+        writer.append(&[record(Stream::Gelf, &vec![b'x'; 2 * most + 1])]).await.unwrap();
+        drop(writer);
+        let sizes: Vec<usize> = read_all(reader).await.iter().map(|record| record.bytes.len()).collect();
+        assert_eq!(sizes, [most, most, 1]);
+    }
+
+    #[tokio::test]
     async fn a_full_disk_is_its_own_error() {
         let writer = SpoolWriter::create(Path::new("/dev/full")).await.unwrap();
         let error = writer.append(&[record(Stream::Stdout, b"x")]).await.unwrap_err();
         assert!(error.is_disk_full(), "{error:?}");
+    }
+
+    /// The file may end in half a record, which nothing must follow.
+    #[tokio::test]
+    async fn nothing_is_written_after_a_write_that_failed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+            .unwrap();
+        let (reader, writer) = tokio::join!(File::open(&path), SpoolWriter::create(&path));
+        drop(reader.unwrap());
+        let (writer, some) = (writer.unwrap(), [record(Stream::Stdout, b"x")]);
+        writer.append(&some).await.unwrap_err();
+        let _reader_again = File::open(&path).await.unwrap();
+        writer.append(&some).await.unwrap_err();
     }
 
     #[tokio::test]

@@ -366,3 +366,21 @@ impl<'a> Supervisor<'a> {
         Ok(Watched { stopped_for, log, gelf, ran, drain: ended_at.elapsed(), ended_unseen })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::Scarce;
+
+    /// A component that ends in the moment of the signal keeps what it wrote too much of, and nothing else.
+    #[test]
+    fn what_was_written_stays_too_much_although_the_component_ended_by_itself() {
+        let what = SizeKind::DataFolder;
+        let wrote = BadExit::SizeLimit { what, limit: 1, found: 2 };
+        let filled = BadExit::DiskReserve { what: Scarce::Bytes, written: 1, free: 1, reserve: 2 };
+        let late = BadExit::TimeLimit { limit: Duration::from_secs(1) };
+        let outlives =
+            [wrote, filled, late, BadExit::Cancelled].map(|exit| Stop::Exit(exit).outlives_the_end());
+        assert_eq!(outlives, [true, true, false, false]);
+    }
+}

@@ -185,3 +185,17 @@ impl Seen {
         waited >= self.took * WALK_SHARE && (waited >= PAUSE || is_hasty)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whatever_fills_a_disk_counts_for_the_blame() {
+        let mut seen = Seen::begin(Vec::new());
+        let (added, in_image) = (Added { bytes: 1, files: 2 }, Added { bytes: 30, files: 40 });
+        let growth = seen.look((Instant::now(), Vec::new()), added, in_image, 500);
+        assert_eq!(growth, Growth { bytes: 531, files: 42 });
+        assert_eq!(seen.sum, growth);
+    }
+}

@@ -238,3 +238,55 @@ fn a_damaged_slice_is_the_platforms_fault_and_not_that_of_the_file_being_loaded(
     let ran = house.call(&changed).failed(4);
     assert!(ran.stderr.contains("in.c-main.t"), "{}", ran.stderr);
 }
+
+/// ESC, a C1 control, and what turns the direction of writing: what others named must not drive a terminal.
+const OBEYED: [char; 3] = ['\u{1b}', '\u{9b}', '\u{202e}'];
+
+#[test]
+fn a_terminal_is_not_driven_by_names_that_others_chose() {
+    let house = House::new();
+    let evil = format!("{}[2J{}{}", OBEYED[0], OBEYED[1], OBEYED[2]);
+    let import = |csv: &str| {
+        let file = house.write("t.csv", csv);
+        let key = format!("id{evil}");
+        let arguments = ["table", "import", "in.c-main.t", file.to_str().unwrap(), "--primary-key", &key];
+        house.call(&arguments).succeeded();
+    };
+    import(&format!("id{evil}\n1{evil}\n"));
+    import(&format!("id{evil},more{evil}\n2{evil},{evil}\n"));
+    let file = house.write("f.txt", "x");
+    let tag = format!("tag{evil}");
+    let name = format!("name{evil}");
+    let put = ["file", "put", file.to_str().unwrap(), "--tag", &tag, "--name", &name];
+    let put = house.call(&put).succeeded();
+    house.write("task.yaml", "parameters: {}\n");
+    let note = format!("note{evil}");
+    house.call(&["config", "put", "elsewhere", "task", "task.yaml", "--note", &note]).succeeded();
+    let verbs: [&[&str]; 10] = [
+        &["table", "ls"],
+        &["table", "ls", "--format", "json"],
+        &["table", "show", "in.c-main.t"],
+        &["table", "head", "in.c-main.t"],
+        &["table", "history", "in.c-main.t", "--format", "json"],
+        &["table", "diff", "in.c-main.t", "1", "2"],
+        &["file", "ls"],
+        &["file", "ls", "--format", "json"],
+        &["config", "ls"],
+        &["config", "history", "elsewhere", "task"],
+    ];
+    for verb in verbs {
+        let ran = house.call(verb).succeeded();
+        let shown = ran.stdout + &ran.stderr;
+        assert!(!shown.contains(OBEYED), "{verb:?} drives a terminal: {shown:?}");
+        assert!(shown.contains("\\u{1b}[2J") || shown.contains("\\u001b[2J"), "{verb:?}: {shown}");
+    }
+    assert!(!put.stderr.contains(OBEYED), "{:?}", put.stderr);
+    // Told as an error, with what was asked for in it.
+    let unknown = format!("no{evil}");
+    let refused = house.call(&["table", "export", "in.c-main.t", "--columns", &unknown]).failed(1);
+    assert!(
+        refused.stderr.contains("no\\u{1b}[2J") && !refused.stderr.contains(OBEYED),
+        "{:?}",
+        refused.stderr
+    );
+}

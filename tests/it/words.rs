@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use rstest::rstest;
 use serde_json::{Value, json};
 
-use crate::house::{House, Ran, docker, fixture, has_engine};
+use crate::egress::forward_to_the_engine;
+use crate::house::{House, Ran, docker, fixture, has_engine, ran};
 
 /// A project whose log may be long and whose component may take its time.
 fn house(settings: &Value) -> House {
@@ -124,15 +125,29 @@ fn a_line_of_a_gigabyte_is_cut_in_the_event_and_whole_in_the_log() {
     assert_eq!(printed, bytes + "\nend\n".len() as u64);
 }
 
-#[test]
-fn a_flood_is_stopped_at_the_limit_of_the_log() {
+/// The log is read from the engine's file where that is at hand, and otherwise as the engine tells it.
+#[rstest]
+#[case::in_a_file(false)]
+#[case::of_an_engine_elsewhere(true)]
+fn a_flood_is_stopped_at_the_limit_of_the_log(#[case] is_elsewhere: bool) {
     if !has_engine() {
         return;
     }
     let house = house(&json!({ "log_bytes_max": "20m" }));
-    let ran = run(&house, "yes $(head -c 5000 /dev/zero | tr '\\0' x)").failed(1);
+    let script = "yes $(head -c 5000 /dev/zero | tr '\\0' x)";
+    house.write("task.json", json!({ "parameters": { "script": script } }).to_string());
+    let mut command = house.command(&["run", "raw-shell", "--config", "task.json", "--format", "json"]);
+    if is_elsewhere {
+        command.env("DOCKER_HOST", format!("tcp://{}", forward_to_the_engine()));
+    }
+    let ran = ran(command.output().unwrap()).failed(1);
     assert_eq!(ran.error_code(), "size_limit");
-    assert!(ran.message().starts_with("the log grew over its limit of 20 MiB"), "{}", ran.message());
+    let message = ran.message();
+    assert!(message.starts_with("the log grew over its limit of 20 MiB"), "{message}");
+    assert!(
+        message.contains("(found 20 MiB)") || message.contains("(found 20."),
+        "not at the limit: {message}"
+    );
     house.is_clean();
 }
 

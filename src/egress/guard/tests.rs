@@ -61,6 +61,37 @@ fn a_relayed_network_sends_every_connection_to_the_relay_but_those_to_open_ports
         ]
     );
     assert_eq!(chain(&script, "lsjob0123456789_forward"), [TCP, REST]);
+    assert_eq!(
+        chain(&script, "lsjob0123456789_input"),
+        [
+            "ip daddr 198.18.0.1 tcp dport 12201 accept",
+            "ip daddr 198.18.0.1 udp dport 12202 accept",
+            "ip daddr 198.18.0.1 tcp dport { 4001, 4002 } accept",
+            "ip daddr 198.18.0.1 udp dport 4002 accept",
+            TCP,
+            REST
+        ]
+    );
+}
+
+#[test]
+fn an_open_network_asks_resolvers_and_reaches_neither_the_host_nor_neighbours_nor_private_ranges() {
+    let script = rules::shared(&["192.0.2.53".parse().unwrap()]);
+    assert!(script.contains("add element inet longshore resolvers { 192.0.2.53 }\n"), "{script}");
+    let asks = "ip daddr @resolvers meta l4proto { tcp, udp } th dport 53 accept";
+    assert_eq!(chain(&script, "open_input"), [asks, TCP, REST]);
+    let forward = chain(&script, "open_forward");
+    let devices = ["longshore0", "lsjob*"].map(|device| format!("oifname \"{device}\" "));
+    let private = "ip daddr { 0.0.0.0/8, 10.0.0.0/8, 100.64.0.0/10, 127.0.0.0/8, 169.254.0.0/16, 172.16.0.0/12, \
+                   192.0.0.0/24, 192.168.0.0/16, 198.18.0.0/15, 224.0.0.0/3 } ";
+    let rejected = [devices[0].as_str(), &devices[1], private];
+    let rejected = rejected.iter().flat_map(|what| [TCP, REST].map(|reject| format!("{what}{reject}")));
+    let sixth = format!("meta nfproto ipv6 {REST}");
+    let expected: Vec<String> = [asks.to_owned(), sixth].into_iter().chain(rejected).collect();
+    assert_eq!(forward, expected);
+    // Whoever has private ranges listed is held from the host like all others.
+    let own = rules::fence(&fence(Policy::Open { private: Vec::new() }));
+    assert_eq!(chain(&own, "lsjob0123456789_input").last().map(String::as_str), Some("goto open_input"));
 }
 
 /// Runs a shell script in a network namespace of its own, where `nft` meets nobody else's rules. `None`: this machine lets us have

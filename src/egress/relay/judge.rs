@@ -176,4 +176,19 @@ mod tests {
         let answers = answers.iter().map(|address| address.parse().unwrap()).collect();
         assert_eq!(judge.tell("db.example.com", answers), ["10.1.2.3".parse::<Ipv4Addr>().unwrap()]);
     }
+
+    #[test]
+    fn a_name_that_leads_everywhere_is_remembered_in_bounds() {
+        let judge = judge(&["*.example.org:443"]);
+        let first = u32::from(Ipv4Addr::new(10, 0, 0, 0));
+        let more = u32::try_from(ADDRESSES_MAX).unwrap() + 1;
+        let addresses: Vec<Ipv4Addr> = (first..first + more).map(Ipv4Addr::from_bits).collect();
+        let told = judge.tell("a.example.org", addresses.clone());
+        assert_eq!(told, addresses[..ADDRESSES_MAX], "an address that is not remembered is not told");
+        for number in 0..=NAMES_MAX {
+            judge.tell(&format!("{number}.example.org"), vec![addresses[0]]);
+        }
+        assert_eq!(judge.told.lock().unwrap()[&addresses[0]].len(), NAMES_MAX);
+        assert_eq!(allows(&judge, "10.0.0.0:443").as_deref(), Some("a.example.org"));
+    }
 }

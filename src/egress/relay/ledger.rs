@@ -95,3 +95,28 @@ impl Ledger {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_component_that_invents_destinations_fills_neither_memory_nor_the_record() {
+        let (told, mut heard) = mpsc::channel(10);
+        let ledger = Ledger::new(told);
+        let many = u16::try_from(ENTRIES_MAX).unwrap() + 50;
+        for port in (1..=many).chain([1]) {
+            let address = SocketAddrV4::new([10, 0, 0, 1].into(), port);
+            ledger.contact("db.example.com", address).out.fetch_add(1, Ordering::Relaxed);
+            ledger.refuse("10.0.0.2", Some(port));
+        }
+        let contacts = ledger.contacts();
+        assert_eq!((contacts.contacted.len(), contacts.refused.len()), (ENTRIES_MAX, ENTRIES_MAX));
+        // Whoever is on the record goes on being counted there.
+        let first = &contacts.contacted[0];
+        assert_eq!((first.connections, first.bytes_out, contacts.refused[0].attempts), (2, 2, 2));
+        assert_eq!(contacts.left_out, 100);
+        let events = std::iter::from_fn(|| heard.try_recv().ok()).count();
+        assert_eq!(events, 10, "nobody waits for those who listen");
+    }
+}

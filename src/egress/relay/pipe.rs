@@ -101,3 +101,26 @@ fn reset(stream: &TcpStream) {
         tracing::debug!(%error, "a connection ends orderly that should be reset");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use tokio::sync::mpsc;
+
+    use super::*;
+
+    /// An orderly end would look like an answer of the destination.
+    #[tokio::test]
+    async fn a_connection_that_may_not_lead_anywhere_is_reset() {
+        let (told, _heard) = mpsc::channel(1);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let judge = Judge::new(Ipv4Addr::LOCALHOST, Vec::new(), Vec::new());
+        let mut relaying = JoinSet::new();
+        relaying.spawn(relay(listener, Arc::new(judge), Arc::new(Ledger::new(told))));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let read = client.read(&mut [0; 1]).await;
+        assert_eq!(read.unwrap_err().kind(), io::ErrorKind::ConnectionReset);
+    }
+}

@@ -2,6 +2,7 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
 use std::os::unix::net::UnixListener;
@@ -10,6 +11,7 @@ use rustix::fs::{CWD, FileType, Mode, mknodat};
 
 use super::world::{World, at, clean, full, mapped, output, write};
 use crate::job::{OutputLimits, OutputMapping};
+use crate::mapping::beneath::{EntryKind, OutputFolder};
 use crate::mapping::{DataFolder, collect};
 
 async fn refused(folder: &DataFolder) -> Vec<String> {
@@ -156,6 +158,22 @@ async fn an_output_exchanged_after_it_was_looked_at_is_refused() {
     let told = world.publish_collected(collected).await.unwrap_err();
     assert_eq!(told, "out/tables/a.csv is a file that was exchanged: only plain files are taken");
     assert_eq!(world.blobs().await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_manifest_that_grows_after_it_was_looked_at_is_read_no_further_than_allowed() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    write(&folder, "out/tables/a.manifest", &"x".repeat(50));
+    let opened = OutputFolder::open(&folder.data(), "out/tables", OutputLimits::default()).unwrap().unwrap();
+    let EntryKind::File(looked_at) = opened.look("a.manifest").unwrap() else { panic!("it is a file") };
+    File::options()
+        .append(true)
+        .open(at(&folder, "out/tables/a.manifest"))
+        .and_then(|mut file| file.write_all(&[b'x'; 100]))
+        .unwrap();
+    let told = looked_at.read_text(100).unwrap_err().to_string();
+    assert_eq!(told, "out/tables/a.manifest has 101 bytes, at most 100 are read (write less into it)");
 }
 
 #[tokio::test]

@@ -34,6 +34,16 @@ async fn a_state_that_is_no_json_object_is_refused_with_its_place() {
 }
 
 #[tokio::test]
+async fn a_state_of_more_than_sixteen_mebibytes_is_refused_unread() {
+    let world = World::new().await;
+    let folder = world.folder().await;
+    let file = std::fs::File::create(at(&folder, "out/state.json")).unwrap();
+    file.set_len((16 << 20) + 1).unwrap();
+    let told = read_state(&folder).await.unwrap_err().to_string();
+    assert_eq!(told, "out/state.json has 16777217 bytes, at most 16777216 are read (write less into it)");
+}
+
+#[tokio::test]
 async fn a_component_that_reads_yaml_writes_its_state_in_yaml() {
     let world = World::new().await;
     let work = world.home.path().join("work");

@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::house::House;
+use crate::engine::RootQuota;
 use crate::job::Exit;
 use crate::runtime::Stream;
 
@@ -73,4 +74,32 @@ async fn processes_are_limited() {
     let story = house.run(plan).await;
     assert!(story.said(Stream::Stderr).contains("can't fork"), "{story:?}");
     assert!(matches!(story.exit(), Exit::Bad(_)));
+}
+
+#[tokio::test]
+async fn volumes_of_the_image_below_the_data_folder_are_the_jobs_own_and_read_only_among_the_inputs() {
+    let Some(house) = House::open("volumes_below_the_data_folder").await else {
+        return;
+    };
+    let mut facts = house.engine.facts().await.unwrap().clone();
+    (facts.root_quota, facts.processors) = (RootQuota::Held, Some(1));
+    let mut plan = house.plan("true");
+    plan.nano_cpus = 5_000_000_000;
+    fs::create_dir(house.data().join("in/files/cache")).unwrap();
+    let volumes = ["/data/in/files/cache", "/data/out/files/", "/data/nowhere", "/elsewhere", "/data"];
+    let new = plan.new_container(None, &facts, &volumes.map(str::to_owned));
+    let mounts: Vec<_> = new.mounts.iter().map(|mount| (mount.target.as_str(), mount.read_only)).collect();
+    assert_eq!(
+        mounts,
+        [
+            ("/data", false),
+            ("/data/in/tables", true),
+            ("/data/in/files", true),
+            ("/data/in/files/cache", true),
+            ("/data/out/files", false)
+        ]
+    );
+    assert_eq!((new.root_bytes, new.nano_cpus), (Some(plan.output_bytes_max), 1_000_000_000));
+    plan.read_only_root = true;
+    assert_eq!(plan.new_container(None, &facts, &[]).root_bytes, None, "there is nothing to hold");
 }

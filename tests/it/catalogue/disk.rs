@@ -99,7 +99,7 @@ fn a_single_file_is_stopped_by_the_kernel_at_the_limit() {
 }
 
 #[test]
-fn files_that_were_removed_and_are_still_open_count() {
+fn files_that_were_removed_and_are_still_open_or_mapped_count() {
     let Some(scene) = Scene::open(&[]) else { return };
     if !rustix::process::geteuid().is_root() {
         eprintln!("SKIP (other processes are not ours to see): {:?}", std::thread::current().name());
@@ -107,9 +107,11 @@ fn files_that_were_removed_and_are_still_open_count() {
     }
     let script = "cd out/files; exec 3>a 4>b 5>c; rm a b c; \
                   for i in 3 4 5; do head -c 15m /dev/zero >&$i; done; sleep 60";
-    scene
-        .play(&Trick::new(script).limit("disk", "20m"))
-        .fails("size_limit", &["the data folder grew over its limit", "disk limit 20 MiB"]);
+    for script in [script, "/hostile/mapped out/files 3 15"] {
+        scene
+            .play(&Trick::new(script).limit("disk", "20m"))
+            .fails("size_limit", &["the data folder grew over its limit", "disk limit 20 MiB"]);
+    }
     scene.close();
 }
 
@@ -139,5 +141,20 @@ fn a_hundred_thousand_files_and_bottomless_folders_are_refused() {
     scene.play(&many).fails("size_limit", &["more than 100000 files and folders", "`output_files_max`"]);
     let deep = Trick::new("sh /hostile/deep-folders.sh");
     scene.play(&deep).fails("size_limit", &["more than 64 levels deep", "`outputs.depth_max`"]);
+    scene.close();
+}
+
+/// Nobody here can look into the folders of an engine on another machine, so it is asked.
+#[test]
+fn an_engine_elsewhere_is_asked_what_was_written_over_the_images_files() {
+    if !crate::house::has_engine() {
+        return;
+    }
+    let address = format!("tcp://{}", crate::egress::forward_to_the_engine());
+    let Some(scene) = Scene::open(&[("DOCKER_HOST", &address)]) else { return };
+    let script = "for i in 1 2 3; do head -c 15m /dev/zero >/x$i; done; sleep 60";
+    scene
+        .play(&Trick::new(script).spec("user", "image").limit("disk", "20m"))
+        .fails("size_limit", &["the component's own file system grew over its limit", "disk limit 20 MiB"]);
     scene.close();
 }

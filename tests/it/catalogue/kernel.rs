@@ -37,10 +37,16 @@ fn files_of_the_kernel_and_the_engine_are_closed_also_to_root() {
 #[test]
 fn the_clock_and_the_limits_stay_as_they_are() {
     let Some(scene) = Scene::open(&[]) else { return };
-    let script = "date -s 2001-01-01 2>&1; ulimit -f; ulimit -c; ulimit -n 1000000 || true; ulimit -n";
+    let script = "date -s 2001-01-01 2>&1; ulimit -n 1000000 || true; ulimit -c unlimited || true; \
+                  echo files $(ulimit -n) of $(ulimit -f) blocks, core $(ulimit -c); \
+                  echo score $(cat /proc/self/oom_score_adj); echo -900 >/proc/self/oom_score_adj || true; \
+                  echo after $(cat /proc/self/oom_score_adj); \
+                  awk '$5 == \"/data\" { for (i = 7; $i != \"-\"; i++) print \"shared\", $i; print \"mounted\" }' /proc/self/mountinfo";
     let played = scene.play(&Trick::new(script).spec("user", "image")).succeeds();
     // busybox counts file sizes in blocks of 512 bytes: 64 MiB, to which inputs would be added.
-    played.says(&["can't set date", "131072", "16384"]);
+    let words =
+        ["can't set date", "files 16384 of 131072 blocks, core 0\n", "score 500\nafter 500\nmounted\n"];
+    played.says(&words);
     scene.close();
 }
 

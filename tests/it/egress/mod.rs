@@ -201,7 +201,7 @@ fn where_the_guard_is_required_nothing_runs_without_it() {
 }
 
 /// A TCP address for the engine's socket. The threads end with the test's process.
-fn forward_to_the_engine() -> std::net::SocketAddr {
+pub(crate) fn forward_to_the_engine() -> std::net::SocketAddr {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
     std::thread::spawn(move || {
@@ -240,6 +240,46 @@ fn what_the_spec_opens_is_on_the_record_of_the_job() {
     let closed = house.run_script("true", &json!({})).succeeded().document();
     assert_eq!(closed["isolation"]["opt_outs"], json!(["writable root"]));
     assert_eq!(closed["network"]["mode"], "none");
+}
+
+/// Beside the rules, and also where these are lost: what the engine itself holds of each kind of network.
+#[rstest]
+#[case::a_list("network: {allow: ['example.com:443']}", false, "false")]
+#[case::private_ranges("network: {type: bridge, private: ['10.99.0.0/16']}", false, "true")]
+#[case::only_a_listener("network: none\nlogging: {type: gelf}", true, "false")]
+fn a_network_of_a_job_is_made_as_closed_as_the_engine_can(
+    #[case] network: &str,
+    #[case] is_internal: bool,
+    #[case] masquerade: &str,
+) {
+    if !can_be_tried() {
+        return;
+    }
+    let house = House::new();
+    let mut command = command(&house, &json!("none"), "echo begun; sleep 170");
+    let path = house.path().join("component-specs/raw-shell.yaml");
+    let spec = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, spec.replace("network: \"none\"", network)).unwrap();
+    let mut running = Running::start(&mut command);
+    running.wait_for("begun");
+    let container = house.containers()[0].clone();
+    let inspected: Value =
+        serde_json::from_str(&docker(&["network", "inspect", "--format", "{{json .}}", &container])).unwrap();
+    let (options, device) = (&inspected["Options"], device(&container));
+    running.signal("INT");
+    running.finish().failed(130);
+    let flags = (&inspected["Driver"], &inspected["EnableIPv6"], &inspected["Internal"]);
+    assert_eq!(flags, (&json!("bridge"), &json!(false), &json!(is_internal)));
+    assert_eq!(
+        options,
+        &json!({
+            "com.docker.network.bridge.enable_icc": "false",
+            "com.docker.network.bridge.enable_ip_masquerade": masquerade,
+            "com.docker.network.bridge.name": device,
+        })
+    );
+    house.is_clean();
+    assert!(!rules().contains(&device), "its rules outlive it");
 }
 
 /// All that netfilter holds for us.

@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::{Command, Stdio};
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{configuration, holds_nothing, house, sealed};
 use crate::house::{docker, has_engine, ran};
@@ -49,6 +49,48 @@ fn outputs_with_a_secret_are_published_with_a_warning_or_blocked_or_left_alone()
     let ignored = run("ignore").succeeded();
     assert_eq!(ignored.document()["status"], "success");
     assert_eq!(house.versions("out.c-main.t"), [2, 1]);
+}
+
+#[test]
+fn a_secret_is_found_in_slices_names_and_keys_and_not_where_it_may_be() {
+    if !has_engine() {
+        return;
+    }
+    let house = house();
+    let get = "s=$(sed -n 's/.*\"#token\": \"\\(.*\\)\".*/\\1/p' config.json); ";
+    let task = |script: &str, storage: &Value| {
+        let credentials = json!({ "#token": "leaked-token-9000" });
+        let mut configuration = configuration(&format!("{get}{script}"), &credentials);
+        configuration["storage"] = storage.clone();
+        house.write("task.json", configuration.to_string());
+        house.call(&["run", "raw-shell", "--config", "task.json", "--format", "json"])
+    };
+    let storage = json!({ "output": { "tables": [{ "source": "t", "destination": "out.c-main.t", "columns": ["a"] }] } });
+    let script = "mkdir out/tables/t; echo 1 >out/tables/t/1; printf '2\\n%s\\n' $s >out/tables/t/2; \
+                  echo x >out/files/of-$s; echo '{\"'$s'\": 1}' >out/state.json";
+    house.write("longshore.yaml", "secrets: {in_outputs: block}\n");
+    let blocked = task(script, &storage).failed(3);
+    let mut found: Vec<String> = blocked.message().lines().map(str::to_owned).collect();
+    found.sort_unstable();
+    assert_eq!(
+        found.get(..4).unwrap(),
+        [
+            "nothing was published or kept, as `secrets.in_outputs: block` has it",
+            "out/files/of-[hidden] has a secret of the configuration in its name",
+            "out/tables/t/2 holds a secret of the configuration, first on line 2",
+            "the state holds a secret of the configuration outside of `#` keys",
+        ]
+    );
+    // A component may remember its own secret where it is encrypted.
+    task("echo '{\"#mine\": {\"deep\": [\"'$s'\"]}}' >out/state.json", &json!({})).succeeded();
+    let failed = "printf 'a\\n%s\\n' $s >out/tables/t; exit 1";
+    let always = json!({ "output": { "tables": [
+        { "source": "t", "destination": "out.c-main.t", "write_always": true }
+    ] } });
+    let ran = task(failed, &always).failed(1);
+    assert!(ran.stderr.contains("tables marked write_always were not published"), "{}", ran.stderr);
+    assert_eq!(house.versions("out.c-main.t"), Vec::<u64>::new());
+    holds_nothing(&house, "leaked-token-9000");
 }
 
 /// Says and leaves its secret in every way that comes to mind.
