@@ -282,6 +282,12 @@ fn a_terminal_is_not_driven_by_names_that_others_chose() {
     }
     assert!(!put.stderr.contains(OBEYED), "{:?}", put.stderr);
     // Told as an error, with what was asked for in it.
+    let unknown = house.call(&["job", "show", &format!("no{evil}")]).failed(1);
+    assert!(
+        unknown.stderr.contains("no\\u{1b}[2J") && !unknown.stderr.contains(OBEYED),
+        "{:?}",
+        unknown.stderr
+    );
     let unknown = format!("no{evil}");
     let refused = house.call(&["table", "export", "in.c-main.t", "--columns", &unknown]).failed(1);
     assert!(

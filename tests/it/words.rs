@@ -200,6 +200,8 @@ fn a_terminal_is_not_driven_by_what_a_component_says() {
     assert!(ran.stderr.contains("\\u{1b}]0;owned\\u{7}\\u{1b}[2Jred"), "{}", ran.stderr);
     assert!(!ran.stderr.contains('\u{1b}'), "{:?}", ran.stderr);
     assert_eq!(stream(&house, &ran.job(), "out"), "\u{1b}]0;owned\u{7}\u{1b}[2Jred\r\n");
+    let events = house.call(&["job", "log", &ran.job(), "--events"]).succeeded().stdout;
+    assert!(events.contains("\\u{1b}[2Jred") && !events.contains('\u{1b}'), "{events:?}");
     // Through a terminal of its own.
     let called = house.command(&["job", "log", &ran.job()]);
     let words: Vec<_> = std::iter::once(called.get_program())

@@ -114,6 +114,22 @@ fn the_report_in_words_says_what_to_do() {
 }
 
 #[test]
+fn the_report_in_words_does_not_drive_a_terminal() {
+    if !has_engine() {
+        return;
+    }
+    let house = House::new();
+    let task = json!({ "parameters": { "script": "printf '\\033[2Jgone' >&2; exit 2" } });
+    house.write("task.json", task.to_string());
+    let spec = fixture("components/raw-shell.yaml");
+    let arguments =
+        ["component", "certify", spec.to_str().unwrap(), "--config", "task.json", "--only", "success"];
+    let ran = house.call(&arguments).failed(3);
+    assert!(ran.stdout.contains("exit code 2: \\u{1b}[2Jgone"), "{:?}", ran.stdout);
+    assert!(!(ran.stdout + &ran.stderr).contains('\u{1b}'));
+}
+
+#[test]
 fn every_check_is_documented_and_in_the_schema() {
     let house = House::new();
     let spec = house.write("wrong.yaml", "id: wrong\n");

@@ -69,6 +69,9 @@ fn a_configuration_file_is_encrypted_in_place_and_rotated_to_a_new_key() {
     house.call(&["run", "raw-shell", "--config", "task.yaml"]).succeeded();
     house.write("task.yaml", before);
     house.call(&["run", "raw-shell", "--config", "task.yaml"]).failed(1);
+    // Whoever rotates learns what would be lost with the old key.
+    let refused = house.call(&["secret", "rotate", "task.yaml"]).failed(1);
+    assert!(refused.stderr.contains("keep the old keys until nothing is refused"), "{}", refused.stderr);
 }
 
 #[test]

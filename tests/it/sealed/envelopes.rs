@@ -66,6 +66,21 @@ fn a_secret_of_the_spec_is_opened_for_the_component_and_for_no_configuration() {
 }
 
 #[test]
+fn a_plain_secret_of_the_spec_is_refused_where_plain_ones_are() {
+    let house = house();
+    add_component(&house, "raw-two", "image_parameters:\n  deep: {'#token': platform-77777}\n");
+    house.write("longshore.yaml", "secrets: {plain: refuse}\n");
+    let ran = run(&house, "raw-two", "task", "true", &json!({})).failed(1);
+    for words in [
+        "raw-two.yaml: image_parameters.deep.#token: is a secret in plain text",
+        "longshore secret encrypt --component raw-two)",
+    ] {
+        assert!(ran.stderr.contains(words), "{}", ran.stderr);
+    }
+    assert!(!ran.stderr.contains("platform-77777"), "{}", ran.stderr);
+}
+
+#[test]
 fn a_value_is_taken_from_a_file_or_a_pipe_and_never_from_the_command_line() {
     let house = house();
     let key = house.call(&["secret", "keygen", "--out", "k.key", "--format", "json"]).succeeded().document();

@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 
-use super::{configuration, holds_nothing, house, sealed};
+use super::{configuration, holds_nothing, house, sealed, stored_file};
 use crate::house::{docker, has_engine, ran};
 
 #[test]
@@ -58,13 +58,14 @@ fn a_secret_is_found_in_slices_names_and_keys_and_not_where_it_may_be() {
     }
     let house = house();
     let get = "s=$(sed -n 's/.*\"#token\": \"\\(.*\\)\".*/\\1/p' config.json); ";
-    let task = |script: &str, storage: &Value| {
-        let credentials = json!({ "#token": "leaked-token-9000" });
+    let with_token = |token: &str, script: &str, storage: &Value| {
+        let credentials = json!({ "#token": token });
         let mut configuration = configuration(&format!("{get}{script}"), &credentials);
         configuration["storage"] = storage.clone();
         house.write("task.json", configuration.to_string());
         house.call(&["run", "raw-shell", "--config", "task.json", "--format", "json"])
     };
+    let task = |script: &str, storage: &Value| with_token("leaked-token-9000", script, storage);
     let storage = json!({ "output": { "tables": [{ "source": "t", "destination": "out.c-main.t", "columns": ["a"] }] } });
     let script = "mkdir out/tables/t; echo 1 >out/tables/t/1; printf '2\\n%s\\n' $s >out/tables/t/2; \
                   echo x >out/files/of-$s; echo '{\"'$s'\": 1}' >out/state.json";
@@ -81,8 +82,16 @@ fn a_secret_is_found_in_slices_names_and_keys_and_not_where_it_may_be() {
             "the state holds a secret of the configuration outside of `#` keys",
         ]
     );
+    // An archive of the outputs would keep what is not to be kept.
+    let debug = ["run", "raw-shell", "--config", "task.json", "--mode", "debug", "--format", "json"];
+    let archived = house.call(&debug).failed(3);
+    assert_eq!(archived.document()["archives"].as_array().unwrap().len(), 1, "{}", archived.stderr);
+    assert!(archived.stderr.contains("there is no archive of the outputs"), "{}", archived.stderr);
     // A component may remember its own secret where it is encrypted.
     task("echo '{\"#mine\": {\"deep\": [\"'$s'\"]}}' >out/state.json", &json!({})).succeeded();
+    // So short a word is met by chance.
+    with_token("prague7", "echo $s >out/files/city", &json!({})).succeeded();
+    assert_eq!(stored_file(&house, "city"), "prague7\n");
     let failed = "printf 'a\\n%s\\n' $s >out/tables/t; exit 1";
     let always = json!({ "output": { "tables": [
         { "source": "t", "destination": "out.c-main.t", "write_always": true }

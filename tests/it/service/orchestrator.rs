@@ -53,6 +53,14 @@ impl Orchestrator {
         output
     }
 
+    /// The bodies of the messages that wait in one of the queues, one a line; they stay there.
+    pub(super) fn peek(&self, queue: &str) -> String {
+        let output =
+            Self::script(&["peek", &self.url, &format!("{}.{queue}", self.prefix)]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    }
+
     /// Removes the topology; what is gone already is no trouble.
     pub(super) fn clear_away(&self) {
         let names = ["jobs", "jobs.high", "jobs.normal", "jobs.low", "dead", "events"];

@@ -11,11 +11,13 @@ use crate::house::House;
 
 const SECRET: &str = "swordfish-served-9000";
 
-fn put_key(port: &Port) -> String {
+/// A key of the service's own; `rules` are what the settings say of secrets beside it.
+fn put_key(port: &Port, mut rules: Value) -> String {
     let key = port.house.call(&["secret", "keygen", "--out", "service.key"]).succeeded().stdout;
     let mut settings: Value =
         serde_json::from_str(&fs::read_to_string(port.house.path().join("longshore.yaml")).unwrap()).unwrap();
-    settings["secrets"] = json!({ "identity_file": "service.key" });
+    rules["identity_file"] = json!("service.key");
+    settings["secrets"] = rules;
     port.house.write("longshore.yaml", settings.to_string());
     key.trim().to_owned()
 }
@@ -53,7 +55,7 @@ fn a_sealed_secret_reaches_the_component_and_no_row_of_the_database() {
         return;
     }
     let port = Port::open(&json!({}));
-    let key = put_key(&port);
+    let key = put_key(&port, json!({}));
     let token = sealed(&port.house, &key);
     let script = "grep -c swordfish-served config.json; sed -n 's/.*\"#token\"/x/p' config.json; half=state-secret; echo '{\"#t\": \"'$half'-77\"}' >out/state.json";
     let mut request = message("sealed", &token, script);
@@ -69,6 +71,24 @@ fn a_sealed_secret_reaches_the_component_and_no_row_of_the_database() {
         assert!(!rows.contains(secret), "{rows}");
         assert!(!worker.said().contains(secret), "{}", worker.said());
     }
+}
+
+#[test]
+fn a_plain_secret_that_is_accepted_is_stored_encrypted() {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({}));
+    put_key(&port, json!({ "plain": "accept" }));
+    let script = "grep -c swordfish-served config.json";
+    port.orchestrator.publish(&[message("plain", SECRET, script)]);
+    let worker = port.worker(&[]);
+    port.comes_to("plain", "success");
+    // In the script itself, and under `#token`.
+    assert_eq!(port.house.call(&["job", "log", "plain"]).succeeded().stdout, "2\n");
+    let rows = rows(&port);
+    assert!(rows.contains("longshore:v1:") && !rows.contains(SECRET), "{rows}");
+    assert!(!worker.said().contains(SECRET), "{}", worker.said());
 }
 
 #[test]
@@ -90,6 +110,8 @@ fn a_plain_secret_is_refused_by_every_door_and_not_kept_behind_any() {
         "{reason}"
     );
     assert!(!dead[0].to_string().contains(SECRET));
+    let body = port.orchestrator.peek("dead");
+    assert!(body.contains("(hidden)") && !body.contains(SECRET), "{body}");
     // The body itself was masked before it was put away, so that putting it back gives nothing away.
     port.house.call(&["queue", "dead", "--requeue"]).succeeded();
     let again = eventually("it is refused again", || {
@@ -121,7 +143,7 @@ fn a_leak_of_an_earlier_row_ends_a_job_as_a_warning_though_its_worker_died(#[cas
         return;
     }
     let port = Port::open(&json!({ "slots": 1 }));
-    let token = sealed(&port.house, &put_key(&port));
+    let token = sealed(&port.house, &put_key(&port, json!({})));
     let leaks = "s=$(sed -n 's/.*\"#token\": \"\\(.*\\)\".*/\\1/p' config.json); printf 'n\n%s\n' $s >out/tables/t.csv";
     let output = json!({ "tables": [{ "source": "t.csv", "destination": "out.c-main.t" }] });
     let row =
