@@ -1,4 +1,4 @@
-//! A message that comes more than once is one job.
+//! A message that comes more than once is one job, and one that makes none is told or kept with the reason.
 
 use serde_json::json;
 
@@ -44,4 +44,24 @@ fn a_message_that_is_no_request_is_kept_with_the_reason() {
     });
     assert!(dead.contains("wrong"), "{dead}");
     assert_eq!(port.jobs().len(), 1);
+}
+
+#[test]
+fn a_component_nobody_knows_is_told_to_the_orchestrator_without_a_place_of_the_workers() {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({}));
+    let _worker = port.worker(&[]);
+    let mut job = append("k", "true", 1);
+    job["request"]["component"] = json!("raw-tow");
+    port.orchestrator.publish(&[job]);
+    let ended = port.comes_to("k", "error");
+    let known = "component raw-tow cannot be run: this worker has no spec of that id (did you mean raw-two?)";
+    assert_eq!(
+        (&ended["message"], &ended["error"]["code"]),
+        (&json!(known), &json!("configuration_invalid"))
+    );
+    let detail = ended["error"]["detail"].as_str().unwrap();
+    assert!(detail.contains("/component-specs"), "{detail}");
 }
