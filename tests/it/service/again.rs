@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::server::Server;
 use super::{HOLDS, Port, append, eventually, is_served};
 
 #[test]
@@ -64,4 +65,24 @@ fn a_component_nobody_knows_is_told_to_the_orchestrator_without_a_place_of_the_w
     );
     let detail = ended["error"]["detail"].as_str().unwrap();
     assert!(detail.contains("/component-specs"), "{detail}");
+}
+
+#[test]
+fn a_listener_who_sleeps_over_events_holds_up_no_job_and_no_reply() {
+    if !is_served() {
+        return;
+    }
+    let mut broker = Server::Rabbitmq.settings();
+    broker["publish_events"] = json!(true);
+    let port = Port::at(broker, &json!({}));
+    port.orchestrator.sleep_over_events();
+    let worker = port.worker(&[]);
+    for (key, n) in [("one", 1), ("two", 2)] {
+        let replies = port.orchestrator.call(&[append(key, "true", n)]);
+        assert_eq!((replies.len(), &replies[0]["document"]["status"]), (1, &json!("success")));
+    }
+    // Who was told of an end is on record for both, so that nobody is told again.
+    let not_taken = "the event of the job's end is not taken";
+    eventually("both are told", || (worker.said().matches(not_taken).count() == 2).then_some(()));
+    assert!(!worker.said().contains("nobody was told of the job's end"), "{}", worker.said());
 }
