@@ -38,6 +38,17 @@ pub(crate) struct Enclosure {
     relay: Option<Relay>,
 }
 
+/// How a look after the rules ended.
+#[derive(Debug)]
+pub(crate) enum Rules {
+    /// They are there, as far as anybody can tell, or there never were any.
+    Held,
+    /// They were gone.
+    Restored,
+    /// They are gone and cannot be loaded.
+    Gone(NoGuard),
+}
+
 /// A network that no other container is on.
 #[derive(Debug)]
 struct Own {
@@ -303,23 +314,31 @@ impl Enclosure {
         self.relay.as_ref().map(Relay::contacts)
     }
 
-    /// Has rules loaded again that somebody took away; true: some were gone. Costs a call of `nft`.
-    pub(crate) async fn restore(&self, options: &EgressOptions) -> Result<bool, EgressError> {
+    /// Has rules loaded again that somebody took away. An error where they cannot be and the `network` of the spec, or the
+    /// settings, need them. Costs a call of `nft`.
+    pub(crate) async fn restore(
+        &self,
+        network: &Network,
+        options: &EgressOptions,
+    ) -> Result<Rules, EgressError> {
         let Some(guard) = self.guard else {
-            return Ok(false);
+            return Ok(Rules::Held);
         };
         let fence = self.own.as_ref().map(|own| &own.fence);
         match guard.holds(fence).await {
-            Ok(true) => return Ok(false),
+            Ok(true) => return Ok(Rules::Held),
             Ok(false) => {}
             Err(why) => {
                 // Nobody knows then; the next look may tell.
                 tracing::warn!(%why, "rules could not be looked at");
-                return Ok(false);
+                return Ok(Rules::Held);
             }
         }
-        guard.restore(fence, options).await.map_err(EgressError::Guard)?;
-        Ok(true)
+        match (guard.restore(fence, options).await, needs_guard(network, options)) {
+            (Ok(()), _) => Ok(Rules::Restored),
+            (Err(why), None) => Ok(Rules::Gone(why)),
+            (Err(why), Some(need)) => Err(EgressError::Unguarded { need, why }),
+        }
     }
 
     /// Removes the network, after its container.

@@ -15,7 +15,7 @@ mod subnet;
 mod sweep;
 
 pub(crate) use contacts::{Contact, Contacts, Refusal};
-pub(crate) use enclosure::{Enclosure, Wanted, prepare, resume};
+pub(crate) use enclosure::{Enclosure, Rules, Wanted, prepare, resume};
 pub(crate) use error::EgressError;
 pub(crate) use guard::{HostPort, Transport};
 pub(crate) use options::{EgressOptions, GuardWish};

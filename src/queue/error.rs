@@ -71,6 +71,25 @@ impl QueueError {
             | Self::TooLong { .. } => false,
         }
     }
+
+    /// Whether this message alone is not taken, while others may be.
+    pub(crate) fn is_of_the_message(&self) -> bool {
+        match self {
+            Self::NotTaken { .. } | Self::TooLong { .. } => true,
+            Self::Address
+            | Self::CertificateAuthority { .. }
+            | Self::Connect { .. }
+            | Self::Silent { .. }
+            | Self::Blocked
+            | Self::Broken { .. }
+            | Self::Unreadable
+            | Self::ConsumerCancelled { .. }
+            | Self::Missing { .. }
+            | Self::Unroutable { .. }
+            | Self::OtherArguments { .. }
+            | Self::SessionOver => false,
+        }
+    }
 }
 
 /// A text for a property or a name, which the protocol limits.

@@ -16,7 +16,7 @@ use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::failure::Stop;
 use crate::image::{AskedImage, BuildSource, ImageReference, Keeper, KeeperOptions};
-use crate::job::{JobId, JobRequest, OutputLimits, Phase, WorkerId};
+use crate::job::{FailureCode, JobId, JobRequest, OutputLimits, Phase, WorkerId};
 use crate::runtime::DiskGuard;
 use crate::secret::SecretRules;
 
@@ -111,9 +111,9 @@ impl Order {
 
     /// The spec's image with the tag that the request or the configuration asks for.
     pub(super) fn image_source(&self, unit: &Unit) -> Result<AskedImage, Stop> {
+        let asked_tag = self.request.tag.as_ref().or(unit.image_tag.as_ref());
         match &self.component.image {
             ImageSource::Registry { uri, tag, digest, policy, stale } => {
-                let asked_tag = self.request.tag.as_ref().or(unit.image_tag.as_ref());
                 let reference = match (asked_tag.or(tag.as_ref()), digest) {
                     // A tag that was asked for takes the place of the spec's digest too.
                     (Some(tag), Some(digest)) if asked_tag.is_none() => format!("{uri}:{tag}@{digest}"),
@@ -125,6 +125,15 @@ impl Order {
                 Ok(AskedImage::Registry { reference, policy: *policy, stale: *stale })
             }
             ImageSource::Build { context, dockerfile, args, policy, stale } => {
+                if let Some(tag) = asked_tag {
+                    let id = &self.component.id;
+                    return Err(Stop::users(
+                        FailureCode::ConfigurationInvalid,
+                        format!(
+                            "the tag {tag} is asked for, but the image of {id} is built, and an image that is built has no tag (name the source in the spec: `image.build.ref` for a git repository)"
+                        ),
+                    ));
+                }
                 let source = BuildSource {
                     context: context.clone(),
                     dockerfile: dockerfile.clone(),

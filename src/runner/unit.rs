@@ -336,10 +336,15 @@ impl UnitRun<'_> {
             }
         };
         let mut warden = Warden::new(self.job, record);
-        let standing_by = warden.stand_by(enclosure, record, &has_ended);
-        let (ended, words, ()) = tokio::join!(running, listening, standing_by);
+        let standing_by = async {
+            let stood = warden.stand_by(enclosure, record, &has_ended).await;
+            // What must be held and is not reaches whatever it likes until it ends.
+            stood.inspect_err(|_unguarded| stop.cancel())
+        };
+        let (ended, words, stood) = tokio::join!(running, listening, standing_by);
         // At once: it must not be lost with whatever comes later.
         warden.note_contacts(enclosure, record).await?;
+        stood?;
         let (ended, words) = (ended?, words?);
         record.note(Phase::Start, ended.start, 0);
         record.note(Phase::Run, ended.ran, 0);

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use super::Job;
 use super::record::Record;
 use crate::catalog::CatalogError;
-use crate::egress::{Contacts, Enclosure, Refusal};
+use crate::egress::{Contacts, EgressError, Enclosure, Refusal, Rules};
 use crate::events::Level;
 use crate::failure::chain;
 use crate::result::NetworkPart;
@@ -41,18 +41,18 @@ impl<'a> Warden<'a> {
         Self { job, before, kept: Contacts::default(), has_told_of_rules: false }
     }
 
-    /// Until the container has `ended`.
+    /// Until the container has `ended`; an error where it must not go on.
     pub(super) async fn stand_by(
         &mut self,
         enclosure: &mut Enclosure,
         record: &mut Record<'_>,
         ended: &CancellationToken,
-    ) {
+    ) -> Result<(), EgressError> {
         let mut rounds = interval_at(Instant::now() + ROUND, ROUND);
         rounds.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             let wake = tokio::select! {
-                () = ended.cancelled() => return,
+                () = ended.cancelled() => return Ok(()),
                 refusal = enclosure.next_refusal() => Wake::Refused(refusal),
                 _now = rounds.tick() => Wake::Round,
             };
@@ -61,7 +61,7 @@ impl<'a> Warden<'a> {
                     self.job.scribe.say(Level::Warning, &refusal.words(), self.job.news).await;
                 }
                 Wake::Round => {
-                    self.look_after_rules(enclosure, record).await;
+                    self.look_after_rules(enclosure, record).await?;
                     if let Err(error) = self.note_contacts(enclosure, record).await {
                         tracing::warn!(error = %chain(&error), "what a component reached is kept later");
                     }
@@ -91,23 +91,30 @@ impl<'a> Warden<'a> {
     }
 
     /// Tells once that the rules were gone, or that they are and stay so.
-    async fn look_after_rules(&mut self, enclosure: &Enclosure, record: &mut Record<'_>) {
-        let line = match enclosure.restore(&self.job.runner.options.egress).await {
-            Ok(false) => return,
-            Ok(true) => RESTORED.to_owned(),
-            Err(error) => {
-                for network in self.before.iter_mut().chain(&mut record.document.network) {
-                    network.guarded = false;
-                }
-                format!(
-                    "the rules that hold what the component may reach are gone and cannot be loaded again: {}",
-                    chain(&error)
-                )
+    async fn look_after_rules(
+        &mut self,
+        enclosure: &Enclosure,
+        record: &mut Record<'_>,
+    ) -> Result<(), EgressError> {
+        let network = &self.job.order.component.network;
+        let found = enclosure.restore(network, &self.job.runner.options.egress).await;
+        if matches!(found, Ok(Rules::Gone(_)) | Err(_)) {
+            for network in self.before.iter_mut().chain(&mut record.document.network) {
+                network.guarded = false;
             }
+        }
+        let line = match found? {
+            Rules::Held => return Ok(()),
+            Rules::Restored => RESTORED.to_owned(),
+            Rules::Gone(why) => format!(
+                "the rules that hold what the component may reach are gone and cannot be loaded again: {}",
+                chain(&why)
+            ),
         };
         if !std::mem::replace(&mut self.has_told_of_rules, true) {
             self.job.scribe.say(Level::Warning, &line, self.job.news).await;
             record.document.note(line);
         }
+        Ok(())
     }
 }

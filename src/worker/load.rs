@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use super::admission::Share;
 use crate::catalog::{AcceptedRequest, Catalog, CatalogError};
-use crate::component::{self, Component, Presets};
+use crate::component::{self, Component, LoadError, Presets};
 use crate::configuration;
 use crate::failure;
 use crate::job::{ComponentId, ConfigurationId, Failure, FailureCode, JobId, JobRequest};
@@ -23,10 +23,26 @@ impl Specs {
     pub(super) async fn component(&self, id: &ComponentId) -> Result<Component, Failure> {
         let (specs, name) = (self.clone(), id.to_string());
         let loaded = tokio::task::spawn_blocking(move || {
-            component::load(&name, &specs.folder, &specs.presets).map_err(|error| failure::chain(&error))
+            component::load(&name, &specs.folder, &specs.presets).map_err(|error| unknown(&name, &error))
         });
-        let loaded = loaded.await.unwrap_or_else(|panicked| Err(panicked.to_string()));
-        loaded.map_err(|why| invalid(format!("component {id} cannot be run: {why}")))
+        loaded.await.unwrap_or_else(|panicked| Err(unrunnable(id.as_str(), &panicked.to_string())))
+    }
+}
+
+fn unrunnable(id: &str, why: &str) -> Failure {
+    invalid(format!("component {id} cannot be run: {why}"))
+}
+
+/// In which folder of which worker there is no such spec is for the operator alone.
+fn unknown(id: &str, error: &LoadError) -> Failure {
+    let detail = failure::chain(error);
+    match error {
+        LoadError::NotFound { similar, .. } => {
+            let hint = similar.as_ref().map(|id| format!(" (did you mean {id}?)")).unwrap_or_default();
+            let told = unrunnable(id, &format!("this worker has no spec of that id{hint}"));
+            Failure { detail, ..told }
+        }
+        LoadError::Unreadable(_) | LoadError::Invalid(_) => unrunnable(id, &detail),
     }
 }
 

@@ -67,7 +67,13 @@ pub(super) async fn tell_of_ends(worker: &Worker, stop: &CancellationToken) {
 
 async fn tell_late(worker: &Worker, publisher: &Publisher) -> Result<(), TellError> {
     for untold in worker.runner.catalog.untold_jobs(LATE, TOLD_AT_ONCE_MAX).await? {
-        tell(worker, publisher, &untold).await?;
+        match tell(worker, publisher, &untold).await {
+            // Somebody's full queue; others wait for other queues.
+            Err(TellError::Queue(error)) if error.is_of_the_message() => {
+                tracing::warn!(job.id = %untold.job, %error, "the reply is not taken, and is sent again later");
+            }
+            told => told?,
+        }
     }
     Ok(())
 }
@@ -84,7 +90,13 @@ async fn tell(worker: &Worker, publisher: &Publisher, untold: &Untold) -> Result
     if let Some(reply) = &untold.reply {
         publisher.reply(&reply.reply_to, reply.correlation_id.as_deref(), &job, body.clone()).await?;
     }
-    publisher.event(untold.component.as_str(), status, body).await?;
+    match publisher.event(untold.component.as_str(), status, body).await {
+        // A listener that is too slow must not bring the reply about again and again.
+        Err(error) if error.is_of_the_message() => {
+            tracing::warn!(job.id = job, %error, status, "the event of the job's end is not taken");
+        }
+        sent => sent?,
+    }
     catalog.mark_told(untold.job).await?;
     Ok(())
 }

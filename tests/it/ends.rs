@@ -181,6 +181,9 @@ fn an_image_that_is_nowhere_is_the_platforms() {
     let spec = house.write("nowhere.yaml", "id: nowhere\nimage: {uri: localhost:9/nowhere, tag: '1'}\n");
     let ran = house.call(&["run", spec.to_str().unwrap(), "--format", "json"]).failed(4);
     assert!(ran.message().contains("localhost:9/nowhere:1"), "{}", ran.message());
+    // Who reads words has the engine at hand, and is told the cause.
+    let told = house.call(&["run", spec.to_str().unwrap()]).failed(4);
+    assert!(told.stderr.contains("connection refused"), "{}", told.stderr);
     house.is_clean();
 }
 

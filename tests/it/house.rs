@@ -7,6 +7,8 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::service::eventually;
+
 /// What [`House::versions`] says of a table that does not exist.
 pub(crate) const NO_VERSIONS: [u64; 0] = [];
 
@@ -136,6 +138,10 @@ impl House {
         let work = self.path().join(".longshore/work");
         let left: Vec<_> = fs::read_dir(work).unwrap().map(|entry| entry.unwrap().path()).collect();
         assert!(left.is_empty(), "folders were left behind: {left:?}");
+        // A removal that a killed runner asked for goes on without it.
+        eventually("the engine has ended its removals", || {
+            self.containers_that(&["--filter", "status=removing"]).is_empty().then_some(())
+        });
         let containers = self.containers();
         assert!(containers.is_empty(), "containers were left behind: {containers:?}");
         let networks = docker(&["network", "ls", "--filter", "label=longshore.job", "--format", "{{.Name}}"]);
@@ -145,9 +151,12 @@ impl House {
 
     /// Names of the containers that belong to jobs of this project.
     pub(crate) fn containers(&self) -> Vec<String> {
-        let format = "{{.Names}}";
-        let listed = docker(&["ps", "--all", "--filter", "label=longshore.job", "--format", format]);
-        self.of_our_jobs(&listed)
+        self.containers_that(&[])
+    }
+
+    fn containers_that(&self, filters: &[&str]) -> Vec<String> {
+        let listing = ["ps", "--all", "--filter", "label=longshore.job", "--format", "{{.Names}}"];
+        self.of_our_jobs(&docker(&[&listing, filters].concat()))
     }
 
     /// Of the engine's names, those that hold the id of a job of this project.

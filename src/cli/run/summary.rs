@@ -5,6 +5,7 @@ use std::time::Duration;
 use crate::cli::exit::{ExitStatus, Trouble};
 use crate::cli::home::Home;
 use crate::cli::print::{Printer, bytes_text, duration_text, grid};
+use crate::job::Blame;
 use crate::result::ResultDocument;
 
 pub(in crate::cli) fn print(document: &ResultDocument, home: &Home, printer: Printer) {
@@ -29,9 +30,14 @@ pub(in crate::cli) fn print(document: &ResultDocument, home: &Home, printer: Pri
             &format!("{}: {}", document.job, document.message),
         ),
         Some(error) => {
+            let mut messages: Vec<String> = document.message.lines().map(str::to_owned).collect();
+            // The message is for whoever configured the job. Who reads this has the platform at hand, too.
+            if error.blame == Blame::Platform.as_str() && error.detail != document.message {
+                messages.extend(error.detail.lines().map(str::to_owned));
+            }
             let trouble = Trouble {
                 status: ExitStatus::User,
-                messages: document.message.lines().map(str::to_owned).collect(),
+                messages,
                 hint: Some(format!(
                     "{} ({}); longshore job show {} tells more",
                     error.code, error.blame, document.job

@@ -37,6 +37,11 @@ fn another_tag_of_an_image_that_is_built_is_refused() {
     house.write("component-specs/built.yaml", "id: built\nimage: {build: {path: .}}\n");
     let ran = house.call(&["run", "built", "--tag", "2.0"]).failed(2);
     assert!(ran.stderr.contains("--tag: the image of built is built"), "{}", ran.stderr);
+    // As a configuration or a message may ask for it too.
+    house.write("task.yaml", "runtime: {image_tag: '2.0'}\n");
+    let ran = house.call(&["run", "built", "--config", "task.yaml", "--format", "json"]).failed(1);
+    assert_eq!(ran.error_code(), "configuration_invalid");
+    assert!(ran.message().starts_with("the tag 2.0 is asked for, but the image of built is built"));
 }
 
 #[test]

@@ -44,9 +44,8 @@ fn the_clock_and_the_limits_stay_as_they_are() {
                   awk '$5 == \"/data\" { for (i = 7; $i != \"-\"; i++) print \"shared\", $i; print \"mounted\" }' /proc/self/mountinfo";
     let played = scene.play(&Trick::new(script).spec("user", "image")).succeeds();
     // busybox counts file sizes in blocks of 512 bytes: 64 MiB, to which inputs would be added.
-    let words =
-        ["can't set date", "files 16384 of 131072 blocks, core 0\n", "score 500\nafter 500\nmounted\n"];
-    played.says(&words);
+    let files = "files 16384 of 131072 blocks, core 0\n";
+    played.says(&["can't set date", files, "score 500\n", "after 500\nmounted\n"]);
     scene.close();
 }
 

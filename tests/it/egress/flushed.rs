@@ -1,6 +1,8 @@
 //! Rules that somebody takes away under a running job come back. A test takes those of its own network alone, since other tests'
 //! jobs stand in the same table.
 
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
 use std::process::Command;
 
 use rstest::rstest;
@@ -59,6 +61,40 @@ fn rules_that_are_taken_away_under_a_running_job_come_back_and_are_told_once(#[c
     assert_eq!(document["network"]["guarded"], true);
     assert!(document["notices"][0].as_str().unwrap().starts_with(GONE), "{}", document["notices"]);
     assert_eq!(said(ran), ["begun", THROUGH, &format!("refused {}:81", town.inside)]);
+    house.is_clean();
+}
+
+#[test]
+fn a_component_is_stopped_when_nobody_can_hold_it_to_its_list_any_more() {
+    if !can_be_tried() {
+        return;
+    }
+    let town = Town::build(&[]);
+    let house = House::new();
+    // A tool that fails once when it is to load anything, after it was told to.
+    let fails = house.path().join("fails");
+    let tool = format!(
+        "#!/bin/sh\n[ $1 = -f ] && rm {} 2>/dev/null && {{ echo 'Operation not permitted' >&2; exit 1; }}\n\
+         PATH=${{PATH#*:}} exec nft \"$@\"\n",
+        fails.display()
+    );
+    let tools = house.write("tools/nft", tool);
+    fs::set_permissions(&tools, Permissions::from_mode(0o755)).unwrap();
+    let path = format!("{}:/usr/sbin:/usr/bin:/sbin:/bin", tools.parent().unwrap().display());
+    let network = json!({ "allow": [format!("{}:80", town.inside)] });
+    let mut command = command(&house, &network, "echo begun; while :; do sleep 0.1; done");
+    let mut running = Running::start(command.env("PATH", path));
+    running.wait_for("begun");
+    let device = device(&house.containers()[0]);
+    fs::write(&fails, "").unwrap();
+    let script = format!("delete element inet longshore forward_of {{ \"{device}\" }}");
+    assert!(Command::new("nft").arg(&script).status().unwrap().success(), "{script}");
+    let ran = running.finish().failed(4);
+    assert_eq!(ran.error_code(), "engine_failed");
+    let told = "the component lists what it may connect to, which cannot be enforced here: \
+                nft may not change the firewall (Operation not permitted)";
+    assert!(ran.message().starts_with(told), "{}", ran.message());
+    assert_eq!(ran.document()["network"]["guarded"], false);
     house.is_clean();
 }
 

@@ -1,7 +1,8 @@
-//! A message that comes more than once is one job.
+//! A message that comes more than once is one job, and one that makes none is told or kept with the reason.
 
 use serde_json::json;
 
+use super::server::Server;
 use super::{HOLDS, Port, append, eventually, is_served};
 
 #[test]
@@ -44,4 +45,44 @@ fn a_message_that_is_no_request_is_kept_with_the_reason() {
     });
     assert!(dead.contains("wrong"), "{dead}");
     assert_eq!(port.jobs().len(), 1);
+}
+
+#[test]
+fn a_component_nobody_knows_is_told_to_the_orchestrator_without_a_place_of_the_workers() {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({}));
+    let _worker = port.worker(&[]);
+    let mut job = append("k", "true", 1);
+    job["request"]["component"] = json!("raw-tow");
+    port.orchestrator.publish(&[job]);
+    let ended = port.comes_to("k", "error");
+    let known = "component raw-tow cannot be run: this worker has no spec of that id (did you mean raw-two?)";
+    assert_eq!(
+        (&ended["message"], &ended["error"]["code"]),
+        (&json!(known), &json!("configuration_invalid"))
+    );
+    let detail = ended["error"]["detail"].as_str().unwrap();
+    assert!(detail.contains("/component-specs"), "{detail}");
+}
+
+#[test]
+fn a_listener_who_sleeps_over_events_holds_up_no_job_and_no_reply() {
+    if !is_served() {
+        return;
+    }
+    let mut broker = Server::Rabbitmq.settings();
+    broker["publish_events"] = json!(true);
+    let port = Port::at(broker, &json!({}));
+    port.orchestrator.sleep_over_events();
+    let worker = port.worker(&[]);
+    for (key, n) in [("one", 1), ("two", 2)] {
+        let replies = port.orchestrator.call(&[append(key, "true", n)]);
+        assert_eq!((replies.len(), &replies[0]["document"]["status"]), (1, &json!("success")));
+    }
+    // Who was told of an end is on record for both, so that nobody is told again.
+    let not_taken = "the event of the job's end is not taken";
+    eventually("both are told", || (worker.said().matches(not_taken).count() == 2).then_some(()));
+    assert!(!worker.said().contains("nobody was told of the job's end"), "{}", worker.said());
 }

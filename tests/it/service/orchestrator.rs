@@ -61,9 +61,16 @@ impl Orchestrator {
         String::from_utf8(output.stdout).unwrap()
     }
 
+    /// Listens for events with a queue that has room for one, and never looks into it.
+    pub(crate) fn sleep_over_events(&self) {
+        let (exchange, queue) = (format!("{}.events", self.prefix), format!("{}.asleep", self.prefix));
+        let output = Self::script(&["sleep", &self.url, &exchange, &queue]).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+
     /// Removes the topology; what is gone already is no trouble.
     pub(super) fn clear_away(&self) {
-        let names = ["jobs", "jobs.high", "jobs.normal", "jobs.low", "dead", "events"];
+        let names = ["jobs", "jobs.high", "jobs.normal", "jobs.low", "dead", "events", "asleep"];
         let names: Vec<String> = names.iter().map(|name| format!("{}.{name}", self.prefix)).collect();
         let mut arguments = vec!["remove", self.url.as_str()];
         arguments.extend(names.iter().map(String::as_str));
