@@ -176,4 +176,5 @@ fn a_leak_of_an_earlier_row_ends_a_job_as_a_warning_though_its_worker_died(#[cas
     assert_eq!((&document["message"], &document["leaks"]), (&json!(found), &leaks), "{}", heir.said());
     assert_eq!(document["attempt"], if is_adopted { 1 } else { 2 });
     assert_eq!(port.house.versions("out.c-main.t"), [1]);
+    eventually("the dead worker's container is removed", || port.house.containers().is_empty().then_some(()));
 }
