@@ -12,9 +12,9 @@ use crate::catalog::Catalog;
 use crate::engine::{Engine, EngineError, EngineOptions};
 use crate::events::SpeechLimits;
 use crate::image::{BuildOptions, KeeperOptions};
-use crate::job::{JobId, JobState, Phase, RunMode};
+use crate::job::{JobId, Phase};
 use crate::queue::Publisher;
-use crate::result::OutputPart;
+use crate::result::recorded;
 use crate::runner::{RetryDelay, Runner, RunnerOptions};
 use crate::runtime::DiskGuard;
 use crate::settings::{ColumnNames, Settings};
@@ -185,23 +185,7 @@ impl Home {
                 Trouble::user(format!("job {job} does not exist")).hint("longshore job ls lists the jobs")
             );
         };
-        let text = record.result.unwrap_or_else(|| "{}".to_owned());
-        let mut document: serde_json::Value =
-            serde_json::from_str(&text).map_err(|error| Trouble::platform(&error))?;
-        // The record is the truth where its runner died between the commit and the document.
-        document["job"] = job.to_string().into();
-        document["status"] = record.state.status().as_str().into();
-        if let JobState::Done { end, .. } = record.state {
-            document["message"] = end.message.into();
-        }
-        // What a debug job has stored are its archives, which the document tells.
-        let is_debug = document["mode"] == RunMode::Debug.as_str();
-        if !is_debug && document["output"]["tables"].as_array().is_none_or(Vec::is_empty) {
-            let receipt = self.catalog.outputs_of(job).await?;
-            document["output"] =
-                serde_json::to_value(OutputPart::of(&receipt)).map_err(|error| Trouble::platform(&error))?;
-        }
-        Ok(document)
+        recorded(&self.catalog, record).await.map_err(|error| Trouble::platform(&error))
     }
 
     pub(crate) async fn close(self) {

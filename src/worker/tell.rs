@@ -10,6 +10,7 @@ use super::{PAUSE_AFTER_ERROR, Worker};
 use crate::catalog::{CatalogError, Untold};
 use crate::job::{ComponentId, JobId, JobStatus};
 use crate::queue::{Publisher, QueueError};
+use crate::result::{RecordedError, recorded};
 
 /// An end that its own worker has not told of by then is told by any other.
 const LATE: Duration = Duration::from_secs(10);
@@ -21,6 +22,8 @@ const TOLD_AT_ONCE_MAX: u64 = 100;
 enum TellError {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
+    #[error(transparent)]
+    Document(#[from] RecordedError),
     #[error(transparent)]
     Queue(#[from] QueueError),
 }
@@ -82,10 +85,7 @@ async fn tell(worker: &Worker, publisher: &Publisher, untold: &Untold) -> Result
     let catalog = &worker.runner.catalog;
     let Some(record) = catalog.job(untold.job).await? else { return Ok(()) };
     let status = record.state.status().as_str();
-    let body = record
-        .result
-        .unwrap_or_else(|| json!({ "job": untold.job.to_string(), "status": status }).to_string());
-    let body = body.into_bytes();
+    let body = recorded(catalog, record).await?.to_string().into_bytes();
     let job = untold.job.to_string();
     if let Some(reply) = &untold.reply {
         publisher.reply(&reply.reply_to, reply.correlation_id.as_deref(), &job, body.clone()).await?;

@@ -1,8 +1,10 @@
 //! What a component says while its worker dies: heard to the end by another, once.
 
-use serde_json::json;
+use rstest::rstest;
+use serde_json::{Value, json};
 
-use super::{Port, is_served};
+use super::worker::Worker;
+use super::{HOLDS, Port, eventually, is_served};
 use crate::gelf::has_client;
 
 /// On each stream.
@@ -54,6 +56,54 @@ fn two_million_lines_are_kept_once_and_in_order_though_the_worker_is_killed_in_t
     assert!((10_000..=20_000).contains(&kept), "{kept} events are kept");
     let left_out = 2 * NUMBERS - kept;
     assert!(events.contains(&format!("{left_out} further messages are only in the complete log")), "{kept}");
+}
+
+/// A line that an event cannot hold, so that it is seen whether the log itself was kept.
+#[rstest]
+#[case::and_another_goes_on(true, "success")]
+#[case::and_nobody_runs_the_job_again(false, "error")]
+fn what_an_earlier_row_said_is_kept_whole_though_its_worker_dies_in_the_next(
+    #[case] is_adopted: bool,
+    #[case] status: &str,
+) {
+    if !is_served() {
+        return;
+    }
+    let port = Port::open(&json!({ "slots": 1, "attempts_max": 1 }));
+    let row =
+        |id: &str, script: &str| json!({ "id": id, "configuration": { "parameters": { "script": script } } });
+    let long = "head -c 100000 /dev/zero | tr '\\0' x; echo";
+    let data = json!({ "rows": [row("first", long), row("second", HOLDS)] });
+    let request = json!({ "version": 1, "component": "raw-shell", "data": data });
+    // A queue that nobody reads; here no events come to it.
+    port.orchestrator.sleep_over_events();
+    let reply_to = format!("{}.asleep", port.orchestrator.prefix);
+    port.orchestrator.publish(&[json!({ "message_id": "rows", "request": request, "reply_to": reply_to })]);
+    let mut doomed = port.worker(&[]);
+    port.hears("rows", "begun");
+    let elsewhere = (!is_adopted).then(|| Worker::on(port.machine(|_settings| {})));
+    doomed.kill();
+    let _heir = elsewhere.unwrap_or_else(|| port.worker(&[]));
+    if is_adopted {
+        port.release();
+    }
+    let ended = port.comes_to("rows", status);
+    let told = eventually("the reply comes", || {
+        serde_json::from_str::<Value>(port.orchestrator.peek("asleep").lines().next()?).ok()
+    });
+    assert_eq!(
+        (&told["status"], &told["error"], &told["message"]),
+        (&ended["status"], &ended["error"], &ended["message"])
+    );
+    let said = port.house.call(&["job", "log", "rows", "--raw"]).succeeded().stdout;
+    let first = "x".repeat(100_000);
+    if is_adopted {
+        assert_eq!(said, format!("{first}\nbegun\n"));
+    } else {
+        assert_eq!(ended["error"]["code"], "runner_lost");
+        assert_eq!(said, format!("{first}\n"));
+    }
+    eventually("the container is removed", || port.house.containers().is_empty().then_some(()));
 }
 
 /// Logs ten records, waits, and logs ten more over a new connection.

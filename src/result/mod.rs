@@ -2,7 +2,11 @@
 //!
 //! It grows while the job runs (inputs and image are known long before the end) and lies in the catalog with the job.
 
+mod recorded;
+
 use std::collections::BTreeMap;
+
+pub(crate) use recorded::{RecordedError, recorded};
 
 use serde::{Deserialize, Serialize};
 
