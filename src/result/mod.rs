@@ -1,6 +1,7 @@
-//! The result document: one job's run as JSON, for people, scripts and reply messages. Wire types only.
+//! The result document: one job's run as JSON, for people, scripts and reply messages.
 //!
-//! It grows while the job runs (inputs and image are known long before the end) and lies in the catalog with the job.
+//! It grows while the job runs (inputs and image are known long before the end) and lies in the catalog with the job;
+//! [`recorded()`] is how whoever asks gets it.
 
 mod recorded;
 
